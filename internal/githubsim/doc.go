@@ -1,0 +1,48 @@
+// Package githubsim is a GitHub that runs on loopback: the device and web
+// flows, the pages a person sees, the REST calls that a GitHub App makes, and
+// git over HTTP by git's own http-backend. It is strict where GitHub is
+// (intervals, expiry, single use, PKCE, the times of a JWT) and misbehaves on
+// demand. It imports nothing of this module, so that a mistake in the product
+// is not repeated here, and it keeps everything in memory and one temporary
+// folder, which Close removes.
+//
+// A test makes a Server with New and drives it by its methods; a demo runs
+// cmd/githubsim and drives it over the management port, which has the same as
+// JSON (admin.go). The management port hands out tokens in clear and must not
+// be reachable by anybody else.
+//
+// # Addresses
+//
+// Pages, OAuth and git answer at URL(), the API at URL()/api/v3 as on GitHub
+// Enterprise Server, and at the root of a second address if Options.APIListen
+// is set.
+//
+// # Names for browser tests
+//
+// Elements keep these ids. Signing in is choosing a name.
+//
+//	/login                          form #signin-form, one button #signin-LOGIN for each person
+//	/login/device                   #user-code (name user_code, never prefilled), #continue
+//	/login/device/confirmation      #app-name, #login, #permissions, #authorize, #cancel; then #device-done or #device-cancelled
+//	/login/oauth/authorize          the same buttons, and #redirect-uri
+//	/apps/SLUG                      #install
+//	/apps/SLUG/installations/new    #accounts, one link #account-LOGIN for each
+//	…/installations/new/permissions #install-form: #select-all, #select-some, check boxes #repo-ID with data-repo=OWNER/NAME, #save
+//	/settings/installations         #installations
+//	/settings/installations/ID      #installation-form as above, #saved after it; #danger-form: #suspend, #unsuspend, #uninstall; #suspended
+//	/settings/apps/authorizations   #grants, #revoke-SLUG
+//	/settings/apps/new              takes a manifest; #name, #create
+//	/OWNER/NAME                     #clone-url, #commits, #files
+//	everywhere                      #signed-in-as, #logout, #error
+//
+// An organisation's installation is at /organizations/ORG/settings/installations/ID.
+//
+// # What is assumed
+//
+// Not documented by GitHub, and decided here to be the harder case for a
+// client: a revoked access token leaves its refresh token alive on
+// /credentials/revoke; a wrong PKCE verifier spends the code; a poll that a
+// fault answered still counts as a poll. The first poll after a code was issued
+// is never too early, but DevicePolls.FirstAfter tells when it came.
+// Approve does not count against the 50 code entries an hour, the page does.
+package githubsim

@@ -1,0 +1,78 @@
+package githubsim
+
+import "net/http"
+
+// webRoutes are the endpoints of the web origin: pages, OAuth and git.
+func (s *Server) webRoutes() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		{post, "/login/device/code", s.deviceCode},
+		{post, "/login/oauth/access_token", s.accessToken},
+
+		{get, "/assets/style.css", s.style},
+		{get, "/", s.forPerson(s.homePage)},
+		{get, "/login", s.signInPage},
+		{post, "/session", s.signIn},
+		{post, "/logout", s.forPerson(s.signOut)},
+		{get, "/login/device", s.forPerson(s.devicePage)},
+		{post, "/login/device", s.forPerson(s.enterCode)},
+		{get, "/login/device/confirmation", s.forPerson(s.confirmPage)},
+		{post, "/login/device/confirmation", s.forPerson(s.confirm)},
+		{get, "/login/oauth/authorize", s.forPerson(s.authorizePage)},
+		{post, "/login/oauth/authorize", s.forPerson(s.authorize)},
+
+		{get, "/apps/{slug}", s.forPerson(s.appPage)},
+		{get, "/apps/{slug}/installations/new", s.forPerson(s.chooseAccount)},
+		{get, "/apps/{slug}/installations/new/permissions", s.forPerson(s.chooseRepositories)},
+		{post, "/apps/{slug}/installations/new/permissions", s.forPerson(s.install)},
+		{get, "/settings/installations", s.forPerson(s.installationsPage)},
+		{get, "/settings/installations/{id}", s.forPerson(s.installationPage)},
+		{post, "/settings/installations/{id}", s.forPerson(s.changeInstallation)},
+		{get, "/organizations/{org}/settings/installations/{id}", s.forPerson(s.installationPage)},
+		{post, "/organizations/{org}/settings/installations/{id}", s.forPerson(s.changeInstallation)},
+		{get, "/settings/apps/authorizations", s.forPerson(s.grantsPage)},
+		{post, "/settings/apps/authorizations", s.forPerson(s.dropGrant)},
+		{get, "/settings/apps/new", s.forPerson(s.manifestPage)},
+		{post, "/settings/apps/new", s.postManifest},
+		{post, "/settings/apps/new/confirmation", s.forPerson(s.confirmManifest)},
+
+		{get, "/{owner}/{repo}", s.forPerson(s.repoPage)},
+		{get, "/{owner}/{repo}/info/refs", s.gitHTTP},
+		{post, "/{owner}/{repo}/git-upload-pack", s.gitHTTP},
+		{post, "/{owner}/{repo}/git-receive-pack", s.gitHTTP},
+	}
+}
+
+// apiRoutes are the REST endpoints.
+func (s *Server) apiRoutes() []route {
+	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+	return []route{
+		{get, "/rate_limit", s.api(anyone, s.rateLimit)},
+		{get, "/user", s.api(users, s.getUser)},
+		{get, "/user/installations", s.api(users, s.userInstallations)},
+		{get, "/user/installations/{id}/repositories", s.api(users, s.userInstallationRepos)},
+		{get, "/users/{login}", s.api(anyone, s.getUserByLogin)},
+
+		{get, "/repos/{owner}/{repo}", s.api(anyone, s.getRepo)},
+		{get, "/repos/{owner}/{repo}/contents/*", s.api(anyone, s.getContents)},
+		{get, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.listPulls)},
+		{post, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.createPull)},
+		{get, "/repos/{owner}/{repo}/installation", s.api(appsOnly, s.repoInstallation)},
+
+		{get, "/apps/{slug}", s.api(anyone, s.getAppBySlug)},
+		{get, "/app", s.api(appsOnly, s.getApp)},
+		{get, "/app/installations", s.api(appsOnly, s.appInstallations)},
+		{get, "/app/installations/{id}", s.api(appsOnly, s.appInstallation)},
+		{post, "/app/installations/{id}/access_tokens", s.api(appsOnly, s.mint)},
+		{get, "/users/{login}/installation", s.api(appsOnly, s.accountInstallation)},
+		{get, "/orgs/{login}/installation", s.api(appsOnly, s.accountInstallation)},
+		{get, "/installation/repositories", s.api(installations, s.installationRepos)},
+		{del, "/installation/token", s.api(installations, s.deleteInstallationToken)},
+		{post, "/app-manifests/{code}/conversions", s.api(anyone, s.convertManifest)},
+
+		{post, "/credentials/revoke", s.revokeCredentials},
+		{post, "/applications/{client_id}/token", s.application(s.checkToken)},
+		{del, "/applications/{client_id}/token", s.application(s.deleteToken)},
+		{del, "/applications/{client_id}/grant", s.application(s.deleteGrant)},
+	}
+}
