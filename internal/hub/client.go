@@ -1,0 +1,210 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const (
+	// maxBody bounds what is read of an answer, in bytes.
+	maxBody = 1 << 20
+	// callLimit bounds one call of the REST API.
+	callLimit = 10 * time.Second
+)
+
+// ErrUnauthorized: the Hub does not know the token (any more).
+var ErrUnauthorized = errors.New("the Hub refused the token")
+
+// ErrForbidden: the token may not do this, or the thing is not this user's. The
+// Hub answers 403 or 404 for both, on purpose.
+var ErrForbidden = errors.New("the token does not allow this")
+
+// UnavailableError: the Hub did not answer as it should; the same call may work
+// later.
+type UnavailableError struct {
+	// RetryAfter is what the Hub asked for; 0: it named no time.
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *UnavailableError) Error() string { return "the Hub is unavailable: " + e.Err.Error() }
+
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Client calls one Hub. Safe for concurrent use.
+type Client struct {
+	api   *url.URL
+	proxy *url.URL
+	http  *http.Client
+}
+
+// New returns a client for the REST API at api (JUPYTERHUB_API_URL) and for
+// users' servers behind proxy. Redirects of httpClient are switched off: none
+// may be followed with a token.
+func New(api, proxy *url.URL, httpClient *http.Client) *Client {
+	return &Client{api: api, proxy: proxy, http: withoutRedirects(httpClient)}
+}
+
+func withoutRedirects(httpClient *http.Client) *http.Client {
+	c := *httpClient
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}
+
+// User is the holder of a token, as GET /hub/api/user describes it. For a Hub
+// service Kind is "service".
+type User struct {
+	Kind      string   `json:"kind"`
+	Name      string   `json:"name"`
+	Admin     bool     `json:"admin"`
+	Groups    []string `json:"groups"`
+	Scopes    []string `json:"scopes"`
+	SessionID string   `json:"session_id"`
+	TokenID   string   `json:"token_id"`
+}
+
+// Whoami says whose token this is.
+func (c *Client) Whoami(ctx context.Context, token secret.String) (User, error) {
+	var user User
+	err := c.call(ctx, http.MethodGet, c.api.JoinPath("user"), token, &user)
+	return user, err
+}
+
+// Server is one of a user's servers. The default server's name is "".
+type Server struct {
+	Name  string `json:"name"`
+	Ready bool   `json:"ready"`
+	// Pending is "spawn", "stop" or empty.
+	Pending string `json:"pending"`
+	// URL is the server's path at the proxy.
+	URL         string `json:"url"`
+	ProgressURL string `json:"progress_url"`
+	// FullURL is set by Hubs that give each user a host of their own.
+	FullURL string `json:"full_url"`
+	Stopped bool   `json:"stopped"`
+}
+
+// Servers lists a user's servers that run or are on their way, the default one
+// included. Needs the scope read:servers for that user.
+func (c *Client) Servers(ctx context.Context, token secret.String, user string) ([]Server, error) {
+	target := c.api.JoinPath("users", url.PathEscape(user))
+	target.RawQuery = "include_stopped_servers=1"
+	var answer struct {
+		Servers map[string]Server `json:"servers"`
+	}
+	if err := c.call(ctx, http.MethodGet, target, token, &answer); err != nil {
+		return nil, err
+	}
+	servers := make([]Server, 0, len(answer.Servers))
+	for name, server := range answer.Servers {
+		server.Name = name
+		servers = append(servers, server)
+	}
+	return servers, nil
+}
+
+// StartServer asks the Hub to start a server and does not wait for it. Needs
+// the scope servers for that user. A server that runs already is no error.
+func (c *Client) StartServer(ctx context.Context, token secret.String, user, server string) error {
+	target := c.api.JoinPath("users", url.PathEscape(user), "server")
+	if server != "" {
+		target = c.api.JoinPath("users", url.PathEscape(user), "servers", url.PathEscape(server))
+	}
+	err := c.call(ctx, http.MethodPost, target, token, nil)
+	var status *statusError
+	if errors.As(err, &status) && status.code == http.StatusBadRequest {
+		return nil // it runs already, or is on its way
+	}
+	return err
+}
+
+// ServerURL is where a server is reached: its path joined to the configured
+// proxy. The host of an answer is never followed; a path that does not stay a
+// path is refused.
+func (c *Client) ServerURL(server Server) (*url.URL, error) {
+	path := server.URL
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		return nil, fmt.Errorf("the Hub named %q as a server's path", path)
+	}
+	reference, err := url.Parse(path)
+	if err != nil || reference.IsAbs() || reference.Host != "" {
+		return nil, fmt.Errorf("the Hub named %q as a server's path", path)
+	}
+	if !strings.HasSuffix(path, "/") {
+		reference = reference.JoinPath("/")
+	}
+	return c.proxy.ResolveReference(&url.URL{Path: reference.Path, RawPath: reference.RawPath}), nil
+}
+
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return "status " + strconv.Itoa(e.code) }
+
+func (c *Client) call(ctx context.Context, method string, target *url.URL, token secret.String, answer any) error {
+	return exchange(ctx, c.http, method, target, token, nil, answer)
+}
+
+// exchange sends one request, with a JSON body unless that is nil, and reads
+// the JSON answer unless none is wanted.
+func exchange(ctx context.Context, httpClient *http.Client, method string, target *url.URL, token secret.String, body io.Reader, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, target.Path, err)
+	}
+	request.Header.Set("Authorization", "token "+token.Reveal())
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := httpClient.Do(request)
+	if err != nil {
+		return &UnavailableError{Err: err}
+	}
+	defer response.Body.Close()
+	if err := checkStatus(response); err != nil {
+		return fmt.Errorf("%s %s: %w", method, target.Path, err)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(answer); err != nil {
+		return &UnavailableError{Err: fmt.Errorf("%s %s: %w", method, target.Path, err)}
+	}
+	return nil
+}
+
+func checkStatus(response *http.Response) error {
+	status := &statusError{response.StatusCode}
+	switch code := response.StatusCode; {
+	case code < 300:
+		return nil
+	case code == http.StatusUnauthorized:
+		return fmt.Errorf("%w (%w)", ErrUnauthorized, status)
+	case code == http.StatusForbidden, code == http.StatusNotFound:
+		return fmt.Errorf("%w (%w)", ErrForbidden, status)
+	case code == http.StatusTooManyRequests, code >= 500:
+		return &UnavailableError{RetryAfter: retryAfter(response.Header), Err: status}
+	case code < 400:
+		return &UnavailableError{Err: fmt.Errorf("unexpected redirect: %w", status)}
+	}
+	return status
+}
+
+// retryAfter reads the header's seconds; the HTTP-date form is not used by the
+// Hub and counts as none.
+func retryAfter(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}

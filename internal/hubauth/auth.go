@@ -1,0 +1,177 @@
+package hubauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"golang.org/x/oauth2"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// recheck is how long a session is trusted without asking the Hub again. Calls
+// that change something always ask.
+const recheck = time.Minute
+
+// hubSessionCookie is what JupyterHub names the cookie that tells one sign-in
+// of a browser from the next. It is readable by every service on purpose.
+const hubSessionCookie = "jupyterhub-session-id"
+
+var (
+	// ErrSignedOut: the caller is nobody this service knows.
+	ErrSignedOut = errors.New("not signed in")
+	// ErrNoAccess: a Hub token that does not reach this service.
+	ErrNoAccess = errors.New("the token does not allow access to this service")
+)
+
+// Hub is what hubauth asks of JupyterHub.
+type Hub interface {
+	Whoami(ctx context.Context, token secret.String) (hub.User, error)
+}
+
+// Options are what an Auth is made of.
+type Options struct {
+	Hub      Hub
+	Sessions Sessions
+	// Codecs sign and encrypt the cookies; the first writes, all read.
+	Codecs []securecookie.Codec
+
+	// ClientID is the OAuth client, "service-NAME"; cookies are named after it.
+	ClientID string
+	// ClientSecret reads the service's own Hub token. It is read at each use,
+	// since the file it comes from may be replaced while the service runs.
+	ClientSecret func() (secret.String, error)
+	// AuthorizeURL is the Hub's page as the browser reaches it; TokenURL as the
+	// service reaches it. RedirectURL is the callback as it was registered.
+	AuthorizeURL, TokenURL, RedirectURL string
+	// Scopes are asked for at login.
+	Scopes []string
+	// AccessScopes are those of which a caller's token must hold one.
+	AccessScopes []string
+	// Prefix is the path that cookies are limited to; it ends in "/".
+	Prefix string
+	// PublicURL is where browsers reach the Hub; nil where it is not known.
+	PublicURL *url.URL
+	// Life is how long a session lasts at most.
+	Life time.Duration
+
+	HTTP  *http.Client
+	Clock func() time.Time
+	// Ended is told when a session was found dead: whose it was.
+	Ended func(ctx context.Context, user string)
+}
+
+// Auth knows callers. Safe for concurrent use.
+type Auth struct {
+	Options
+	oauth oauth2.Config
+
+	mu      sync.Mutex
+	checked map[string]time.Time // session id's hash → when the Hub last knew its token
+}
+
+// New returns an Auth.
+func New(options Options) *Auth {
+	return &Auth{
+		Options: options,
+		oauth: oauth2.Config{
+			ClientID: options.ClientID, RedirectURL: options.RedirectURL, Scopes: options.Scopes,
+			Endpoint: oauth2.Endpoint{
+				AuthURL: options.AuthorizeURL, TokenURL: options.TokenURL, AuthStyle: oauth2.AuthStyleInParams,
+			},
+		},
+		checked: map[string]time.Time{},
+	}
+}
+
+// Session returns the live session of a browser, or [ErrSignedOut]. With fresh
+// the Hub is asked whether it still knows the session's token; otherwise its
+// last answer counts for a minute. Trouble of the Hub or the store is returned
+// as it is: it is no reason to sign anybody out.
+func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
+	id := a.readCookie(r)
+	if id == "" {
+		return Session{}, ErrSignedOut
+	}
+	ctx := r.Context()
+	session, err := a.Sessions.Session(ctx, id)
+	if errors.Is(err, ErrNoSession) {
+		return Session{}, ErrSignedOut
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session) {
+		return Session{}, a.end(ctx, id, session)
+	}
+	if !fresh && a.recentlyChecked(id) {
+		return session, nil
+	}
+	_, err = a.Hub.Whoami(ctx, session.HubToken.String)
+	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
+		return Session{}, a.end(ctx, id, session)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	a.noteChecked(id)
+	return session, nil
+}
+
+// end forgets a dead session and says so.
+func (a *Auth) end(ctx context.Context, id string, session Session) error {
+	a.mu.Lock()
+	delete(a.checked, hashOf(id))
+	a.mu.Unlock()
+	if err := a.Sessions.End(ctx, id); err != nil {
+		return err
+	}
+	if a.Ended != nil {
+		a.Ended(ctx, session.User)
+	}
+	return ErrSignedOut
+}
+
+// sameHubSession: the Hub gives each sign-in of a browser an id of its own and
+// takes it back at logout.
+func sameHubSession(r *http.Request, session Session) bool {
+	if session.HubSessionID == "" {
+		return true
+	}
+	cookie, err := r.Cookie(hubSessionCookie)
+	return err == nil && subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(session.HubSessionID)) == 1
+}
+
+func (a *Auth) recentlyChecked(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at, known := a.checked[hashOf(id)]
+	return known && a.Clock().Sub(at) < recheck
+}
+
+func (a *Auth) noteChecked(id string) {
+	now := a.Clock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for other, at := range a.checked {
+		if now.Sub(at) >= recheck {
+			delete(a.checked, other)
+		}
+	}
+	a.checked[hashOf(id)] = now
+}
+
+func hashOf(id string) string { return secret.New(id).Hash() }
+
+// CheckCSRF reports whether a value is the session's.
+func (s Session) CheckCSRF(value string) bool {
+	want := s.CSRF.Reveal()
+	return want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(value)) == 1
+}

@@ -1,0 +1,12 @@
+// Package hubauth answers one question: who is calling? A browser is signed in
+// through the Hub's OAuth (RFC 6749 with PKCE, RFC 7636) and then known by a
+// session cookie; a program shows a Hub token.
+//
+// The cookie holds the id of a session and nothing else. The session, with the
+// user's own Hub token, is kept by whoever satisfies [Sessions]. A session ends
+// when its time is over, when the Hub no longer knows its token, or when the
+// browser's Hub session is another one: a logout at the Hub is a logout here.
+//
+// Border: what a caller may do is decided by internal/server and its handlers;
+// the REST calls are those of internal/hub.
+package hubauth

@@ -1,0 +1,199 @@
+package hubauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"golang.org/x/oauth2"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const (
+	// loginLife is how long a person may take at the Hub's login and consent.
+	loginLife = 10 * time.Minute
+	// exchangeLimit bounds the exchange of the code for a token.
+	exchangeLimit = 15 * time.Second
+)
+
+// ErrLoginState: the callback does not belong to a login that this browser
+// began, or it took too long.
+var ErrLoginState = errors.New("this sign-in was not begun in this browser, or it took too long")
+
+// DeniedError: the Hub or the person ended the login.
+type DeniedError struct{ Code string }
+
+func (e *DeniedError) Error() string { return "the Hub ended the sign-in: " + e.Code }
+
+// login is what the browser keeps while it is at the Hub; the cookie's name has
+// the beginning of the state, so that several logins can run at once.
+type login struct {
+	State    string
+	Verifier string
+	Next     string
+}
+
+// Login sends a browser to the Hub. next is where it goes afterwards: a path
+// relative to the prefix; anything else becomes the page itself.
+func (a *Auth) Login(w http.ResponseWriter, r *http.Request, next string) error {
+	begun := login{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
+	name := a.loginCookie(begun.State)
+	value, err := securecookie.EncodeMulti(name, begun, a.Codecs...)
+	if err != nil {
+		return fmt.Errorf("seal the login cookie: %w", err)
+	}
+	http.SetCookie(w, a.cookie(r, name, value, loginLife))
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, a.oauth.AuthCodeURL(begun.State, oauth2.S256ChallengeOption(begun.Verifier)), http.StatusFound)
+	return nil
+}
+
+// Callback ends a login: it exchanges the code, asks the Hub who it is, and
+// sets the session cookie. It returns the session and where to go next.
+func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string, error) {
+	query := r.URL.Query()
+	begun, err := a.takeLogin(w, r, query.Get("state"))
+	if err != nil {
+		return Session{}, "", err
+	}
+	if code := query.Get("error"); code != "" {
+		return Session{}, "", &DeniedError{Code: code}
+	}
+	token, err := a.exchange(r.Context(), query.Get("code"), begun.Verifier)
+	if err != nil {
+		return Session{}, "", err
+	}
+	user, err := a.Hub.Whoami(r.Context(), token)
+	if err != nil {
+		return Session{}, "", fmt.Errorf("ask the Hub who signed in: %w", err)
+	}
+	if user.Kind != "user" {
+		return Session{}, "", fmt.Errorf("%w: it belongs to no user", ErrNoAccess)
+	}
+	now := a.Clock()
+	session := Session{
+		User: user.Name, HubToken: secret.Store(token), HubSessionID: user.SessionID,
+		CSRF: secret.Store(secret.New(rand.Text())), CreatedAt: now, ExpiresAt: now.Add(a.Life),
+	}
+	return session, begun.Next, a.open(w, r, session)
+}
+
+func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) error {
+	id, err := a.Sessions.Create(r.Context(), session)
+	if err != nil {
+		return fmt.Errorf("store the session: %w", err)
+	}
+	value, err := securecookie.EncodeMulti(a.sessionCookie(), id, a.Codecs...)
+	if err != nil {
+		return fmt.Errorf("seal the session cookie: %w", err)
+	}
+	a.noteChecked(id)
+	http.SetCookie(w, a.cookie(r, a.sessionCookie(), value, a.Life))
+	return nil
+}
+
+// takeLogin finds the login that a state belongs to and clears its cookie: it
+// works once.
+func (a *Auth) takeLogin(w http.ResponseWriter, r *http.Request, state string) (login, error) {
+	var begun login
+	if len(state) < stateTag {
+		return begun, ErrLoginState
+	}
+	name := a.loginCookie(state)
+	cookie, err := r.Cookie(name)
+	if err != nil {
+		return begun, ErrLoginState
+	}
+	if err := securecookie.DecodeMulti(name, cookie.Value, &begun, a.Codecs...); err != nil {
+		return begun, fmt.Errorf("%w: %w", ErrLoginState, err)
+	}
+	if subtle.ConstantTimeCompare([]byte(begun.State), []byte(state)) != 1 {
+		return begun, ErrLoginState
+	}
+	expired := a.cookie(r, name, "", 0)
+	expired.MaxAge = -1
+	http.SetCookie(w, expired)
+	return begun, nil
+}
+
+func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.String, error) {
+	clientSecret, err := a.ClientSecret()
+	if err != nil {
+		return secret.String{}, fmt.Errorf("read the service's Hub token: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, a.HTTP), exchangeLimit)
+	defer cancel()
+	config := a.oauth
+	config.ClientSecret = clientSecret.Reveal()
+	token, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier))
+	var refused *oauth2.RetrieveError
+	switch {
+	case err == nil:
+		return secret.New(token.AccessToken), nil
+	case errors.As(err, &refused) && refused.Response.StatusCode < 500:
+		// The answer's text may repeat what was sent; only the code is kept.
+		return secret.String{}, fmt.Errorf("exchange the code at the Hub: %w", &DeniedError{Code: codeOf(refused)})
+	}
+	return secret.String{}, fmt.Errorf("exchange the code at the Hub: %w", &hub.UnavailableError{Err: errors.New("no usable answer")})
+}
+
+func codeOf(refused *oauth2.RetrieveError) string {
+	if refused.ErrorCode != "" {
+		return refused.ErrorCode
+	}
+	return fmt.Sprintf("status %d", refused.Response.StatusCode)
+}
+
+// stateTag is how much of a state names its cookie.
+const stateTag = 8
+
+func (a *Auth) loginCookie(state string) string { return a.ClientID + "-login-" + state[:stateTag] }
+
+func (a *Auth) sessionCookie() string { return a.ClientID + "-session" }
+
+func (a *Auth) readCookie(r *http.Request) string {
+	cookie, err := r.Cookie(a.sessionCookie())
+	if err != nil {
+		return ""
+	}
+	var id string
+	if securecookie.DecodeMulti(a.sessionCookie(), cookie.Value, &id, a.Codecs...) != nil {
+		return ""
+	}
+	return id
+}
+
+// cookie is one of ours. Lax, because the way back from the Hub is a navigation
+// from another page.
+func (a *Auth) cookie(r *http.Request, name, value string, life time.Duration) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: a.Prefix, MaxAge: int(life.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secure(r),
+	}
+}
+
+// secure follows the Hub's public address; where that is not known, what the
+// proxy says. Whoever forges the header harms a cookie of their own only.
+func (a *Auth) secure(r *http.Request) bool {
+	if a.PublicURL != nil {
+		return a.PublicURL.Scheme == "https"
+	}
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(first), "https")
+}
+
+// localPath keeps a path below the prefix and makes anything else the page.
+func localPath(next string) string {
+	if next == "" || strings.ContainsAny(next, "\\\r\n\t:") || strings.HasPrefix(next, "/") || strings.Contains(next, "..") {
+		return "./"
+	}
+	return "./" + strings.TrimPrefix(next, "./")
+}
