@@ -1,0 +1,174 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+)
+
+const (
+	// accountTries bounds the attempts to read the account of a fresh token,
+	// which GitHub may not know yet for a moment.
+	accountTries = 8
+	// maxServers bounds the servers of one user that are delivered to.
+	maxServers = 100
+)
+
+// identify asks GitHub who approved, and makes the connection if the identity
+// policy agrees. Nothing was delivered before.
+func (e *Engine) identify(ctx context.Context, u *User) outcome {
+	id, hash := u.Flow.ID, u.Flow.Token.Access.Hash()
+	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
+	var cause *Error
+	if err != nil {
+		cause = e.trouble(u, "identify", err)
+	} else if mismatch := e.Identity.check(u, account); mismatch != nil {
+		e.audit(ctx, u, Event{Action: "identity_mismatch", FlowID: id, Account: account.Login,
+			TokenHash: hash, Outcome: "refused", Code: mismatch.Code})
+	}
+	return outcome{change: func(u *User) {
+		f := u.Flow
+		if f == nil || f.ID != id || f.State != Approved {
+			return
+		}
+		if cause != nil {
+			e.identifyFailed(u, cause)
+			return
+		}
+		e.identified(u, account)
+	}}
+}
+
+func (e *Engine) identified(u *User, account Account) {
+	f := u.Flow
+	if mismatch := e.Identity.check(u, account); mismatch != nil {
+		e.finish(u, Failed, mismatch)
+		return
+	}
+	if e.Identity == BoundAccount {
+		u.BoundAccount = account.ID
+	}
+	e.connect(u, f.Token, account)
+	f.Token = Token{}
+	f.State, f.Due, f.Failures, f.Error = Delivering, e.Clock(), 0, nil
+	if e.Deliverer == nil {
+		e.finish(u, Connected, nil)
+	}
+}
+
+// identifyFailed tries again: passing trouble until the code's end at least,
+// since the approval is worth keeping, any other a few times.
+func (e *Engine) identifyFailed(u *User, cause *Error) {
+	f, now := u.Flow, e.Clock()
+	f.Failures++
+	if f.Failures >= accountTries && (!cause.Passing || now.After(f.ExpiresAt)) {
+		e.finish(u, Failed, cause)
+		return
+	}
+	f.Error = cause
+	f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+}
+
+// plan decides which servers get the credential: those the user named, else
+// all that run, else the default one; and those that hold an older token.
+func (e *Engine) plan(ctx context.Context, u *User) outcome {
+	id, used := u.Flow.ID, u.HubToken.Hash()
+	servers, err := e.servers(ctx, u)
+	return outcome{change: func(u *User) {
+		f := u.Flow
+		if f == nil || f.ID != id || f.State != Delivering {
+			return
+		}
+		if err != nil && e.planFailed(u, used, err) {
+			return
+		}
+		for _, name := range chosen(u, servers) {
+			e.queue(u, name, false)
+		}
+		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
+	}}
+}
+
+// servers lists a user's servers with the user's own token.
+func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
+	if u.HubToken.Empty() {
+		return nil, hub.ErrUnauthorized
+	}
+	servers, err := e.Hub.Servers(ctx, u.HubToken.String, u.Name)
+	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
+		e.trouble(u, "servers", err)
+	}
+	return servers, err
+}
+
+// chosen names the servers to deliver to, each once.
+func chosen(u *User, servers []hub.Server) []string {
+	names := u.Flow.Servers
+	if len(names) == 0 {
+		for _, server := range servers {
+			if server.Ready || server.Pending == "spawn" {
+				names = append(names, server.Name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, d := range u.Deliveries {
+		if d.Delivered != "" {
+			names = append(names, d.Server)
+		}
+	}
+	seen := map[string]bool{}
+	var once []string
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			once = append(once, name)
+		}
+	}
+	return once
+}
+
+// planFailed reports whether there is nothing to plan for now. A user who signed
+// out of the Hub while the code was open has ended the flow by that. Where the
+// Hub does not show the servers, each delivery finds out what that means for it.
+func (e *Engine) planFailed(u *User, used string, err error) bool {
+	f, cause := u.Flow, hubTrouble(err)
+	switch {
+	case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
+		f.Due = e.Clock() // signed in again meanwhile
+	case errors.Is(err, hub.ErrUnauthorized):
+		e.dropConnection(u, "signed_out", Cancelled, errSignedOut)
+	case cause.Passing:
+		f.Failures++
+		f.Error = cause
+		f.Due = e.Clock().Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+	default:
+		return false
+	}
+	return true
+}
+
+var errSignedOut = &Error{Code: "hub_signed_out",
+	Message: "You signed out of the Hub before the connection was made. The token was revoked.",
+	Hint:    "Sign in and connect again."}
+
+// hubTrouble says to a person what the Hub's refusal or silence means.
+func hubTrouble(err error) *Error {
+	var unavailable *hub.UnavailableError
+	switch {
+	case errors.As(err, &unavailable):
+		return &Error{Code: "hub_unavailable", Message: "The Hub does not answer at the moment.",
+			Hint: "Nothing is lost; it is tried again.", Passing: true, RetryAfter: unavailable.RetryAfter, Err: err}
+	case errors.Is(err, hub.ErrUnauthorized):
+		return &Error{Code: "hub_signed_out", Message: "Your sign-in at the Hub has ended.",
+			Hint: "Sign in again; it goes on from there.", Err: err}
+	case errors.Is(err, hub.ErrForbidden):
+		return &Error{Code: "hub_scope_missing", Message: "The Hub does not let this service see or start your servers.",
+			Hint: "An admin of the Hub must allow read:servers!user, access:servers!user and, to start servers, servers!user for this service.", Err: err}
+	}
+	return asError(err)
+}

@@ -1,0 +1,141 @@
+package flow
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// This file has the changes of a record that commands and steps share. None of
+// them calls anything outside.
+
+// underWay reports whether a flow is neither final nor past its time.
+func (u *User) underWay(now time.Time) bool {
+	return u.Flow != nil && !u.Flow.State.Final() && (u.Flow.State != Pending || u.Flow.ExpiresAt.After(now))
+}
+
+// tidy drops what no step needs any more: above all the user's Hub token.
+func (e *Engine) tidy(u *User) {
+	needed := u.Flow != nil && !u.Flow.State.Final()
+	for _, d := range u.Deliveries {
+		needed = needed || !d.Due.IsZero()
+	}
+	if u.HubToken.Empty() || (needed && u.HubTokenExpires.After(e.Clock())) {
+		return
+	}
+	u.HubToken, u.HubTokenExpires = secret.Stored{}, time.Time{}
+}
+
+func (e *Engine) keepHubToken(u *User, token secret.String) {
+	if e.Deliverer == nil || token.Empty() {
+		return
+	}
+	u.HubToken = secret.Store(token)
+	u.HubTokenExpires = e.Clock().Add(e.HubTokenLife)
+}
+
+// finish ends the flow and forgets its secrets. A token that was granted and
+// did not become a connection is revoked.
+func (e *Engine) finish(u *User, state State, cause *Error) {
+	f := u.Flow
+	if !f.Token.Access.Empty() && state != Connected {
+		reason := string(state)
+		if cause != nil {
+			reason = cause.Code
+		}
+		e.revoke(u, f.Token, reason)
+	}
+	f.State, f.Error, f.Due = state, cause, time.Time{}
+	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, Token{}
+}
+
+// revoke queues a token, and the refresh token that belongs to it, to be made
+// invalid at GitHub.
+func (e *Engine) revoke(u *User, token Token, reason string) {
+	now := e.Clock()
+	queue := func(value secret.Stored, expires time.Time) {
+		if value.Empty() || u.revocation(value.Hash()) >= 0 {
+			return
+		}
+		if expires.IsZero() {
+			expires = now.Add(24 * time.Hour) // one that never expires: try for a day
+		}
+		u.Revocations = append(u.Revocations, Revocation{Token: value, ExpiresAt: expires, Due: now, Reason: reason})
+	}
+	queue(token.Refresh, token.RefreshExpiresAt)
+	queue(token.Access, token.ExpiresAt)
+}
+
+// revocation is the place of a token among those on their way out; -1: none.
+func (u *User) revocation(hash string) int {
+	return slices.IndexFunc(u.Revocations, func(r Revocation) bool { return r.Token.Hash() == hash })
+}
+
+// connect makes a connection of a granted token, and replaces an older one.
+func (e *Engine) connect(u *User, token Token, account Account) {
+	now := e.Clock()
+	if u.Connection != nil {
+		e.revoke(u, u.Connection.Token, "replaced")
+	}
+	u.Connection = &Connection{Account: account, Token: token, Since: now,
+		Access: Access{State: AccessUnknown}, CheckDue: now}
+}
+
+// dropConnection forgets the connection: its token is revoked and taken out of
+// every server that holds or may hold it. The flow that made it, or is about to
+// deliver it, ends in the given state; another one is left alone.
+func (e *Engine) dropConnection(u *User, reason string, state State, cause *Error) {
+	e.revoke(u, u.Connection.Token, reason)
+	u.Connection, u.dropped = nil, reason
+	e.takeOut(u)
+	if f := u.Flow; f != nil && (f.State == Connected || f.State == Delivering) {
+		e.finish(u, state, cause)
+	}
+}
+
+// takeOut plans the removal from every server, except where nothing was ever
+// written. While the record is claimed a write may be under way.
+func (e *Engine) takeOut(u *User) {
+	now := e.Clock()
+	u.Deliveries = slices.DeleteFunc(u.Deliveries, func(d Delivery) bool {
+		writing := !u.Held.IsZero() && (d.State == DeliveryQueued || d.State == DeliveryStarting)
+		return d.State != DeliveryRemoving && d.Delivered == "" && d.Attempts == 0 && !writing
+	})
+	for i := range u.Deliveries {
+		d := &u.Deliveries[i]
+		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Due: now, Delivered: d.Delivered}
+	}
+}
+
+// queue plans a delivery to a server, keeping what is known of an earlier one.
+func (e *Engine) queue(u *User, server string, start bool) {
+	now := e.Clock()
+	d := u.Delivery(server)
+	if d == nil {
+		u.Deliveries = append(u.Deliveries, Delivery{Server: server})
+		d = &u.Deliveries[len(u.Deliveries)-1]
+	}
+	*d = Delivery{Server: server, State: DeliveryQueued, At: now, Due: now, Start: start, Delivered: d.Delivered}
+}
+
+// completeDelivering ends a flow once no server is on its way any more. Servers
+// that are not running do not hold it up.
+func (e *Engine) completeDelivering(u *User) {
+	f := u.Flow
+	if f == nil || f.State != Delivering || !f.Due.IsZero() {
+		return
+	}
+	for _, d := range u.Deliveries {
+		if d.State == DeliveryQueued || d.State == DeliveryStarting {
+			return
+		}
+	}
+	e.finish(u, Connected, nil)
+}
+
+func (e *Engine) audit(ctx context.Context, u *User, event Event) {
+	event.Time, event.User = e.Clock(), u.Name
+	e.Audit.Record(ctx, event)
+}

@@ -1,0 +1,207 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// Codes of errors that a caller may get from a command.
+const (
+	CodeNotConnected = "not_connected"
+	CodeNoFlow       = "no_flow"
+	CodePullOnly     = "pull_only"
+	CodeManyServers  = "too_many_servers"
+)
+
+var (
+	errNotConnected = &Error{Code: CodeNotConnected, Message: "You are not connected to GitHub.",
+		Hint: "Open “Connect GitHub” in the Services menu and connect first."}
+	errNoFlow   = &Error{Code: CodeNoFlow, Message: "There is no flow under way.", Hint: "Start a new one."}
+	errPullOnly = &Error{Code: CodePullOnly, Message: "This service does not write into servers; git asks it for the token each time.",
+		Hint: "Nothing needs to be delivered."}
+	errManyServers = &Error{Code: CodeManyServers, Message: "That is more servers than this service delivers to for one user.",
+		Hint: "Disconnect, then choose fewer servers."}
+	// errSettled stops an update that found nothing to do.
+	errSettled = errors.New("nothing to change")
+)
+
+// Request says how a user wants to connect.
+type Request struct {
+	// Servers to deliver to, by name. None: all that run, or the default one.
+	Servers []string
+}
+
+// Start begins a device flow, or returns the one that is pending already;
+// created tells which.
+func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (user *User, created bool, err error) {
+	if len(request.Servers) > maxServers {
+		return nil, false, errManyServers
+	}
+	user, err = e.User(ctx, caller.User)
+	if err != nil || user.underWay(e.Clock()) {
+		return user, false, err
+	}
+	code, err := e.GitHub.DeviceCode(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	now := e.Clock()
+	started := &Flow{
+		ID: newID(), Mode: Device, State: Pending, StartedAt: now,
+		ExpiresAt: now.Add(code.ExpiresIn), Interval: code.Interval, Due: now.Add(code.Interval),
+		UserCode: code.UserCode, VerificationURI: code.VerificationURI,
+		DeviceCode: secret.Store(code.DeviceCode), Servers: request.Servers,
+	}
+	return e.begin(ctx, caller, started)
+}
+
+// begin stores a new flow unless another tab was faster; then that one counts.
+func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User, bool, error) {
+	user, err := e.update(ctx, caller.User, func(u *User) error {
+		if u.underWay(e.Clock()) {
+			return errSettled
+		}
+		u.Flow = started
+		e.keepHubToken(u, caller.HubToken)
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return user, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	e.metrics.started.WithLabelValues(string(started.Mode)).Inc()
+	e.audit(ctx, user, Event{Action: "flow_started", FlowID: started.ID, Outcome: "ok"})
+	return user, true, nil
+}
+
+// Cancel ends the flow under way. It wins over an approval until the token is
+// in a server: one that arrives later is revoked.
+func (e *Engine) Cancel(ctx context.Context, name string) (*User, error) {
+	return e.update(ctx, name, func(u *User) error {
+		switch {
+		case !u.underWay(e.Clock()):
+			return errNoFlow
+		case u.Flow.State != Delivering:
+			e.finish(u, Cancelled, nil)
+		case u.Connection == nil || u.written():
+			return errNoFlow
+		default:
+			e.dropConnection(u, "cancelled", Cancelled, nil)
+		}
+		return nil
+	})
+}
+
+// written reports whether some server holds the connection's token.
+func (u *User) written() bool {
+	hash := u.Connection.Token.Access.Hash()
+	return slices.ContainsFunc(u.Deliveries, func(d Delivery) bool { return d.Delivered == hash })
+}
+
+// Disconnect forgets the connection at once; its token is revoked and taken
+// out of every server as soon as each can be reached.
+func (e *Engine) Disconnect(ctx context.Context, caller Caller) (*User, error) {
+	return e.update(ctx, caller.User, func(u *User) error {
+		if u.Connection == nil {
+			return errNotConnected
+		}
+		e.keepHubToken(u, caller.HubToken)
+		e.disconnect(u, "disconnect")
+		return nil
+	})
+}
+
+func (e *Engine) disconnect(u *User, reason string) {
+	e.dropConnection(u, reason, Cancelled, nil)
+	switch {
+	case u.underWay(e.Clock()): // a second connection on its way
+		e.finish(u, Cancelled, nil)
+	case u.Flow != nil && u.Flow.State.Final():
+		u.Flow = nil
+	}
+}
+
+// Deliver puts the existing token into a server (again). With start, a stopped
+// server is started first.
+func (e *Engine) Deliver(ctx context.Context, caller Caller, server string, start bool) (*User, error) {
+	return e.update(ctx, caller.User, func(u *User) error {
+		switch {
+		case u.Connection == nil:
+			return errNotConnected
+		case e.Deliverer == nil:
+			return errPullOnly
+		case u.Delivery(server) == nil && len(u.Deliveries) >= maxServers:
+			return errManyServers
+		}
+		e.keepHubToken(u, caller.HubToken)
+		e.queue(u, server, start)
+		return nil
+	})
+}
+
+// SignedIn tells the engine that a user is back with a fresh Hub token: what
+// waited for one goes on.
+func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
+	_, err := e.update(ctx, caller.User, func(u *User) error {
+		waiting := u.underWay(e.Clock())
+		for i := range u.Deliveries {
+			d := &u.Deliveries[i]
+			if d.State == DeliveryWaiting || d.State == DeliveryRemoving {
+				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.Clock(), nil, 0, 0, true
+			}
+		}
+		if !waiting || e.Deliverer == nil {
+			return errSettled
+		}
+		e.keepHubToken(u, caller.HubToken)
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	return err
+}
+
+// Recheck asks for a new look at what the token reaches, unless the last one is
+// younger than age.
+func (e *Engine) Recheck(ctx context.Context, name string, age time.Duration) error {
+	_, err := e.update(ctx, name, func(u *User) error {
+		now := e.Clock()
+		c := u.Connection
+		if c == nil || c.CheckedAt.IsZero() || now.Sub(c.CheckedAt) < age ||
+			c.CheckFailures > 0 || (!c.CheckDue.IsZero() && !c.CheckDue.After(now)) {
+			return errSettled
+		}
+		c.CheckDue = now
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	return err
+}
+
+// Credential returns the live token for the git helper that asks each time.
+func (e *Engine) Credential(ctx context.Context, name string) (Credential, error) {
+	user, err := e.User(ctx, name)
+	if err != nil {
+		return Credential{}, err
+	}
+	if user.Connection == nil || !user.Connection.Token.ExpiresAt.After(e.Clock()) {
+		return Credential{}, errNotConnected
+	}
+	return e.credential(user.Connection), nil
+}
+
+func (e *Engine) credential(c *Connection) Credential {
+	return Credential{
+		Host: e.GitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
+		ExpiresAt: c.Token.ExpiresAt, Account: c.Account,
+	}
+}

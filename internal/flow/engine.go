@@ -1,0 +1,178 @@
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// saveAttempts bounds the re-reads of one change. Writers of one user's record
+// are a few tabs and one scheduler, so more conflicts in a row mean a fault.
+const saveAttempts = 20
+
+// Engine carries out flows. Its methods are what a caller may ask for a user;
+// [Engine.Run] does the rest. Safe for concurrent use.
+type Engine struct {
+	Options
+	metrics *metrics
+	wake    chan struct{}
+}
+
+// Options are what an Engine is made of.
+type Options struct {
+	GitHub GitHub
+	Hub    Hub
+	Store  Store
+	Audit  Auditor
+	// Deliverer is nil in pull mode: nothing is written into servers.
+	Deliverer Deliverer
+
+	// GitHubURL is GitHub's web address, the host that credentials are for.
+	GitHubURL *url.URL
+	Identity  Identity
+	// HubTokenLife bounds how long a user's Hub token is kept for a waiting
+	// delivery.
+	HubTokenLife time.Duration
+	// KeepFresh asks for tokens to be refreshed before they expire, which means
+	// that the long-lived refresh token is stored. Off: it is thrown away.
+	KeepFresh bool
+	// RevokeOnStop ends the connection when no server that holds it runs.
+	RevokeOnStop bool
+
+	Clock    func() time.Time
+	Logger   *slog.Logger
+	Registry prometheus.Registerer
+}
+
+// New returns an engine that does nothing until Run.
+func New(options Options) *Engine {
+	return &Engine{
+		Options: options,
+		metrics: newMetrics(options.Registry, options.Clock),
+		wake:    make(chan struct{}, 1),
+	}
+}
+
+// Caller is a signed-in Hub user and the token that the Hub gave for them.
+type Caller struct {
+	User     string
+	HubToken secret.String
+}
+
+// User returns a user's record as it stands, for reading only.
+func (e *Engine) User(ctx context.Context, name string) (*User, error) {
+	user, err := e.Store.Load(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("load the record of a user: %w", err)
+	}
+	return user, nil
+}
+
+// Watch reports changes of a user's record until ctx ends.
+func (e *Engine) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+	return e.Store.Watch(ctx, name)
+}
+
+// update changes a user's record, reading it again whenever another writer was
+// faster; change may therefore run more than once. An error from change stores
+// nothing and is returned as it is.
+func (e *Engine) update(ctx context.Context, name string, change func(*User) error) (*User, error) {
+	for range saveAttempts {
+		user, err := e.User(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		was := stateOf(user)
+		if err := change(user); err != nil {
+			return user, err
+		}
+		switch err := e.save(ctx, user, was); {
+		case err == nil:
+			e.nudge()
+			return user, nil
+		case !errors.Is(err, ErrConflict):
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("save the record of a user: %w", ErrConflict)
+}
+
+// before is what [Engine.save] compares a changed record with.
+type before struct {
+	flow       Flow
+	connection *Connection
+}
+
+func stateOf(u *User) before {
+	was := before{connection: u.Connection}
+	if u.Flow != nil {
+		was.flow = *u.Flow
+	}
+	return was
+}
+
+// save stores a changed record, and tells metrics and audit what has ended.
+func (e *Engine) save(ctx context.Context, user *User, was before) error {
+	e.tidy(user)
+	if err := e.Store.Save(ctx, user); err != nil {
+		return fmt.Errorf("save the record of a user: %w", err)
+	}
+	e.metrics.observe(user)
+	if ended := was.ended(user.Flow, e.Clock()); ended != nil {
+		e.flowEnded(ctx, user, ended)
+	}
+	if was.connection != nil && user.Connection == nil {
+		e.audit(ctx, user, Event{Action: "disconnected", Account: was.connection.Account.Login,
+			TokenHash: was.connection.Token.Access.Hash(), Outcome: "ok", Reason: user.dropped})
+	}
+	return nil
+}
+
+// ended is the flow that came to its end by a change; nil: none did.
+func (was before) ended(now *Flow, at time.Time) *Flow {
+	switch {
+	case was.flow.State.Final():
+		return nil
+	case now != nil && now.ID == was.flow.ID && now.State.Final():
+		return now
+	case now != nil && now.ID == was.flow.ID:
+		return nil
+	}
+	dropped := was.flow // for another one
+	if dropped.State = Cancelled; was.flow.State == Pending && !dropped.ExpiresAt.After(at) {
+		dropped.State = Expired
+	}
+	return &dropped
+}
+
+func (e *Engine) flowEnded(ctx context.Context, user *User, f *Flow) {
+	e.metrics.flowFinished(f, e.Clock())
+	event := Event{Action: "flow_finished", FlowID: f.ID, Outcome: string(f.State)}
+	if f.Error != nil {
+		event.Code = f.Error.Code
+	}
+	if f.State == Connected && user.Connection != nil {
+		event.Account = user.Connection.Account.Login
+		event.TokenHash = user.Connection.Token.Access.Hash()
+		event.ExpiresAt = user.Connection.Token.ExpiresAt
+	}
+	e.audit(ctx, user, event)
+}
+
+// nudge tells the scheduler that something may be due now.
+func (e *Engine) nudge() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+func newID() string { return rand.Text() }

@@ -1,0 +1,30 @@
+package flow
+
+import "strings"
+
+// Identity is the policy on which GitHub account may stand behind a Hub user.
+// The device flow can be turned on somebody else's account by talking them into
+// typing a code; the stricter policies make that useless.
+type Identity string
+
+// The policies. Bound: the account of the first connection is the only one from
+// then on. Match: the GitHub login equals the Hub name.
+const (
+	AnyAccount   Identity = "any"
+	BoundAccount Identity = "bound"
+	MatchAccount Identity = "match"
+)
+
+// check returns nil where the account may stand behind the user.
+func (i Identity) check(u *User, account Account) *Error {
+	switch {
+	case i == MatchAccount && !strings.EqualFold(account.Login, u.Name),
+		i == BoundAccount && u.BoundAccount != 0 && u.BoundAccount != account.ID:
+		return &Error{
+			Code:    "identity_mismatch",
+			Message: "The code was approved by a GitHub account that does not belong to you on this Hub. Nothing was delivered, and the token was revoked.",
+			Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, tell the people who run this Hub.",
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package flow
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const (
+	// gracePolls is how many incorrect_device_code answers are tolerated:
+	// GitHub gives one for a moment after an approval.
+	gracePolls = 2
+	// slowDownStep is added to the interval where a slow_down names none (RFC
+	// 8628, 3.5).
+	slowDownStep = 5 * time.Second
+	// maxBackoff bounds the wait after passing troubles.
+	maxBackoff = time.Minute
+)
+
+// poll asks GitHub once whether the code was approved.
+func (e *Engine) poll(ctx context.Context, u *User) outcome {
+	was := *u.Flow
+	result, err := e.GitHub.PollOnce(ctx, was.DeviceCode.String)
+	answered := e.Clock()
+	if err != nil {
+		cause := e.trouble(u, "poll", err)
+		return ofFlow(was, func(u *User) { e.pollFailed(u, cause, answered) })
+	}
+	if result.Outcome == Granted {
+		return e.granted(was.ID, result.Token)
+	}
+	return ofFlow(was, func(u *User) { e.pollAnswered(u, result, answered) })
+}
+
+// ofFlow limits a change to the flow it was made for, while that is pending and
+// nobody has polled since: a holder that was paused and overtaken must not plan
+// the next poll.
+func ofFlow(was Flow, change func(*User)) outcome {
+	return outcome{change: func(u *User) {
+		f := u.Flow
+		if f != nil && f.ID == was.ID && f.State == Pending && f.Due.Equal(was.Due) {
+			change(u)
+		}
+	}}
+}
+
+func (e *Engine) pollAnswered(u *User, result PollResult, answered time.Time) {
+	f := u.Flow
+	f.Failures, f.Error = 0, nil
+	switch result.Outcome {
+	case StillPending:
+		f.Grace = 0
+	case SlowDown:
+		f.Interval = max(result.Interval, f.Interval+slowDownStep)
+	case WasDenied:
+		e.finish(u, Denied, &Error{Code: "denied", Message: "The request was declined on GitHub.",
+			Hint: "If that was not meant, get a new code."})
+		return
+	case CodeExpired:
+		e.finish(u, Expired, errCodeExpired)
+		return
+	case CodeIncorrect:
+		if f.Grace++; f.Grace > gracePolls {
+			e.finish(u, Failed, errCodeSpent)
+			return
+		}
+	}
+	f.plan(answered.Add(f.Interval + jitter(f.Interval)))
+}
+
+// plan sets the next poll, or the code's end where that is earlier.
+func (f *Flow) plan(due time.Time) {
+	if f.Due = due; due.After(f.ExpiresAt) {
+		f.Due = f.ExpiresAt
+	}
+}
+
+var (
+	errCodeExpired = &Error{Code: "code_expired", Message: "The code was not used in time.", Hint: "Get a new code."}
+	errCodeSpent   = &Error{Code: "code_spent", Message: "GitHub does not accept this code any more; its answer may have been lost on the way.",
+		Hint: "Get a new code."}
+)
+
+// pollFailed backs off from passing trouble until the code's end, and ends the
+// flow on any other.
+func (e *Engine) pollFailed(u *User, cause *Error, answered time.Time) {
+	if !cause.Passing {
+		e.finish(u, Failed, cause)
+		return
+	}
+	f := u.Flow
+	f.Failures++
+	f.Error = cause // shown beside the code, which stays
+	f.plan(answered.Add(max(f.Interval, backoff(f.Interval, f.Failures), cause.RetryAfter)))
+}
+
+// granted stores the token. Whatever became of the flow meanwhile, a token is
+// never forgotten: one that came too late is revoked.
+func (e *Engine) granted(id string, token Token) outcome {
+	if !e.KeepFresh {
+		token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}
+	}
+	return outcome{
+		change: func(u *User) {
+			f := u.Flow
+			if u.holds(token) {
+				return
+			}
+			if f == nil || f.ID != id || f.State != Pending {
+				e.revoke(u, token, "cancelled")
+				return
+			}
+			f.Token, f.DeviceCode, f.CodeVerifier, f.WebState = token, secret.Stored{}, secret.Stored{}, secret.Stored{}
+			if token.ExpiresAt.IsZero() {
+				e.finish(u, Failed, errNeverExpires)
+				return
+			}
+			f.State, f.Due, f.Failures, f.Error = Approved, e.Clock(), 0, nil
+		},
+		lost: func(ctx context.Context) { e.undo(ctx, token) },
+	}
+}
+
+// holds reports whether a token is in the record already.
+func (u *User) holds(token Token) bool {
+	hash := token.Access.Hash()
+	return (u.Flow != nil && u.Flow.Token.Access.Hash() == hash) ||
+		(u.Connection != nil && u.Connection.Token.Access.Hash() == hash) || u.revocation(hash) >= 0
+}
+
+// undo revokes a token that could not be stored.
+func (e *Engine) undo(ctx context.Context, token Token) {
+	for _, value := range []secret.Stored{token.Refresh, token.Access} {
+		if value.Empty() {
+			continue
+		}
+		err := e.GitHub.Revoke(ctx, value.String)
+		e.metrics.revoked.WithLabelValues(status(err)).Inc()
+		if err != nil {
+			e.Logger.Error("a token that could not be stored could not be revoked either",
+				"token_sha256", value.Hash(), "error", err)
+		}
+	}
+}
+
+var errNeverExpires = &Error{Code: "token_never_expires",
+	Message: "The GitHub App hands out tokens that never expire, so this service refuses them.",
+	Hint:    "An admin of the GitHub App must switch on “Expire user authorization tokens” in the App's optional features."}
+
+func (e *Engine) expireCode(_ context.Context, u *User) outcome {
+	return ofFlow(*u.Flow, func(u *User) { e.finish(u, Expired, errCodeExpired) })
+}
+
+// backoff doubles from base with each failure, bounded, with jitter.
+func backoff(base time.Duration, failures int) time.Duration {
+	wait := base
+	for range failures - 1 {
+		if wait = 2 * wait; wait >= maxBackoff {
+			wait = maxBackoff
+			break
+		}
+	}
+	return wait + jitter(wait)
+}
+
+// jitter is up to a tenth of d, so that flows that began together spread out.
+func jitter(d time.Duration) time.Duration {
+	if d < 10 {
+		return 0
+	}
+	return rand.N(d / 10)
+}

@@ -1,0 +1,131 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// GitHub is what a flow asks of GitHub. Errors are [*Error]; a passing one is
+// tried again, any other ends what was under way.
+type GitHub interface {
+	// DeviceCode begins a device flow (RFC 8628, 3.1).
+	DeviceCode(ctx context.Context) (DeviceCode, error)
+	// PollOnce asks once whether the code was approved (RFC 8628, 3.4).
+	PollOnce(ctx context.Context, deviceCode secret.String) (PollResult, error)
+	// Account says whom a token belongs to.
+	Account(ctx context.Context, token secret.String) (Account, error)
+	// Access lists what a token reaches.
+	Access(ctx context.Context, token secret.String) (Access, error)
+	// Revoke makes a token invalid. A token that is dead already is no error.
+	Revoke(ctx context.Context, token secret.String) error
+}
+
+// DeviceCode is GitHub's answer to the start of a device flow.
+type DeviceCode struct {
+	DeviceCode      secret.String
+	UserCode        string
+	VerificationURI string
+	ExpiresIn       time.Duration
+	Interval        time.Duration
+}
+
+// Outcome is what one poll found.
+type Outcome int
+
+// The outcomes of a poll (RFC 8628, 3.5).
+const (
+	StillPending Outcome = iota
+	SlowDown
+	Granted
+	WasDenied
+	CodeExpired
+	CodeIncorrect
+)
+
+// PollResult is an [Outcome] with what belongs to it.
+type PollResult struct {
+	Outcome Outcome
+	// Interval is the new one of a SlowDown; 0: GitHub named none.
+	Interval time.Duration
+	// Token is set when Granted.
+	Token Token
+}
+
+// Hub is what a flow asks of JupyterHub, always with the user's own token.
+type Hub interface {
+	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
+	StartServer(ctx context.Context, token secret.String, user, server string) error
+	// ServerURL is where a server is reached through the Hub's proxy.
+	ServerURL(server hub.Server) (*url.URL, error)
+}
+
+// Target is a running server of a user, and the token that opens it.
+type Target struct {
+	// URL is the server's base at the Hub's proxy, ending in "/".
+	URL   *url.URL
+	Token secret.String
+}
+
+// Credential is what a delivery writes.
+type Credential struct {
+	// Host is GitHub's web address, the only one the credential is offered to.
+	Host      *url.URL
+	Username  string
+	Password  secret.String
+	ExpiresAt time.Time
+	// Account gives user.name and user.email where the deployer asks for them.
+	Account Account
+}
+
+// Deliverer puts a credential into a running server and takes it out again.
+// Both are idempotent; errors are [*Error]. The returned method (terminal,
+// typed, kernel) is the way that worked.
+type Deliverer interface {
+	Deliver(ctx context.Context, target Target, credential Credential) (method string, err error)
+	Remove(ctx context.Context, target Target) (method string, err error)
+}
+
+// Store keeps the records. An adapter seals them; flow hands over clear ones.
+type Store interface {
+	// Load returns a user's record; one never stored comes empty, Version 0.
+	Load(ctx context.Context, name string) (*User, error)
+	// Save stores the record if the stored Version is still user.Version, and
+	// sets user.Version; otherwise [ErrConflict]. The record is due at
+	// user.Due(), or at user.Held where that is set.
+	Save(ctx context.Context, user *User) error
+	// Claim returns up to limit records that are due, each put off by hold, with
+	// Held set and a new Version, so that no other scheduler gets them meanwhile
+	// and a holder that was paused beyond hold is refused by Save.
+	Claim(ctx context.Context, hold time.Duration, limit int) ([]*User, error)
+	// NextDue is when the next record is due; the zero time: none is.
+	NextDue(ctx context.Context) (time.Time, error)
+	// Watch reports each change of a user's record, by whichever process, until
+	// ctx ends. Reports may be merged, never lost.
+	Watch(ctx context.Context, name string) (<-chan struct{}, error)
+}
+
+// Auditor keeps one event for each thing that happened to a token.
+type Auditor interface {
+	Record(ctx context.Context, event Event)
+}
+
+// Event is one line of the audit. It names a token by its SHA-256 only.
+type Event struct {
+	Time      time.Time `json:"time"`
+	Action    string    `json:"action"`
+	User      string    `json:"user"`
+	FlowID    string    `json:"flow_id,omitempty"`
+	Account   string    `json:"account,omitempty"`
+	Server    string    `json:"server,omitempty"`
+	Method    string    `json:"method,omitempty"`
+	TokenHash string    `json:"token_sha256,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Outcome   string    `json:"outcome"`
+	Code      string    `json:"code,omitempty"`
+	// Reason is why a token was revoked or a connection ended.
+	Reason string `json:"reason,omitempty"`
+}

@@ -1,0 +1,112 @@
+package flow
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// hold is how long a claimed record is another scheduler's no business. A
+	// process that dies leaves its records unattended for that long.
+	hold = 45 * time.Second
+	// stepLimit bounds one step well within hold, so that its result is stored
+	// while the claim still stands.
+	stepLimit = 35 * time.Second
+	// workers bounds the steps under way at once.
+	workers = 256
+	// idle is the longest pause between two looks for due records; it covers
+	// what other processes planned.
+	idle = time.Second
+	// When the service stops, steps under way get handOver to end, then are
+	// broken off; storing what they found gets handIn, undoing what could not be
+	// stored undoLimit. Together 10 s at most.
+	handOver  = 4 * time.Second
+	handIn    = 2 * time.Second
+	undoLimit = 3 * time.Second
+)
+
+// Run carries out what is due until ctx ends, then lets the steps under way
+// finish within handOver and gives every claimed record back.
+func (e *Engine) Run(ctx context.Context) {
+	stepCtx, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(handOver, breakOff) })()
+
+	var underWay sync.WaitGroup
+	free := make(chan struct{}, workers)
+	for ctx.Err() == nil {
+		claimed, err := e.claim(ctx, workers-len(free))
+		for _, user := range claimed {
+			free <- struct{}{}
+			underWay.Go(func() {
+				e.work(stepCtx, user)
+				<-free
+				e.nudge()
+			})
+		}
+		switch {
+		case err != nil:
+			pause(ctx, idle)
+		case len(claimed) == 0:
+			e.rest(ctx)
+		}
+	}
+	underWay.Wait()
+}
+
+// Advance claims what is due now and carries out one step for each record, one
+// after the other. It returns how many there were.
+func (e *Engine) Advance(ctx context.Context) int {
+	claimed, _ := e.claim(ctx, workers)
+	for _, user := range claimed {
+		e.work(ctx, user)
+	}
+	return len(claimed)
+}
+
+func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
+	if limit == 0 {
+		return nil, nil
+	}
+	claimed, err := e.Store.Claim(ctx, hold, limit)
+	if err != nil && ctx.Err() == nil {
+		e.Logger.Error("due records could not be claimed", "error", err)
+	}
+	return claimed, err
+}
+
+// work carries out one step for a claimed record.
+func (e *Engine) work(ctx context.Context, user *User) {
+	if due := user.Due(); !due.IsZero() {
+		e.metrics.lateness.Observe(max(0, e.Clock().Sub(due)).Seconds())
+	}
+	var found outcome
+	if step := e.next(user); step == nil {
+		pause(ctx, idle) // the store's clock is ahead of ours
+	} else {
+		limited, cancel := context.WithTimeout(ctx, stepLimit)
+		found = step(limited, user)
+		cancel()
+	}
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hold-stepLimit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
+	e.settle(storing, user, found)
+}
+
+// rest waits until the next record is due, something is planned here, or idle
+// is over.
+func (e *Engine) rest(ctx context.Context) {
+	wait := idle
+	if due, err := e.Store.NextDue(ctx); err == nil && !due.IsZero() {
+		wait = min(wait, max(due.Sub(e.Clock()), 10*time.Millisecond))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	case <-timer.C:
+	}
+}

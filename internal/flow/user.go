@@ -1,0 +1,259 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// User is all the service knows about one Hub user. Fields are changed only
+// inside a compare-and-swap of the whole record, so two of them never disagree.
+type User struct {
+	Name       string      `json:"name"`
+	Flow       *Flow       `json:"flow,omitempty"`
+	Connection *Connection `json:"connection,omitempty"`
+
+	// Deliveries has one entry for each server that holds, should hold, or
+	// should lose the credential. It outlives the connection: a stopped server
+	// is cleaned when it next runs.
+	Deliveries []Delivery `json:"deliveries,omitempty"`
+
+	// Revocations are tokens that must die at GitHub and have not yet.
+	Revocations []Revocation `json:"revocations,omitempty"`
+
+	// HubToken is the user's own Hub OAuth token. It is kept only while a
+	// delivery waits for it.
+	HubToken secret.Stored `json:"hub_token"`
+	// HubTokenExpires ends the use of HubToken whatever the Hub still allows.
+	HubTokenExpires time.Time `json:"hub_token_expires,omitzero"`
+
+	// BoundAccount is the GitHub account id that the "bound" identity policy
+	// remembered at first use. Zero: none yet.
+	BoundAccount int64 `json:"bound_account,omitempty"`
+
+	// Version is the store's number of this state of the record; 0 means that
+	// it was never stored. Not part of the sealed content.
+	Version uint64 `json:"-"`
+	// dropped is why the connection ended in the change being made; for the
+	// audit, never stored.
+	dropped string
+	// Held is until when a scheduler has claimed the record; zero: unclaimed.
+	// [Store.Save] keeps a claim, so that a command in between does not bring
+	// a second scheduler in; the holder ends its claim by clearing Held. Not
+	// part of the sealed content.
+	Held time.Time `json:"-"`
+}
+
+// State of a flow, as callers see it. The names are part of the HTTP contract.
+type State string
+
+// The states. Pending, Approved and Delivering are under way, the others final.
+const (
+	Pending    State = "pending"
+	Approved   State = "approved"
+	Delivering State = "delivering"
+	Connected  State = "connected"
+	Expired    State = "expired"
+	Denied     State = "denied"
+	Cancelled  State = "cancelled"
+	Failed     State = "failed"
+)
+
+// Final reports whether a flow in this state will not change again.
+func (s State) Final() bool {
+	switch s {
+	case Pending, Approved, Delivering:
+		return false
+	}
+	return true
+}
+
+// Mode is how the user approves: by typing a code (RFC 8628) or by being sent
+// to GitHub and back (RFC 6749 with PKCE).
+type Mode string
+
+// The modes; the values are the "mode" label of the metrics.
+const (
+	Device Mode = "device"
+	Web    Mode = "web"
+)
+
+// Flow is one attempt of a user to connect.
+type Flow struct {
+	ID        string    `json:"id"`
+	Mode      Mode      `json:"mode"`
+	State     State     `json:"state"`
+	StartedAt time.Time `json:"started_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Error     *Error    `json:"error,omitempty"`
+
+	// Device flow.
+	UserCode        string        `json:"user_code,omitempty"`
+	VerificationURI string        `json:"verification_uri,omitempty"`
+	DeviceCode      secret.Stored `json:"device_code"`
+	Interval        time.Duration `json:"interval,omitempty"`
+	// Due is when the next step of this flow may be made: the next poll while
+	// pending, a retry later on.
+	Due time.Time `json:"due,omitzero"`
+	// Grace counts incorrect_device_code answers, which GitHub also gives for
+	// a moment after an approval.
+	Grace int `json:"grace,omitempty"`
+	// Failures counts passing troubles in a row, for the back-off.
+	Failures int `json:"failures,omitempty"`
+
+	// Web flow: what binds GitHub's answer to this attempt (RFC 6749, 10.12;
+	// RFC 7636).
+	WebState     secret.Stored `json:"web_state"`
+	CodeVerifier secret.Stored `json:"code_verifier"`
+
+	// Token is what GitHub granted, until the account has been checked and it
+	// moves to the connection.
+	Token Token `json:"token,omitzero"`
+	// Servers are those to deliver to, by name; "" is the default server.
+	Servers []string `json:"servers,omitempty"`
+}
+
+// Token is what GitHub answers to a completed flow or a refresh.
+type Token struct {
+	Access secret.Stored `json:"access"`
+	// ExpiresAt is zero for an App whose token expiry is switched off; such a
+	// token is refused.
+	ExpiresAt        time.Time     `json:"expires_at,omitzero"`
+	Refresh          secret.Stored `json:"refresh"`
+	RefreshExpiresAt time.Time     `json:"refresh_expires_at,omitzero"`
+}
+
+// Account is a GitHub account. Name and Email may be empty.
+type Account struct {
+	ID        int64  `json:"id"`
+	Login     string `json:"login"`
+	Name      string `json:"name,omitempty"`
+	Email     string `json:"email,omitempty"`
+	AvatarURL string `json:"avatar_url,omitempty"`
+}
+
+// Repository is one that the connection's token reaches.
+type Repository struct {
+	ID       int64  `json:"id"`
+	FullName string `json:"full_name"`
+	Private  bool   `json:"private,omitempty"`
+	Push     bool   `json:"push"`
+}
+
+// Connection is a user's live grant at GitHub.
+type Connection struct {
+	Account Account   `json:"account"`
+	Token   Token     `json:"token"`
+	Since   time.Time `json:"since"`
+
+	Access Access `json:"access"`
+	// CheckedAt is when Access was last read from GitHub; zero: not yet.
+	CheckedAt time.Time `json:"checked_at,omitzero"`
+	// CheckDue is when it is to be read (again); zero: not planned.
+	CheckDue time.Time `json:"check_due,omitzero"`
+	// CheckFailures counts passing troubles in a row, for the back-off.
+	CheckFailures int `json:"check_failures,omitempty"`
+}
+
+// Access is what a token reaches, as the preflight found it.
+type Access struct {
+	State        AccessState  `json:"state"`
+	Repositories []Repository `json:"repositories,omitempty"`
+	// Fix is the GitHub page where the user changes what is missing.
+	Fix string `json:"fix,omitempty"`
+}
+
+// AccessState names why a token can or cannot push anywhere.
+type AccessState string
+
+// The states of access. Unknown means not looked at yet.
+const (
+	AccessUnknown      AccessState = "unknown"
+	AccessReady        AccessState = "ready"
+	AccessNotInstalled AccessState = "not_installed"
+	AccessSuspended    AccessState = "suspended"
+	AccessNoRepository AccessState = "no_repository"
+	AccessReadOnly     AccessState = "read_only"
+)
+
+// DeliveryState names where a server stands.
+type DeliveryState string
+
+// The states of a delivery. Waiting: the server is not running; the credential
+// goes in when it is seen running. Removing: the credential is to be taken out.
+const (
+	DeliveryQueued    DeliveryState = "queued"
+	DeliveryStarting  DeliveryState = "starting"
+	DeliveryWaiting   DeliveryState = "waiting"
+	DeliveryDelivered DeliveryState = "delivered"
+	DeliveryFailed    DeliveryState = "failed"
+	DeliveryRemoving  DeliveryState = "removing"
+)
+
+// Delivery is the credential's standing in one of the user's servers.
+type Delivery struct {
+	Server string        `json:"server"`
+	State  DeliveryState `json:"state"`
+	// Method is the way that worked: terminal, typed, kernel.
+	Method string `json:"method,omitempty"`
+	Error  *Error `json:"error,omitempty"`
+	// At is when State was last changed.
+	At time.Time `json:"at"`
+	// Due is when the next attempt may be made; zero: none planned.
+	Due time.Time `json:"due,omitzero"`
+	// Attempts counts the failed tries at the server; more than none means that
+	// something may have been written there.
+	Attempts int `json:"attempts,omitempty"`
+	// HubFailures counts the Hub's troubles in a row, for the back-off.
+	HubFailures int `json:"hub_failures,omitempty"`
+	// Start asks for the server to be started if it is stopped.
+	Start bool `json:"start,omitempty"`
+	// Progress is the Hub's last word on a server that is starting.
+	Progress string `json:"progress,omitempty"`
+	// Delivered is the SHA-256 of the token that the server holds; empty: none.
+	Delivered string `json:"delivered,omitempty"`
+}
+
+// Revocation is a token on its way out.
+type Revocation struct {
+	Token     secret.Stored `json:"token"`
+	ExpiresAt time.Time     `json:"expires_at"`
+	Due       time.Time     `json:"due"`
+	Attempts  int           `json:"attempts,omitempty"`
+	// Reason is for the audit: disconnect, replaced, cancelled, identity, …
+	Reason string `json:"reason"`
+}
+
+// Due is when the record next needs a step; the zero time: never.
+func (u *User) Due() time.Time {
+	var due time.Time
+	earliest := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	if u.Flow != nil && !u.Flow.State.Final() {
+		earliest(u.Flow.Due)
+	}
+	if u.Connection != nil {
+		earliest(u.Connection.CheckDue)
+		earliest(u.Connection.Token.ExpiresAt)
+	}
+	for _, d := range u.Deliveries {
+		earliest(d.Due)
+	}
+	for _, r := range u.Revocations {
+		earliest(r.Due)
+	}
+	return due
+}
+
+// Delivery finds the entry for a server; nil where there is none.
+func (u *User) Delivery(server string) *Delivery {
+	for i := range u.Deliveries {
+		if u.Deliveries[i].Server == server {
+			return &u.Deliveries[i]
+		}
+	}
+	return nil
+}

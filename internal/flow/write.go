@@ -1,0 +1,138 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+)
+
+// write puts the credential into a server that runs.
+func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Server) outcome {
+	token, began := u.Connection.Token, e.Clock()
+	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
+	target, err := e.target(u, server)
+	method := ""
+	if err == nil {
+		method, err = e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
+	}
+	event := Event{Action: "delivered", Account: u.Connection.Account.Login, Server: d.Server, Method: method,
+		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
+	var cause *Error
+	if err != nil {
+		cause, method = e.trouble(u, "deliver", err), "none"
+		event.Code = cause.Code
+	}
+	e.metrics.delivery.WithLabelValues(method, status(err)).Observe(e.Clock().Sub(began).Seconds())
+	e.audit(ctx, u, event)
+	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
+		if cause != nil {
+			e.writeFailed(d, cause)
+			return
+		}
+		d.Delivered, d.Method, d.Attempts = token.Access.Hash(), method, 0
+		if d.State != DeliveryRemoving { // else it is taken out again at once
+			e.change(d, DeliveryDelivered, nil)
+		}
+	})
+	return outcome{change: func(u *User) {
+		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
+			now := e.Clock()
+			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
+				At: now, Due: now, Delivered: token.Access.Hash()})
+			if u.HubToken.Empty() {
+				u.HubToken, u.HubTokenExpires = hubToken, hubTokenExpires
+			}
+			return
+		}
+		written.change(u)
+	}}
+}
+
+func (e *Engine) target(u *User, server hub.Server) (Target, error) {
+	address, err := e.Hub.ServerURL(server)
+	if err != nil {
+		return Target{}, &Error{Code: "server_address", Message: "The Hub named an address for the server that cannot be right.",
+			Hint: "Tell the people who run this Hub.", Err: err}
+	}
+	return Target{URL: address, Token: u.HubToken.String}, nil
+}
+
+// writeFailed tries again a few times where the trouble may pass. An entry that
+// is to be removed by now only remembers that something may have been written.
+func (e *Engine) writeFailed(d *Delivery, cause *Error) {
+	d.Attempts++
+	switch {
+	case d.State == DeliveryRemoving:
+	case !cause.Passing || d.Attempts >= deliveryTries:
+		e.change(d, DeliveryFailed, cause)
+	default:
+		d.Error = cause
+		d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+	}
+}
+
+// remove takes the credential out of a server, now or when it next runs.
+func (e *Engine) remove(d Delivery) step {
+	return func(ctx context.Context, u *User) outcome {
+		server, err := e.find(ctx, u, d.Server)
+		if err != nil {
+			return e.hubFailed(u, d, err)
+		}
+		if !server.Ready {
+			return ofDelivery(e, d, func(_ *User, d *Delivery) {
+				d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
+			})
+		}
+		target, err := e.target(u, server)
+		method := ""
+		if err == nil {
+			method, err = e.Deliverer.Remove(ctx, target)
+		}
+		event := Event{Action: "removed", Server: d.Server, Method: method, TokenHash: d.Delivered, Outcome: status(err)}
+		var cause *Error
+		if err != nil {
+			cause = e.trouble(u, "remove", err)
+			event.Code = cause.Code
+		}
+		e.audit(ctx, u, event)
+		return e.removed(d, cause)
+	}
+}
+
+func (e *Engine) removed(d Delivery, cause *Error) outcome {
+	return ofDelivery(e, d, func(u *User, d *Delivery) {
+		switch {
+		case cause == nil && d.State == DeliveryRemoving:
+			e.forget(u, d.Server)
+		case cause == nil: // connected again meanwhile
+			d.Delivered = ""
+		case d.State == DeliveryRemoving:
+			d.Attempts++
+			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
+			if cause.Passing && d.Attempts < deliveryTries {
+				d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+			}
+		}
+	})
+}
+
+// leaveAlone: servers are not written into (any more), nor can the credential
+// be taken out of them.
+func (e *Engine) leaveAlone(d Delivery) step {
+	return func(context.Context, *User) outcome {
+		return ofDelivery(e, d, func(_ *User, d *Delivery) {
+			d.Due = time.Time{}
+			if d.State != DeliveryRemoving {
+				e.change(d, DeliveryFailed, errPullOnly)
+			}
+		})
+	}
+}
+
+func status(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
+}
