@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is a family of records; part of a record's identity. It is a short word
+// of lower-case letters.
+type Kind string
+
+// MaxKey is the length of the longest key, in bytes.
+const MaxKey = 4096
+
+// Record is what a backend keeps. Value is sealed by the layer above. Times
+// are kept to the millisecond, rounded up (see [Millis]).
+type Record struct {
+	Kind Kind
+	// Key is any bytes, at least one and at most MaxKey of them.
+	Key string
+	// Version names this state of the record. Each write gives a higher one
+	// than the key ever had, also across a deletion; 0 in a Put means "must not
+	// exist". It is the fencing number of a claim: a write that names an older
+	// version is refused, so a holder that was paused and overtaken can do no
+	// harm.
+	Version uint64
+	// Due is when the record wants to be claimed; the zero time: never.
+	Due time.Time
+	// Expires is when the record ceases to exist; the zero time: never.
+	Expires time.Time
+	Value   []byte
+}
+
+// Validate reports what no backend takes: a kind or a key that cannot be.
+func (r Record) Validate() error {
+	switch {
+	case r.Kind == "":
+		return errors.New("a record without a kind")
+	case r.Key == "" || len(r.Key) > MaxKey:
+		return fmt.Errorf("a key has 1 to %d bytes, not %d", MaxKey, len(r.Key))
+	}
+	return nil
+}
+
+// Millis is a time as backends keep it: Unix milliseconds, rounded up, so that
+// nothing is due a moment before it was planned; 0 for the zero time.
+func Millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
+}
+
+// FromMillis is the reverse of [Millis].
+func FromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+var (
+	// ErrNotFound: no such record, or it has expired.
+	ErrNotFound = errors.New("no such record")
+	// ErrConflict: the stored version is another than the one named.
+	ErrConflict = errors.New("the record was changed by another writer")
+	// ErrUnavailable: the store cannot be reached or cannot write now; the same
+	// call may work later.
+	ErrUnavailable = errors.New("the store is unavailable")
+)
+
+// Backend keeps records. Every method is safe for concurrent use, and every
+// write is on disk (or with the Redis server) when it returns. "Now" is the
+// clock the backend was built with. A context that has ended stops a call
+// before it begins; a write that fails otherwise than with the errors above may
+// or may not have happened, which its caller learns by reading.
+type Backend interface {
+	// Get returns a record, or ErrNotFound.
+	Get(ctx context.Context, kind Kind, key string) (Record, error)
+	// Put writes a record if the stored version is still record.Version (0:
+	// there is none), and returns the new version; otherwise ErrConflict.
+	Put(ctx context.Context, record Record) (uint64, error)
+	// Delete removes a record if the stored version is still version; deleting
+	// what is not there is ErrNotFound.
+	Delete(ctx context.Context, kind Kind, key string, version uint64) error
+	// Claim returns up to limit records of a kind that are due, earliest first,
+	// as one atomic step that also puts each off by hold and gives it a new
+	// version. Two callers never claim the same record within hold. What it
+	// returns is the new state: Due is when somebody else may claim it.
+	Claim(ctx context.Context, kind Kind, hold time.Duration, limit int) ([]Record, error)
+	// NextDue is the earliest due time of a kind; the zero time: none.
+	NextDue(ctx context.Context, kind Kind) (time.Time, error)
+	// List returns records of a kind in the order of their keys, beginning
+	// behind the key after, at most limit of them.
+	List(ctx context.Context, kind Kind, after string, limit int) ([]Record, error)
+	// Watch sends the key of each record of a kind that is written or deleted,
+	// by whichever process, until ctx ends; then the channel is closed. A slow
+	// reader loses no key: several changes of one key may come as one. The
+	// empty key says that any record may have changed, after changes could not
+	// be heard for a while. What expires is not reported.
+	Watch(ctx context.Context, kind Kind) (<-chan string, error)
+	// Ping reports whether the store can be written to now.
+	Ping(ctx context.Context) error
+	Close() error
+}

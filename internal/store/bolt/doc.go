@@ -1,0 +1,12 @@
+// Package bolt keeps the records of internal/store in one file, by bbolt: the
+// default, for a service of one process.
+//
+// Each kind is a bucket with three buckets in it: "records" by key, and two
+// indexes, "due" and "expires", whose keys are 8 bytes of milliseconds in
+// big-endian order followed by the record's key, so that the earliest comes
+// first. Writes of callers that come at the same time share one transaction,
+// and so one fsync.
+//
+// Border: it sees sealed values only, and one process at a time may hold the
+// file; replicas share internal/store/redis instead.
+package bolt

@@ -1,0 +1,305 @@
+package bolt_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+	"github.com/ghscoped/ghscoped-service/internal/store/storetest"
+)
+
+const kind store.Kind = "thing"
+
+// childVariable makes this test program a second process: "TASK PATH".
+const childVariable = "GHSCOPED_TEST_BOLT"
+
+func TestMain(m *testing.M) {
+	if task, path, ok := strings.Cut(os.Getenv(childVariable), " "); ok {
+		fmt.Println(child(task, path))
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func child(task, path string) error {
+	switch task {
+	case "hold":
+		held, err := bolt.Open(path, time.Now)
+		if err != nil {
+			return err
+		}
+		fmt.Println("holding")
+		io.Copy(io.Discard, os.Stdin)
+		return held.Close()
+	case "nobody":
+		if err := syscall.Setuid(65534); err != nil {
+			return err
+		}
+		_, err := bolt.Open(path, time.Now)
+		return err
+	case "full":
+		// A file that may not grow fails like a disk that is full.
+		signal.Ignore(syscall.SIGXFSZ)
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		limit := syscall.Rlimit{Cur: uint64(info.Size()), Max: uint64(info.Size())}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			return err
+		}
+		return fillUp(path)
+	}
+	return errors.New("no such task")
+}
+
+// fillUp writes until the file is full, and checks that what was accepted
+// before is still readable and that space which is freed can be used.
+func fillUp(path string) error {
+	full, err := bolt.Open(path, time.Now)
+	if err != nil {
+		return err
+	}
+	ctx := context()
+	for i := 0; ; i++ {
+		if _, err = full.Put(ctx, store.Record{Kind: kind, Key: fmt.Sprint(i), Value: make([]byte, 8<<10)}); err != nil {
+			break
+		}
+	}
+	first, readErr := full.Get(ctx, kind, "0")
+	return errors.Join(err, readErr, full.Delete(ctx, kind, "0", first.Version), full.Close())
+}
+
+func startChild(t *testing.T, task, path string) (stdin io.Closer, out *bufio.Reader) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), os.Args[0])
+	command.Env = append(os.Environ(), childVariable+"="+task+" "+path)
+	command.Stderr = os.Stderr
+	in, err := command.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() { in.Close(); _ = command.Wait() })
+	return in, bufio.NewReader(stdout)
+}
+
+func open(t *testing.T, path string) *bolt.Store {
+	t.Helper()
+	opened, err := bolt.Open(path, time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = opened.Close() })
+	return opened
+}
+
+// filled makes a store file with a few hundred records in it.
+func filled(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "store.db")
+	b := open(t, path)
+	fill(t, b, 300, 500)
+	require.NoError(t, b.Close())
+	return path
+}
+
+func TestTheFileIsForItsOwnerOnly(t *testing.T) {
+	t.Parallel()
+	info, err := os.Stat(filled(t))
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestASecondProcessIsRefusedWithin5SecondsByName(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	release, out := startChild(t, "hold", path)
+	line, err := out.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "holding\n", line)
+
+	start := time.Now()
+	_, err = bolt.Open(path, time.Now)
+	require.ErrorIs(t, err, bolt.ErrHeld)
+	require.ErrorContains(t, err, path)
+	require.Less(t, time.Since(start), 6*time.Second)
+
+	time.AfterFunc(100*time.Millisecond, func() { release.Close() })
+	open(t, path) // waits for the other to end
+}
+
+func TestADamagedFileIsToldApart(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func([]byte) []byte{
+		"something else":  func([]byte) []byte { return []byte("SQLite format 3\x00, or whatever it was") },
+		"a long text":     func([]byte) []byte { return bytes.Repeat([]byte("a long text. "), 10_000) },
+		"all zero":        func(content []byte) []byte { return make([]byte, len(content)) },
+		"cut in half":     func(content []byte) []byte { return content[:len(content)/2] },
+		"cut at a page":   func(content []byte) []byte { return content[:16<<10] },
+		"no meta pages":   func(content []byte) []byte { clear(content[:8<<10]); return content },
+		"zeroed contents": func(content []byte) []byte { clear(content[8<<10:]); return content },
+		"scrambled contents": func(content []byte) []byte {
+			random := rand.New(rand.NewPCG(1, 2))
+			for i := 8 << 10; i < len(content); i++ {
+				content[i] = byte(random.Uint32())
+			}
+			return content
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filled(t)
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path, damage(content), 0o600))
+			_, err = bolt.Open(path, time.Now)
+			require.ErrorIs(t, err, bolt.ErrCorrupt)
+			require.ErrorContains(t, err, path)
+			_, err = bolt.Check(path)
+			require.ErrorIs(t, err, bolt.ErrCorrupt)
+			require.ErrorIs(t, bolt.Compact(path), bolt.ErrCorrupt)
+
+			// The refusal has let go of the file.
+			require.NoError(t, os.Remove(path))
+			open(t, path)
+		})
+	}
+}
+
+func TestAMissingPermissionIsToldApart(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	if os.Getuid() != 0 {
+		require.NoError(t, os.Chmod(path, 0))
+		_, err := bolt.Open(path, time.Now)
+		require.ErrorIs(t, err, bolt.ErrPermission)
+		return
+	}
+	_, out := startChild(t, "nobody", path)
+	said, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Contains(t, string(said), path)
+	require.Contains(t, string(said), bolt.ErrPermission.Error())
+}
+
+func TestAFullDiskIsToldApartAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	_, out := startChild(t, "full", path)
+	said, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Contains(t, string(said), store.ErrUnavailable.Error())
+	require.Contains(t, string(said), bolt.ErrFull.Error())
+	require.Contains(t, string(said), path)
+	require.NotContains(t, string(said), store.ErrNotFound.Error())
+
+	summary, err := bolt.Check(path)
+	require.NoError(t, err, "the file is sound")
+	require.GreaterOrEqual(t, summary.Records[kind], 300)
+}
+
+func TestADirectoryThatIsMissingIsNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "missing", "store.db")
+	_, err := bolt.Open(path, time.Now)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, path)
+	_, err = bolt.Check(filepath.Join(t.TempDir(), "store.db"))
+	require.ErrorIs(t, err, fs.ErrNotExist, "a check makes no file")
+}
+
+func TestExpiredRecordsArePurged(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	path := filepath.Join(t.TempDir(), "store.db")
+	b, err := bolt.Open(path, clock.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = b.Close() })
+	for i := range 20 {
+		_, err := b.Put(t.Context(), store.Record{Kind: kind, Key: fmt.Sprint(i), Due: clock.Now(), Expires: clock.Now().Add(time.Minute)})
+		require.NoError(t, err)
+	}
+	clock.Advance(time.Minute)
+	_, err = b.Put(t.Context(), store.Record{Kind: kind, Key: "kept"})
+	require.NoError(t, err)
+	purged, err := b.Purge(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 16, purged, "a write took 4 along")
+	require.NoError(t, b.Close())
+	summary, err := bolt.Check(path)
+	require.NoError(t, err)
+	require.Equal(t, map[store.Kind]int{kind: 1}, summary.Records)
+}
+
+func TestAFileThatIsMostlyFreeIsCompacted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	b := open(t, path)
+	fill(t, b, 20, 1<<20)
+	records, err := b.List(t.Context(), kind, "", 15)
+	require.NoError(t, err)
+	for _, record := range records {
+		require.NoError(t, b.Delete(t.Context(), kind, record.Key, record.Version))
+	}
+	require.NoError(t, b.Close())
+	require.NoError(t, os.Chmod(path, 0o640))
+	before, err := bolt.Check(path)
+	require.NoError(t, err)
+	require.Greater(t, before.Free, before.Size/2)
+
+	// One waits for the file while another compacts it: both must end up with
+	// the same file, one after the other.
+	first, second := make(chan error), make(chan error)
+	for _, ended := range []chan error{first, second} {
+		go func() {
+			b, err := bolt.Open(path, time.Now)
+			if err == nil {
+				_, err = b.Put(context(), store.Record{Kind: kind, Key: fmt.Sprint(time.Now().UnixNano())})
+				err = errors.Join(err, b.Close())
+			}
+			ended <- err
+		}()
+	}
+	require.NoError(t, <-first)
+	require.NoError(t, <-second)
+
+	after, err := bolt.Check(path)
+	require.NoError(t, err)
+	require.Less(t, after.Size, before.Size/2)
+	require.Equal(t, 7, after.Records[kind])
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o640), info.Mode().Perm())
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "nothing else is left behind")
+}
+
+func TestCompactingKeepsVersionsRising(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	b := open(t, path)
+	record, err := b.Get(t.Context(), kind, "0000")
+	require.NoError(t, err)
+	require.NoError(t, b.Delete(t.Context(), kind, record.Key, record.Version))
+	require.NoError(t, b.Close())
+	require.NoError(t, bolt.Compact(path))
+	version, err := open(t, path).Put(t.Context(), store.Record{Kind: kind, Key: record.Key})
+	require.NoError(t, err)
+	require.Greater(t, version, record.Version)
+}

@@ -1,0 +1,12 @@
+// Package store keeps records: who is connected, who is signed in, what waits.
+//
+// It has two layers. A [Backend] keeps bytes under a kind and a key, and knows
+// about versions, due times and expiry; internal/store/bolt and
+// internal/store/redis are backends, and internal/store/storetest is the suite
+// that each must pass. On top of it, [Users] and [Sessions] turn the types of
+// their consumers into sealed bytes: a backend never sees a clear value, only
+// kinds, keys and times.
+//
+// Border: what a record means is its consumer's affair (internal/flow,
+// internal/hubauth).
+package store

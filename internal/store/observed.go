@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// observed is a backend that is measured.
+type observed struct {
+	Backend
+	duration *prometheus.HistogramVec
+	up       prometheus.Gauge
+}
+
+// Observed measures a backend: ghscoped_store_operation_duration_seconds, by
+// operation and by how it ended, and ghscoped_store_up, 0 after an operation
+// found the store unavailable and 1 after any that did not.
+func Observed(backend Backend, reg prometheus.Registerer) Backend {
+	o := observed{
+		Backend: backend,
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ghscoped_store_operation_duration_seconds",
+			Help:    "How long the operations of the store took.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"op", "status"}),
+		up: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ghscoped_store_up",
+			Help: "Whether the last operation found the store available.",
+		}),
+	}
+	reg.MustRegister(o.duration, o.up)
+	return o
+}
+
+// measure is deferred with the time at which the operation began.
+func (o observed) measure(op string, start time.Time, err *error) {
+	status := "ok"
+	switch {
+	case *err == nil:
+	case errors.Is(*err, ErrNotFound):
+		status = "not_found"
+	case errors.Is(*err, ErrConflict):
+		status = "conflict"
+	case errors.Is(*err, ErrUnavailable):
+		status = "unavailable"
+	case errors.Is(*err, context.Canceled), errors.Is(*err, context.DeadlineExceeded):
+		status = "cancelled"
+	default:
+		status = "error"
+	}
+	o.duration.WithLabelValues(op, status).Observe(time.Since(start).Seconds())
+	switch status {
+	case "unavailable":
+		o.up.Set(0)
+	case "ok", "not_found", "conflict":
+		o.up.Set(1)
+	}
+}
+
+func (o observed) Get(ctx context.Context, kind Kind, key string) (record Record, err error) {
+	defer o.measure("get", time.Now(), &err)
+	return o.Backend.Get(ctx, kind, key)
+}
+
+func (o observed) Put(ctx context.Context, record Record) (version uint64, err error) {
+	defer o.measure("put", time.Now(), &err)
+	return o.Backend.Put(ctx, record)
+}
+
+func (o observed) Delete(ctx context.Context, kind Kind, key string, version uint64) (err error) {
+	defer o.measure("delete", time.Now(), &err)
+	return o.Backend.Delete(ctx, kind, key, version)
+}
+
+func (o observed) Claim(ctx context.Context, kind Kind, hold time.Duration, limit int) (records []Record, err error) {
+	defer o.measure("claim", time.Now(), &err)
+	return o.Backend.Claim(ctx, kind, hold, limit)
+}
+
+func (o observed) NextDue(ctx context.Context, kind Kind) (due time.Time, err error) {
+	defer o.measure("next_due", time.Now(), &err)
+	return o.Backend.NextDue(ctx, kind)
+}
+
+func (o observed) List(ctx context.Context, kind Kind, after string, limit int) (records []Record, err error) {
+	defer o.measure("list", time.Now(), &err)
+	return o.Backend.List(ctx, kind, after, limit)
+}
+
+func (o observed) Watch(ctx context.Context, kind Kind) (keys <-chan string, err error) {
+	defer o.measure("watch", time.Now(), &err)
+	return o.Backend.Watch(ctx, kind)
+}
+
+func (o observed) Ping(ctx context.Context) (err error) {
+	defer o.measure("ping", time.Now(), &err)
+	return o.Backend.Ping(ctx)
+}

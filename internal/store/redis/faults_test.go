@@ -1,0 +1,348 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/redis"
+	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
+)
+
+// patience bounds waits for servers to find together again.
+const patience = 20 * time.Second
+
+// hears waits until a watch names a key, or says that any may have changed.
+func hears(t *testing.T, changes <-chan string, keys ...string) string {
+	t.Helper()
+	for deadline := time.After(patience); ; {
+		select {
+		case heard, ok := <-changes:
+			require.True(t, ok, "the watch was closed")
+			for _, key := range keys {
+				if heard == key {
+					return heard
+				}
+			}
+		case <-deadline:
+			require.FailNow(t, "nothing of this came from the watch", keys)
+		}
+	}
+}
+
+func put(t *testing.T, s *redis.Store, record store.Record) store.Record {
+	t.Helper()
+	record.Kind = kind
+	version, err := s.Put(t.Context(), record)
+	require.NoError(t, err)
+	record.Version = version
+	return record
+}
+
+func TestARestartOfRedisLosesNothingAndIsHeardOf(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
+	s := open(t, server.URL(""), time.Now)
+	changes, err := s.Watch(t.Context(), kind)
+	require.NoError(t, err)
+	record := put(t, s, store.Record{Key: "a", Value: []byte("x"), Due: time.Now()})
+	hears(t, changes, "a")
+
+	for name, end := range map[string]func(testing.TB){"in order": server.Stop, "by a crash": server.Kill} {
+		end(t)
+		start := time.Now()
+		_, err = s.Get(t.Context(), kind, "a")
+		require.ErrorIs(t, err, store.ErrUnavailable, name)
+		_, err = s.Put(t.Context(), record)
+		require.ErrorIs(t, err, store.ErrUnavailable, name)
+		require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable, name)
+		_, err = s.Watch(t.Context(), kind)
+		require.ErrorIs(t, err, store.ErrUnavailable, name)
+		require.Less(t, time.Since(start), 5*time.Second, name)
+
+		server.Restart(t)
+		hears(t, changes, "")
+		require.NoError(t, s.Ping(t.Context()), name)
+		stored, err := s.Get(t.Context(), kind, "a")
+		require.NoError(t, err, name)
+		require.Equal(t, record.Version, stored.Version, name)
+		record = put(t, s, stored)
+		require.Greater(t, record.Version, stored.Version, name)
+		hears(t, changes, "a")
+	}
+}
+
+func TestWritersGetThroughARestartWithoutLosingACount(t *testing.T) {
+	t.Parallel()
+	const writers, each = 4, 60
+	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
+	s := open(t, server.URL(""), time.Now)
+	put(t, s, store.Record{Key: "count", Value: []byte("0")})
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			for range each {
+				countUp(t, s)
+			}
+		})
+	}
+	for range 2 {
+		server.Kill(t)
+		server.Restart(t)
+	}
+	group.Wait()
+	record, err := s.Get(t.Context(), kind, "count")
+	require.NoError(t, err)
+	// A write whose answer was lost to the crash is counted again by its
+	// writer: what is counted is at least what was promised.
+	var count int
+	fmt.Sscan(string(record.Value), &count)
+	require.GreaterOrEqual(t, count, writers*each)
+	require.LessOrEqual(t, count, writers*each+2*writers)
+}
+
+func countUp(t *testing.T, s *redis.Store) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		record, err := s.Get(t.Context(), kind, "count")
+		if err != nil {
+			continue
+		}
+		var count int
+		fmt.Sscan(string(record.Value), &count)
+		record.Value = fmt.Append(nil, count+1)
+		if _, err = s.Put(t.Context(), record); err == nil {
+			return
+		}
+	}
+	t.Error("no write came through")
+}
+
+func TestRedisMayBeDownAtStart(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	server.Stop(t)
+	s := open(t, server.URL(""), time.Now)
+	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
+	server.Restart(t)
+	require.NoError(t, s.Ping(t.Context()))
+	put(t, s, store.Record{Key: "a"})
+}
+
+func TestARedisThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	require.NoError(t, s.Ping(t.Context()))
+	server.Pause(t)
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.Ping(ctx), context.DeadlineExceeded)
+	require.Less(t, time.Since(start), time.Second, "whoever asks says how long to wait")
+	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
+	require.Less(t, time.Since(start), 10*time.Second)
+	server.Resume(t)
+	require.NoError(t, s.Ping(t.Context()))
+}
+
+func TestAReplicaRefusesWritesUntilItIsPromoted(t *testing.T) {
+	t.Parallel()
+	master, replica := redistest.Start(t, redistest.Redis), redistest.Start(t, redistest.Redis)
+	s := open(t, replica.URL(""), time.Now)
+	record := put(t, s, store.Record{Key: "a"})
+	host, port, _ := strings.Cut(master.Addr, ":")
+	admin := replica.Client(t)
+	require.NoError(t, admin.ReplicaOf(t.Context(), host, port).Err())
+	_, err := s.Put(t.Context(), record)
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	_, err = s.Claim(t.Context(), kind, time.Minute, 1)
+	if err != nil { // with nothing due, there is nothing to write
+		require.ErrorIs(t, err, store.ErrUnavailable)
+	}
+	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
+	require.NoError(t, admin.ReplicaOf(t.Context(), "NO", "ONE").Err())
+	require.NoError(t, s.Ping(t.Context()))
+	put(t, s, store.Record{Key: "b"})
+}
+
+func TestAfterAFailOverTheNewMasterIsUsed(t *testing.T) {
+	t.Parallel()
+	servers := redistest.StartSentinels(t, redistest.Redis)
+	s := open(t, servers.Sentinel.URL("master_name=ours"), time.Now)
+	changes, err := s.Watch(t.Context(), kind)
+	require.NoError(t, err)
+	record := put(t, s, store.Record{Key: "a"})
+	hears(t, changes, "a")
+	acknowledged, err := servers.Master.Client(t).Wait(t.Context(), 1, patience).Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, acknowledged)
+
+	servers.Master.Kill(t)
+	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, patience, 50*time.Millisecond)
+	hears(t, changes, "")
+	next := put(t, s, record)
+	require.Greater(t, next.Version, record.Version)
+	hears(t, changes, "a")
+}
+
+func TestASlotThatMovesIsFollowed(t *testing.T) {
+	t.Parallel()
+	nodes := redistest.StartCluster(t, redistest.Redis)
+	s := open(t, nodes[0].URL("cluster=true"), time.Now)
+	record := put(t, s, store.Record{Key: "a"})
+	require.NoError(t, s.Delete(t.Context(), kind, "a", record.Version))
+	// What is left of the kind is the last version. An operator would move
+	// the key; here the slot is emptied instead.
+	var ids []string
+	for _, node := range nodes {
+		id, err := node.Client(t).ClusterMyID(t.Context()).Result()
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	slot, err := nodes[0].Client(t).ClusterKeySlot(t.Context(), "{ghscoped:thing}").Result()
+	require.NoError(t, err)
+	owner := int(slot * 3 / 16384)
+	require.NoError(t, nodes[owner].Client(t).FlushAll(t.Context()).Err())
+	target := (owner + 1) % 3
+	for _, at := range []int{target, owner, (owner + 2) % 3} {
+		require.NoError(t, nodes[at].Client(t).Do(t.Context(), "CLUSTER", "SETSLOT", slot, "NODE", ids[target]).Err())
+	}
+	again := put(t, s, store.Record{Key: "a"})
+	require.Greater(t, again.Version, record.Version)
+	held, err := nodes[target].Client(t).ClusterCountKeysInSlot(t.Context(), int(slot)).Result()
+	require.NoError(t, err)
+	require.Positive(t, held)
+}
+
+func TestAfterAFlushOldVersionsAreWorthless(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	record := put(t, s, store.Record{Key: "a", Due: time.Now().Add(-time.Minute)})
+	require.NoError(t, server.Client(t).FlushAll(t.Context()).Err())
+	_, err := s.Get(t.Context(), kind, "a")
+	require.ErrorIs(t, err, store.ErrNotFound)
+	_, err = s.Put(t.Context(), record)
+	require.ErrorIs(t, err, store.ErrConflict)
+	require.ErrorIs(t, s.Delete(t.Context(), kind, "a", record.Version), store.ErrNotFound)
+	again := put(t, s, store.Record{Key: "a"})
+	require.Greater(t, again.Version, record.Version)
+	_, err = s.Put(t.Context(), record)
+	require.ErrorIs(t, err, store.ErrConflict)
+}
+
+func TestARecordThatRedisThrewAwayIsForgotten(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	put(t, s, store.Record{Key: "a", Due: time.Now().Add(-time.Minute)})
+	put(t, s, store.Record{Key: "b", Due: time.Now().Add(-time.Second)})
+	require.NoError(t, server.Client(t).Del(t.Context(), "{ghscoped:thing}:r:a").Err())
+	due, err := s.NextDue(t.Context(), kind)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(-time.Second), due, 900*time.Millisecond)
+	claimed, err := s.Claim(t.Context(), kind, time.Minute, 1)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	listed, err := s.List(t.Context(), kind, "", 10)
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+}
+
+func TestRedisRemovesWhatHasExpired(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	record := put(t, s, store.Record{Key: "a", Expires: time.Now().Add(time.Hour)})
+	client := server.Client(t)
+	left, err := client.PTTL(t.Context(), "{ghscoped:thing}:r:a").Result()
+	require.NoError(t, err)
+	require.InDelta(t, time.Hour, left, float64(10*time.Second))
+	record.Expires = time.Time{}
+	put(t, s, record)
+	left, err = client.TTL(t.Context(), "{ghscoped:thing}:r:a").Result()
+	require.NoError(t, err)
+	require.Equal(t, time.Duration(-1), left, "no limit any more")
+}
+
+func TestAFullRedisRefusesWritesAndIsNotLost(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	record := put(t, s, store.Record{Key: "a"})
+	admin := server.Client(t)
+	require.NoError(t, admin.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	_, err := s.Put(t.Context(), record)
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
+	_, err = s.Get(t.Context(), kind, "a")
+	require.NoError(t, err)
+	require.NoError(t, admin.ConfigSet(t.Context(), "maxmemory", "0").Err())
+	put(t, s, record)
+}
+
+func TestHarmfulSettingsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis, "--maxmemory-policy", "allkeys-lru")
+	var mu sync.Mutex
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(lockedWriter{&mu, &out}, nil))
+	late := func() time.Time { return time.Now().Add(-time.Minute) }
+	s, err := redis.Open(server.URL(""), late, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	var group sync.WaitGroup
+	for range 5 { // several connections
+		group.Go(func() { _ = s.Ping(t.Context()) })
+	}
+	group.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, 1, strings.Count(out.String(), "maxmemory_policy=allkeys-lru"), out.String())
+	require.Equal(t, 1, strings.Count(out.String(), "redis_ahead_seconds=60"), out.String())
+}
+
+type lockedWriter struct {
+	mu  *sync.Mutex
+	out *bytes.Buffer
+}
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(p)
+}
+
+func TestAPasswordFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis, "--requirepass", "first")
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("first\n"), 0o600))
+	s := open(t, server.URL("password_file="+file), time.Now)
+	require.NoError(t, s.Ping(t.Context()))
+
+	admin := goredis.NewClient(&goredis.Options{Addr: server.Addr, Password: "first"})
+	defer admin.Close()
+	require.NoError(t, admin.ConfigSet(t.Context(), "requirepass", "second").Err())
+	require.NoError(t, os.WriteFile(file, []byte("second\n"), 0o600))
+	require.NoError(t, admin.ClientKillByFilter(t.Context(), "TYPE", "normal", "SKIPME", "yes").Err())
+	require.NoError(t, s.Ping(t.Context()))
+
+	require.NoError(t, os.WriteFile(file, []byte("wrong\n"), 0o600))
+	require.NoError(t, admin.ClientKillByFilter(t.Context(), "TYPE", "normal", "SKIPME", "yes").Err())
+	err := s.Ping(t.Context())
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.ErrorContains(t, err, "WRONGPASS")
+	require.NotContains(t, err.Error(), "wrong\n")
+}

@@ -1,0 +1,54 @@
+package redis_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/store/redis"
+)
+
+func TestAWrongURLIsRefusedWithoutQuotingItsPassword(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "not a certificate")
+	require.NoError(t, os.WriteFile(file, []byte("hello"), 0o600))
+	for url, want := range map[string]string{
+		"":                                                 "not of the form",
+		"redis:":                                           "not of the form",
+		"redis://u:hunter2@":                               "not of the form",
+		"redis://u:hunter2@h:port":                         "not of the form",
+		"redis://u:hunter2@h%zz":                           "not of the form",
+		"http://u:hunter2@h":                               "not of the form",
+		"redis://u:hunter2@h/x":                            "the database is not a number",
+		"redis://u:hunter2@h/-1":                           "the database is not a number",
+		"redis://u:hunter2@h?what=1":                       `there is no parameter "what"`,
+		"redis://u:hunter2@h?prefix=%7B":                   "prefix holds a brace",
+		"redis://u:hunter2@h?prefix=a&prefix=b":            "prefix is given 2 times",
+		"redis://u:hunter2@h?cluster=perhaps":              "cluster is neither true nor false",
+		"redis://u:hunter2@h/1?cluster=1":                  "a Cluster has no database 1",
+		"redis://u:hunter2@h?addr=b":                       "addr needs cluster=true or master_name",
+		"redis://u:hunter2@h?cluster=1&master_name=m":      "exclude each other",
+		"redis://u:hunter2@h?password_file=/missing":       "password_file: open /missing",
+		"redis://u:hunter2@h?username_file=/missing":       "username_file: open /missing",
+		"rediss://u:hunter2@h?ca_file=/missing":            "ca_file: open /missing",
+		"rediss://u:hunter2@h?ca_file=" + file:             "holds no certificate",
+		"redis://u:hunter2@h?ca_file=" + file:              "ca_file needs rediss://",
+		"redis://u:hunter2@h?sentinel_password_file=/miss": "sentinel_password_file: open /miss",
+	} {
+		_, err := redis.Open(url, time.Now, slog.New(slog.DiscardHandler))
+		require.ErrorContains(t, err, want, url)
+		require.NotContains(t, err.Error(), "hunter2", url)
+	}
+}
+
+func TestAllFaultsOfAURLAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := redis.Open("redis://h/x?what=1&cluster=perhaps", time.Now, slog.New(slog.DiscardHandler))
+	for _, want := range []string{"database", "what", "cluster"} {
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -1,0 +1,226 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+)
+
+func pendingUser(name string, due time.Time) *flow.User {
+	return &flow.User{Name: name, Flow: &flow.Flow{
+		ID: "1", State: flow.Pending, Due: due, Interval: 5 * time.Second,
+		DeviceCode: secret.Store(secret.New("device-code-of-" + name)),
+	}}
+}
+
+func TestAUserReadsAsItWasSaved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	for _, name := range []string{"ann", "o'malley", "ü$&", "a+b", "x@y.org", "two words"} {
+		unknown, err := users.Load(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, &flow.User{Name: name}, unknown)
+
+		user := pendingUser(name, f.clock.Now())
+		require.NoError(t, users.Save(t.Context(), user))
+		require.NotZero(t, user.Version)
+		read, err := users.Load(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, user, read)
+		require.Equal(t, "device-code-of-"+name, read.Flow.DeviceCode.Reveal())
+		raw, err := f.Get(t.Context(), store.KindUser, name)
+		require.NoError(t, err)
+		require.NotContains(t, string(raw.Value), "device-code")
+	}
+}
+
+func TestAnOvertakenWriterOfAUserIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	require.NoError(t, users.Save(t.Context(), pendingUser("ann", f.clock.Now())))
+	require.ErrorIs(t, users.Save(t.Context(), pendingUser("ann", f.clock.Now())), flow.ErrConflict)
+	require.ErrorIs(t, users.Save(t.Context(), &flow.User{Name: "ann"}), flow.ErrConflict, "not even to forget")
+
+	mine, err := users.Load(t.Context(), "ann")
+	require.NoError(t, err)
+	theirs, err := users.Load(t.Context(), "ann")
+	require.NoError(t, err)
+	theirs.Flow = nil
+	require.NoError(t, users.Save(t.Context(), theirs))
+	require.Zero(t, theirs.Version, "who holds nothing is forgotten")
+	require.ErrorIs(t, users.Save(t.Context(), mine), flow.ErrConflict)
+	mine.Flow = nil
+	require.ErrorIs(t, users.Save(t.Context(), mine), flow.ErrConflict)
+	require.NoError(t, users.Save(t.Context(), &flow.User{Name: "ann"}))
+}
+
+func TestARecordIsKeptAsLongAsItIsWorth(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	ended := &flow.Flow{ID: "1", State: flow.Denied}
+	for name, try := range map[string]struct {
+		user func(now time.Time) flow.User
+		kept []time.Duration // still there after
+		gone time.Duration   // no longer; 0: it stays
+	}{
+		"nothing":          {func(time.Time) flow.User { return flow.User{} }, nil, time.Millisecond},
+		"an ended flow":    {func(time.Time) flow.User { return flow.User{Flow: ended} }, []time.Duration{day - time.Second}, day},
+		"a flow under way": {func(time.Time) flow.User { return flow.User{Flow: &flow.Flow{State: flow.Pending}} }, []time.Duration{900 * day}, 0},
+		"a bound account":  {func(time.Time) flow.User { return flow.User{BoundAccount: 7, Flow: ended} }, []time.Duration{900 * day}, 0},
+		"a connection":     {func(time.Time) flow.User { return flow.User{Connection: &flow.Connection{}} }, []time.Duration{900 * day}, 0},
+		"a server to clean": {func(time.Time) flow.User {
+			return flow.User{Deliveries: []flow.Delivery{{State: flow.DeliveryRemoving}}}
+		}, []time.Duration{900 * day}, 0},
+		"a token to revoke": {func(time.Time) flow.User { return flow.User{Revocations: []flow.Revocation{{}}} }, []time.Duration{900 * day}, 0},
+		"only a Hub token": {func(now time.Time) flow.User {
+			return flow.User{HubToken: secret.Store(secret.New("t")), HubTokenExpires: now.Add(2 * day)}
+		}, []time.Duration{2*day - time.Second}, 2 * day},
+		"a Hub token that has ended": {func(now time.Time) flow.User {
+			return flow.User{HubToken: secret.Store(secret.New("t")), HubTokenExpires: now}
+		}, nil, time.Millisecond},
+	} {
+		f := newFixture(t)
+		user := try.user(f.clock.Now())
+		user.Name = "ann"
+		require.NoError(t, f.users().Save(t.Context(), &user), name)
+		exists := func(after time.Duration) bool {
+			f.clock.Advance(after)
+			defer f.clock.Advance(-after)
+			_, err := f.Get(t.Context(), store.KindUser, "ann")
+			return err == nil
+		}
+		for _, after := range try.kept {
+			require.True(t, exists(after), "%s, after %s", name, after)
+		}
+		if try.gone != 0 {
+			require.False(t, exists(try.gone), name)
+		}
+	}
+}
+
+func TestDueUsersAreClaimedWithAFence(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	due := f.clock.Now().Add(5 * time.Second)
+	require.NoError(t, users.Save(t.Context(), pendingUser("ann", due)))
+	require.NoError(t, users.Save(t.Context(), pendingUser("bob", due.Add(time.Hour))))
+	next, err := users.NextDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, due, next)
+
+	f.clock.Advance(5 * time.Second)
+	claimed, err := users.Claim(t.Context(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, "ann", claimed[0].Name)
+	f.clock.Advance(time.Minute)
+	again, err := users.Claim(t.Context(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, again, 1)
+	require.ErrorIs(t, users.Save(t.Context(), claimed[0]), flow.ErrConflict)
+	require.NoError(t, users.Save(t.Context(), again[0]))
+}
+
+func TestAUserThatDoesNotOpenIsToldAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var log bytes.Buffer
+	users := store.NewUsers(f.Backend, f.keys, f.clock.Now, slog.New(slog.NewTextHandler(&log, nil)))
+	_, err := f.Put(t.Context(), store.Record{Kind: store.KindUser, Key: "ann", Due: f.clock.Now(), Value: newKeyring(t).Seal(store.KindUser, "ann", []byte("{}"))})
+	require.NoError(t, err)
+	require.NoError(t, users.Save(t.Context(), pendingUser("bob", f.clock.Now())))
+
+	claimed, err := users.Claim(t.Context(), time.Minute, 10)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, "bob", claimed[0].Name)
+	require.Contains(t, log.String(), "user=ann")
+	_, err = users.Load(t.Context(), "ann")
+	require.ErrorIs(t, err, store.ErrWrongKey)
+}
+
+func TestAdministratorsListUsersInPages(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	for _, name := range []string{"c", "a", "b"} {
+		require.NoError(t, users.Save(t.Context(), pendingUser(name, time.Time{})))
+	}
+	first, next, err := users.List(t.Context(), "", 2)
+	require.NoError(t, err)
+	require.Len(t, first, 2)
+	require.Equal(t, "b", next)
+	second, next, err := users.List(t.Context(), next, 2)
+	require.NoError(t, err)
+	require.Len(t, second, 1)
+	require.Equal(t, "c", second[0].Name)
+	require.Empty(t, next)
+}
+
+func TestAllWatchersOfAProcessShareOneWatch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	counter := countingWatches{f.Backend, make(chan int, 1)}
+	counter.open <- 0
+	f.Backend = counter
+	users := f.users()
+	count := func() int { n := <-counter.open; counter.open <- n; return n }
+
+	leaving, leave := context.WithCancel(t.Context())
+	ann1, err := users.Watch(leaving, "ann")
+	require.NoError(t, err)
+	ann2, err := users.Watch(t.Context(), "ann")
+	require.NoError(t, err)
+	lastCtx, endLast := context.WithCancel(t.Context())
+	bob, err := users.Watch(lastCtx, "bob")
+	require.NoError(t, err)
+	require.Equal(t, 1, count())
+
+	user := pendingUser("ann", time.Time{})
+	require.NoError(t, users.Save(t.Context(), user))
+	require.True(t, hears(t, ann1))
+	require.True(t, hears(t, ann2))
+	require.NoError(t, users.Save(t.Context(), pendingUser("bob", time.Time{})))
+	require.True(t, hears(t, bob))
+	require.Empty(t, ann1, "a watcher hears of its own user only")
+
+	leave()
+	require.False(t, hears(t, ann1), "an ended watch is closed")
+	require.NoError(t, users.Save(t.Context(), user))
+	require.True(t, hears(t, ann2))
+	endLast()
+	require.False(t, hears(t, bob))
+	require.Equal(t, 1, count(), "somebody listens still")
+
+	require.NoError(t, f.Close())
+	require.False(t, hears(t, ann2), "a closed store closes the watches")
+	_, err = users.Watch(t.Context(), "ann")
+	require.Error(t, err)
+	require.Eventually(t, func() bool { return count() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+func TestTroubleWithTheStoreIsPassing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	require.NoError(t, f.Close())
+	_, err := users.Load(t.Context(), "ann")
+	var trouble *flow.Error
+	require.True(t, errors.As(err, &trouble))
+	require.True(t, trouble.Passing)
+	require.Equal(t, "store_unavailable", trouble.Code)
+	require.NotContains(t, trouble.Message+trouble.Hint, f.path)
+	require.ErrorIs(t, users.Save(t.Context(), pendingUser("ann", time.Time{})), store.ErrUnavailable)
+}
