@@ -1,0 +1,129 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+)
+
+// Options of a [Deliverer]. What changes more than the credential is off
+// unless the deployer asks for it.
+type Options struct {
+	// HTTP reaches users' servers.
+	HTTP *http.Client
+	// Timeout bounds one delivery or removal, all ways together; 0: 20 s.
+	Timeout time.Duration
+
+	// CredentialPath is where the credential lands: absolute, or in the home
+	// when it begins with "~/". Empty: ~/.config/ghscoped/credential.
+	CredentialPath string
+	// GitIdentity sets user.name and user.email from GitHub where the user has
+	// none.
+	GitIdentity bool
+	// RewriteSSH has git use https for ssh addresses of the same host.
+	RewriteSSH bool
+	// GHCommand signs the gh command in, where the user has not done so.
+	GHCommand bool
+}
+
+// Deliverer is a [flow.Deliverer]. Safe for concurrent use.
+type Deliverer struct {
+	options Options
+	ways    []way
+}
+
+var _ flow.Deliverer = (*Deliverer)(nil)
+
+// New returns a Deliverer, or says which option is unusable.
+func New(options Options) (*Deliverer, error) {
+	path := options.CredentialPath
+	if path != "" && !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "~/") {
+		return nil, fmt.Errorf("the credential path %q is neither absolute nor in the home (~/)", path)
+	}
+	if strings.HasSuffix(path, "/") || strings.ContainsFunc(path, isControl) {
+		return nil, fmt.Errorf("the credential path %q does not name a file", path)
+	}
+	if options.Timeout == 0 {
+		options.Timeout = 20 * time.Second
+	}
+	return &Deliverer{options: options, ways: []way{terminal{}, typed{}, kernel{}}}, nil
+}
+
+// way is one means of running a job in a server.
+type way interface {
+	// name is what a delivery is recorded under.
+	name() string
+	// run returns a [notHere] where the server does not allow this way; any other says why the job failed, or may have.
+	run(ctx context.Context, server *hub.UserServer, job job) error
+}
+
+// notHere says that the server does not allow a way, and that nothing was
+// handed over: the next way may be tried. The reason is for people.
+type notHere struct {
+	reason string
+	err    error
+}
+
+func (e *notHere) Error() string { return e.reason + ": " + e.err.Error() }
+
+func (e *notHere) Unwrap() error { return e.err }
+
+// Deliver puts the credential into the server, in place of an earlier one.
+func (d *Deliverer) Deliver(ctx context.Context, target flow.Target, credential flow.Credential) (string, error) {
+	job, err := d.delivery(credential)
+	if err != nil {
+		return "", err
+	}
+	return d.run(ctx, target, job)
+}
+
+// Remove takes out of the server whatever deliveries left there.
+func (d *Deliverer) Remove(ctx context.Context, target flow.Target) (string, error) {
+	return d.run(ctx, target, d.removal())
+}
+
+// run tries one way after the other until one is possible.
+func (d *Deliverer) run(ctx context.Context, target flow.Target, job job) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
+	defer cancel()
+	server := hub.NewUserServer(target.URL, target.Token, d.options.HTTP)
+	var refusals []*notHere
+	for _, way := range d.ways {
+		err := way.run(ctx, server, job)
+		if err == nil {
+			return way.name(), nil
+		}
+		if ctx.Err() != nil {
+			return way.name(), outOfTime(ctx, err)
+		}
+		var refusal *notHere
+		if !errors.As(err, &refusal) {
+			return way.name(), explain(err)
+		}
+		refusals = append(refusals, refusal)
+	}
+	return "", noWay(refusals)
+}
+
+// acceptable reports whether a credential may be offered to this host: over
+// https, or, for demonstrations and tests, over http on this machine.
+func acceptable(host *url.URL) bool {
+	if host == nil || host.Host == "" || strings.ContainsFunc(host.Host, isControl) {
+		return false
+	}
+	if host.Scheme == "https" {
+		return true
+	}
+	ip := net.ParseIP(host.Hostname())
+	return host.Scheme == "http" && (host.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }

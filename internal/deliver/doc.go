@@ -1,0 +1,18 @@
+// Package deliver puts a credential into a user's running Jupyter server, and
+// takes it out again.
+//
+// It runs one program there, script.sh, which needs nothing but /bin/sh and the
+// usual small programs, by the first of these ways that the server allows: a
+// terminal that is told to run it, the same script typed into a plain terminal,
+// or a Python kernel. The credential crosses only as that program's standard
+// input, after the program has said that it is ready and that nothing is echoed;
+// it is never on a command line or in an environment variable.
+//
+// What lands is a file of mode 0600, a git credential helper beside it
+// (helper.sh), and one marked block at the end of the user's git configuration
+// that includes a third file with all the settings. The user's own lines stay
+// as they are, byte for byte.
+//
+// Border: which servers, when, and what to do about a failure is
+// internal/flow's; how a server is called is internal/hub's.
+package deliver

@@ -1,0 +1,132 @@
+package deliver
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What needs mounts (a full disk, a read-only home) is in test/deliver.
+
+func TestAFaultHasANameAndLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		prepare func(p *place)
+		code    string
+	}{
+		{"a symlink at the credential", func(p *place) {
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
+			require.NoError(p.t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/credential"))
+		}, "symlink_refused"},
+		{"a dangling symlink at the credential", func(p *place) {
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
+			require.NoError(p.t, os.Symlink("/nowhere", p.home+"/.config/ghscoped/credential"))
+		}, "symlink_refused"},
+		{"a symlink at the folder", func(p *place) {
+			p.write("elsewhere/file", "")
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config", 0o700))
+			require.NoError(p.t, os.Symlink(p.home+"/elsewhere", p.home+"/.config/ghscoped"))
+		}, "symlink_refused"},
+		{"a folder at the credential", func(p *place) {
+			p.write(".config/ghscoped/credential/file", "")
+			require.NoError(p.t, os.Chmod(p.home+"/.config/ghscoped", 0o700))
+		}, "not_a_file"},
+		{"a pipe at the credential", func(p *place) {
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
+			mkfifo(p.t, p.home+"/.config/ghscoped/credential")
+		}, "not_a_file"},
+		{"a file at the folder", func(p *place) { p.write(".config/ghscoped", "") }, "write_failed"},
+		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_writable"},
+		{"links in a circle at the git configuration", func(p *place) {
+			require.NoError(p.t, os.Symlink(".gitconfig", p.home+"/.gitconfig"))
+		}, "git_config_not_writable"},
+		{"NUL in the git configuration", func(p *place) { p.write(".gitconfig", "[user]\n\tname = A\x00da\n") }, "git_config_damaged"},
+		{"git configuration switched off", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=/dev/null") }, "git_config_not_writable"},
+		{"git configuration named by nothing", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=") }, "git_config_not_writable"},
+		{"git configuration in a folder that is not there", func(p *place) {
+			p.env = append(p.env, "GIT_CONFIG_GLOBAL="+p.home+"/no/config")
+		}, "git_config_not_writable"},
+		{"no home", func(p *place) { p.env = append(p.env, "HOME="+p.home+"/none") }, "home_missing"},
+		{"no HOME", func(p *place) { p.env = append(p.env, "HOME=") }, "home_missing"},
+	} {
+		for shell, prepare := range shells {
+			t.Run(c.name+"/"+shell, func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t)
+				p.shell, p.path = prepare(t)
+				c.prepare(p)
+				before := p.state()
+				require.Equal(t, c.code, p.deliver(Options{GHCommand: true}))
+				require.Equal(t, before, p.state())
+				require.Contains(t, causes, c.code, "a person is told what it means")
+			})
+		}
+	}
+}
+
+func TestARemovalDoesNotFollowASymlink(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
+	require.NoError(t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/credential"))
+	require.Equal(t, "done", p.remove(Options{}))
+	require.Equal(t, "precious", p.read("victim"))
+}
+
+func TestInputThatIsCutWritesNothing(t *testing.T) {
+	t.Parallel()
+	d, err := New(Options{})
+	require.NoError(t, err)
+	job, err := d.delivery(credential())
+	require.NoError(t, err)
+	p := newPlace(t)
+	job.input = cut(job.input)
+	before := p.state()
+	require.Equal(t, "input_cut", p.run(job))
+	require.Equal(t, before, p.state())
+}
+
+// A variable of the environment stays one when a shell assigns to it: then
+// every program that is started would be given the token.
+func TestTheTokenReachesNoEnvironmentNorArgumentNorTrace(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"sh", "bash"} { // busybox starts its own programs, whatever the path
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.shell, p.path = shells[shell](t)
+			log := p.home + "/log"
+			p.path = spies(t, p.path, log)
+			for _, name := range []string{"username", "password", "expiry", "line", "text", "known", "helper", "kept"} {
+				p.env = append(p.env, name+"=inherited")
+			}
+			if shell == "bash" {
+				p.env = append(p.env, "SHELLOPTS=allexport")
+			}
+			require.Equal(t, "done", p.deliver(Options{GitIdentity: true, GHCommand: true}))
+			require.Equal(t, "done", p.deliverAs(Options{GHCommand: true}, withToken("ghu_another")))
+			require.Equal(t, "done", p.remove(Options{}))
+			seen := p.read("log")
+			require.True(t, strings.Contains(seen, "mkdir"), "the spies saw something")
+			require.False(t, strings.Contains(seen, token) || strings.Contains(seen, "ghu_another"))
+		})
+	}
+}
+
+func TestTheScriptHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	d, err := New(Options{GitIdentity: true, RewriteSSH: true, GHCommand: true})
+	require.NoError(t, err)
+	job, err := d.delivery(credential())
+	require.NoError(t, err)
+	require.NotContains(t, job.script, token)
+	require.Contains(t, job.input.Reveal(), token)
+	require.NotContains(t, job.script, job.markA+job.markB, "an echo of the script is no answer")
+	for line := range strings.Lines(job.script) {
+		word, _ := job.answer(line)
+		require.Empty(t, word, line)
+	}
+}

@@ -1,0 +1,50 @@
+#!/bin/sh
+# git-credential-ghscoped FILE OPERATION
+#
+# The git credential helper that a delivery leaves beside the credential. It
+# answers "get" only, only for the protocol and host in FILE, and only until the
+# credential has expired; to anything else it says nothing, and git goes on as
+# if there were no helper. It needs no program but the shell; "date" is used
+# where there is one, and git itself (2.41 and later) minds the expiry too.
+
+# Nothing that is read may leave through the environment or a trace.
+set +axv
+unset line username password
+
+[ "${2-}" = get ] && [ -r "$1" ] || exit 0
+
+protocol='' host=''
+while IFS= read -r line && [ -n "$line" ]; do
+	case $line in
+	protocol=*) protocol=${line#*=} ;;
+	host=*) host=${line#*=} ;;
+	esac
+done
+
+for_protocol='' for_host='' username='' password='' expiry=''
+while IFS= read -r line; do
+	case $line in
+	protocol=*) for_protocol=${line#*=} ;;
+	host=*) for_host=${line#*=} ;;
+	username=*) username=${line#*=} ;;
+	password=*) password=${line#*=} ;;
+	password_expiry_utc=*) expiry=${line#*=} ;;
+	esac
+done <"$1"
+
+[ -n "$password" ] && [ -n "$host" ] || exit 0
+[ "$protocol" = "$for_protocol" ] && [ "$host" = "$for_host" ] || exit 0
+case $expiry in '' | *[!0-9]*) exit 0 ;; esac
+
+now=$(date +%s 2>/dev/null)
+case $now in
+'' | *[!0-9]*) ;;
+*)
+	if [ "$now" -ge "$expiry" ]; then
+		printf '%s\n' 'The GitHub connection of this JupyterHub has expired: open "Connect GitHub" to connect again.' >&2
+		exit 0
+	fi
+	;;
+esac
+
+printf 'username=%s\npassword=%s\npassword_expiry_utc=%s\n' "$username" "$password" "$expiry"

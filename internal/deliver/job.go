@@ -1,0 +1,142 @@
+package deliver
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+//go:embed script.sh
+var scriptText string
+
+//go:embed helper.sh
+var helperText string
+
+// shell runs the script, and git's helper later on.
+const shell = "/bin/sh"
+
+// job is one run of the script.
+type job struct {
+	// script is the whole program. It holds no secret.
+	script string
+	// input goes to its standard input once it is ready.
+	input secret.String
+	// markA and markB, joined, mark each line of the script's answer.
+	markA, markB string
+}
+
+// answer reads one line of output: the script's word (listening, ready, done,
+// error) and for an error its code. Other lines, echoes included, give "".
+func (j job) answer(line string) (word, code string) {
+	_, rest, found := strings.Cut(line, j.prefix())
+	if !found {
+		return "", ""
+	}
+	word, code, _ = strings.Cut(strings.TrimSpace(rest), " ")
+	return word, code
+}
+
+func (j job) prefix() string { return "ghscoped " + j.markA + j.markB + " " }
+
+// end is the last line of the input.
+func (j job) end() string { return "end " + j.markA + j.markB + "\n" }
+
+func (d *Deliverer) delivery(c flow.Credential) (job, error) {
+	if !acceptable(c.Host) {
+		return job{}, &flow.Error{Code: "insecure_host", Message: "The credential may only be used over https.",
+			Hint: "An administrator must set an https address for GitHub."}
+	}
+	if strings.ContainsFunc(c.Username+c.Password.Reveal(), isControl) || c.Password.Empty() || c.ExpiresAt.IsZero() {
+		return job{}, &flow.Error{Code: "bad_credential", Message: "The credential is not one that git could use."}
+	}
+	name, email := "", ""
+	if d.options.GitIdentity {
+		name, email = identity(c)
+	}
+	ghUser := ""
+	if d.options.GHCommand && plain(c.Account.Login) && plain(c.Password.Reveal()) {
+		ghUser = c.Account.Login
+	}
+	j := d.job("deliver", map[string]string{
+		"protocol":       c.Host.Scheme,
+		"host":           c.Host.Host,
+		"identity_name":  gitQuote(name),
+		"identity_email": gitQuote(email),
+		"rewrite_ssh":    yes(d.options.RewriteSSH),
+		"gh_user":        ghUser,
+	})
+	j.input = secret.New(fmt.Sprintf("username=%s\npassword=%s\npassword_expiry_utc=%d\n",
+		c.Username, c.Password.Reveal(), c.ExpiresAt.Unix()) + j.end())
+	return j, nil
+}
+
+func (d *Deliverer) removal() job {
+	j := d.job("remove", nil)
+	j.input = secret.New(j.end())
+	return j
+}
+
+// job puts the parameters in front of the script, as assignments that the
+// shell takes literally.
+func (d *Deliverer) job(action string, parameters map[string]string) job {
+	a, b := rand.Text(), rand.Text()
+	var text strings.Builder
+	assign := func(name, value string) { fmt.Fprintf(&text, "%s=%s\n", name, shellQuote(value)) }
+	assign("action", action)
+	assign("mark_a", a)
+	assign("mark_b", b)
+	assign("credential_path", d.options.CredentialPath)
+	assign("helper", helperText)
+	for _, name := range []string{"protocol", "host", "identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
+		assign(name, parameters[name])
+	}
+	text.WriteString(scriptText)
+	return job{script: text.String(), markA: a, markB: b}
+}
+
+// identity is what git should call the user: GitHub's name, and the public
+// e-mail address or else the one GitHub keeps for those who have none.
+func identity(c flow.Credential) (name, email string) {
+	name, email = c.Account.Name, c.Account.Email
+	if email == "" && c.Account.ID != 0 && c.Account.Login != "" {
+		email = fmt.Sprintf("%d+%s@users.noreply.%s", c.Account.ID, c.Account.Login, c.Host.Hostname())
+	}
+	return name, email
+}
+
+// gitQuote makes a value of a git configuration file; of nothing it makes
+// nothing. Control characters have no place in a name and are dropped.
+func gitQuote(value string) string {
+	value = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return -1
+		}
+		return r
+	}, value))
+	if value == "" {
+		return ""
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+}
+
+func shellQuote(value string) string {
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+// plain reports whether YAML takes the value as it stands.
+func plain(value string) bool {
+	return value != "" && !strings.ContainsFunc(value, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
+	})
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}

@@ -1,0 +1,156 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+)
+
+// maxLine bounds what is kept of a line that does not end, in bytes.
+const maxLine = 64 << 10
+
+// pty is a terminal in the server, seen through its websocket. It is a
+// [channel].
+type pty struct {
+	server *hub.UserServer
+	name   string
+	conn   *websocket.Conn
+	// chunks carries the output; closed when the program has ended or the
+	// connection is lost.
+	chunks  chan string
+	pending string
+	// finishes: the program ends by itself and needs not be waited for long.
+	finishes bool
+	stop     context.CancelFunc
+}
+
+// openPTY starts a terminal and connects to it; a [notHere] where there is none.
+func openPTY(ctx context.Context, server *hub.UserServer, command []string) (*pty, error) {
+	name, err := server.StartTerminal(ctx, command)
+	if err != nil {
+		return nil, unlessAbsent("terminals", err)
+	}
+	conn, err := server.DialTerminal(ctx, name)
+	if err != nil {
+		tidy, cancel := farewell(ctx)
+		defer cancel()
+		_ = server.DeleteTerminal(tidy, name)
+		return nil, unlessAbsent("terminals", err)
+	}
+	reading, stop := context.WithCancel(ctx)
+	p := &pty{server: server, name: name, conn: conn, chunks: make(chan string), stop: stop}
+	go p.read(reading)
+	return p, nil
+}
+
+// unlessAbsent recognises the answers by which a server says that it does not
+// offer what was asked for, or (500) that it could not start it.
+func unlessAbsent(what string, err error) error {
+	switch hub.Status(err) {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return &notHere{what + " are switched off", err}
+	case http.StatusForbidden:
+		return &notHere{what + " are forbidden", err}
+	case http.StatusBadRequest, http.StatusInternalServerError:
+		return &notHere{what + " do not start", err}
+	}
+	return err
+}
+
+func (p *pty) read(ctx context.Context) {
+	defer close(p.chunks)
+	for {
+		_, message, err := p.conn.Read(ctx)
+		if err != nil {
+			return
+		}
+		kind, text := terminado(message)
+		switch kind {
+		case "disconnect":
+			return
+		case "stdout":
+			select {
+			case p.chunks <- text:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// terminado reads a message: an array of its kind and, of output, the text.
+func terminado(message []byte) (kind, text string) {
+	var parts []json.RawMessage
+	if json.Unmarshal(message, &parts) != nil || len(parts) < 2 {
+		return "", ""
+	}
+	if json.Unmarshal(parts[0], &kind) != nil || kind != "stdout" {
+		return kind, ""
+	}
+	if json.Unmarshal(parts[1], &text) != nil {
+		return "", ""
+	}
+	return kind, text
+}
+
+// output is the next piece of output, io.EOF at the end.
+func (p *pty) output(ctx context.Context) (string, error) {
+	select {
+	case text, open := <-p.chunks:
+		if !open {
+			return "", io.EOF
+		}
+		return text, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+func (p *pty) line(ctx context.Context) (string, error) {
+	for {
+		if line, rest, found := strings.Cut(p.pending, "\n"); found {
+			p.pending = rest
+			return line, nil
+		}
+		if len(p.pending) > maxLine {
+			p.pending = ""
+		}
+		text, err := p.output(ctx)
+		if err != nil {
+			return "", err
+		}
+		p.pending += text
+	}
+}
+
+func (p *pty) send(ctx context.Context, text string) error {
+	message, err := json.Marshal([]string{"stdin", text})
+	if err != nil {
+		return err
+	}
+	return p.conn.Write(ctx, websocket.MessageText, message)
+}
+
+// close sees to it that the terminal is gone. One whose program ends by itself
+// goes more quickly than it can be deleted.
+func (p *pty) close(ctx context.Context) {
+	tidy, cancel := farewell(ctx)
+	defer cancel()
+	if p.finishes {
+		ending, enough := context.WithTimeout(tidy, 300*time.Millisecond)
+		defer enough()
+		for err := error(nil); err == nil; {
+			_, err = p.output(ending)
+		}
+	}
+	_ = p.server.DeleteTerminal(tidy, p.name)
+	p.stop()
+	_ = p.conn.CloseNow()
+}
