@@ -1,0 +1,78 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// Account says whom a token belongs to (GET /user).
+func (c *Client) Account(ctx context.Context, token secret.String) (flow.Account, error) {
+	var account flow.Account
+	_, err := c.call(ctx, c.rest("user", http.MethodGet, "user", token), &account, http.StatusOK)
+	if err != nil {
+		return flow.Account{}, err
+	}
+	if account.ID == 0 || account.Login == "" {
+		return flow.Account{}, badAnswer(errors.New("user: neither id nor login"))
+	}
+	return account, nil
+}
+
+// Revoke makes a user's token invalid; one that is dead already is no error.
+//
+// With the client secret it asks for that one token to be deleted. Without, it
+// hands the token in as a leaked one, whereupon GitHub writes to its owner.
+func (c *Client) Revoke(ctx context.Context, token secret.String) error {
+	if c.secret.Empty() {
+		return c.handIn(ctx, token)
+	}
+	_, err := c.call(ctx, query{
+		target: target{"delete_token", gateApp}, method: http.MethodDelete,
+		url:   c.api.JoinPath("applications", c.clientID, "token"),
+		json:  map[string]string{"access_token": token.Reveal()},
+		basic: true,
+	}, nil, http.StatusNoContent)
+	switch statusOf(err) {
+	case http.StatusNotFound:
+		return c.surelyDead(ctx, token)
+	case http.StatusUnauthorized:
+		return misconfigured("An administrator must check the client id and the client secret of the GitHub App.", err)
+	case http.StatusUnprocessableEntity:
+		return unreachable(err) // "spammed", says GitHub: later
+	}
+	return err
+}
+
+// handIn is POST /credentials/revoke: without authentication, 60 an hour.
+func (c *Client) handIn(ctx context.Context, token secret.String) error {
+	_, err := c.call(ctx, query{
+		target: target{"revoke_credentials", gateRevoke}, method: http.MethodPost,
+		url:  c.api.JoinPath("credentials/revoke"),
+		json: map[string][]string{"credentials": {token.Reveal()}},
+	}, nil, http.StatusAccepted)
+	switch statusOf(err) {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return misconfigured("This GitHub revokes tokens only for an App with its client secret: an administrator must set it.", err)
+	case http.StatusUnprocessableEntity:
+		return unreachable(err)
+	}
+	return err
+}
+
+// surelyDead tells the two causes of a 404 apart: a token that is dead, and a
+// client id that is not the token's. Calling a live token revoked would be
+// worse than one more call.
+func (c *Client) surelyDead(ctx context.Context, token secret.String) error {
+	_, err := c.Account(ctx, token)
+	if statusOf(err) == http.StatusUnauthorized {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return misconfigured("An administrator must check the client id: GitHub does not know this token as the App's.", statusError(http.StatusNotFound))
+}

@@ -1,0 +1,168 @@
+package github_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// loopback refuses to reach anything but this machine.
+type loopback struct{}
+
+func (loopback) RoundTrip(r *http.Request) (*http.Response, error) {
+	if ip := net.ParseIP(r.URL.Hostname()); ip == nil || !ip.IsLoopback() {
+		return nil, errors.New("a test may reach loopback only: " + r.URL.Host)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// clock is a time that only the test moves.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Now().Truncate(time.Second)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// options talk to a GitHub at web, with an API where a GHES has it.
+func options(t *testing.T, web string, now func() time.Time) github.Options {
+	t.Helper()
+	u, err := url.Parse(web)
+	require.NoError(t, err)
+	return github.Options{Web: u, API: github.APIURL(u), ClientID: githubsim.DefaultClientID,
+		AppURL: web + "/apps/" + githubsim.DefaultSlug,
+		HTTP:   &http.Client{Transport: loopback{}}, Clock: now}
+}
+
+func newClient(t *testing.T, o github.Options) *github.Client {
+	t.Helper()
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	client, err := github.New(o)
+	require.NoError(t, err)
+	return client
+}
+
+// newSim is a simulator whose clock and the client's are one.
+func newSim(t *testing.T, o githubsim.Options) (*githubsim.Server, *clock) {
+	t.Helper()
+	c := newClock()
+	if o.Clock == nil {
+		o.Clock = c.Now
+	}
+	sim := githubsim.New(o)
+	require.NoError(t, sim.Start())
+	t.Cleanup(func() { _ = sim.Close() })
+	return sim, c
+}
+
+// granted is a token of login's, by a whole device flow.
+func granted(t *testing.T, sim *githubsim.Server, client *github.Client, login string) flow.Token {
+	t.Helper()
+	code, err := client.DeviceCode(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, sim.Approve(code.UserCode, login))
+	poll, err := client.PollOnce(t.Context(), code.DeviceCode)
+	require.NoError(t, err)
+	require.Equal(t, flow.Granted, poll.Outcome)
+	return poll.Token
+}
+
+// requireCode checks the kind of an error, and that it says nothing of what the
+// other side wrote.
+func requireCode(t *testing.T, err error, code string, passing bool) *flow.Error {
+	t.Helper()
+	var e *flow.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, code, e.Code, "%v", err)
+	require.Equal(t, passing, e.Passing, "%v", err)
+	require.NotEmpty(t, e.Message)
+	require.NotContains(t, e.Error()+e.Hint, "marker")
+	return e
+}
+
+// testKey is made once: RSA keys are slow to make.
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func publicPEM(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+func writeKey(t *testing.T, path string, key *rsa.PrivateKey) {
+	t.Helper()
+	data := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	require.NoError(t, os.WriteFile(path+".new", data, 0o600))
+	require.NoError(t, os.Rename(path+".new", path))
+}
+
+func keyFile(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.pem")
+	writeKey(t, path, key)
+	return path
+}
+
+func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
+	t.Parallel()
+	for web, api := range map[string]string{
+		"https://github.com":           "https://api.github.com",
+		"https://github.com/":          "https://api.github.com",
+		"https://octo.ghe.com":         "https://api.octo.ghe.com",
+		"https://github.example.org":   "https://github.example.org/api/v3",
+		"https://notghe.com":           "https://notghe.com/api/v3",
+		"http://127.0.0.1:8080/":       "http://127.0.0.1:8080/api/v3",
+		"https://github.com.evil.test": "https://github.com.evil.test/api/v3",
+	} {
+		u, err := url.Parse(web)
+		require.NoError(t, err)
+		require.Equal(t, api, github.APIURL(u).String(), web)
+	}
+}
+
+func TestAMissingOptionIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := github.New(github.Options{ClientID: "x"})
+	require.Error(t, err)
+}
+
+func sec(value string) secret.String { return secret.New(value) }
