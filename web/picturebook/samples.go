@@ -1,0 +1,213 @@
+package picturebook
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+// Sample is one page in one state.
+type Sample struct {
+	// Name is the file's and the address's.
+	Name string
+	// Says is what the page is for, in a few words.
+	Says string
+	// View is the user's page; nil where Write is set.
+	View *web.View
+	// Write writes another kind of page.
+	Write func(pages *web.Pages, w io.Writer, lang string) error
+}
+
+// Page writes the whole document.
+func (s Sample) Page(pages *web.Pages, w io.Writer, lang string) error {
+	if s.Write != nil {
+		return s.Write(pages, w, lang)
+	}
+	return pages.Page(w, lang, *s.View)
+}
+
+// CSRF is the token in every sample.
+const CSRF = "a-token-of-the-picture-book"
+
+// Samples are all states, as seen at a given time.
+func Samples(now time.Time) []Sample {
+	b := builder{now}
+	return append(append(b.flows(), b.connections()...), b.others()...)
+}
+
+type builder struct{ now time.Time }
+
+func (b builder) view(state web.State) *web.View {
+	return &web.View{CSRF: CSRF, User: "ada", Now: b.now, State: state, Servers: []web.Server{b.server("", web.ServerNone, true)}}
+}
+
+func (b builder) with(state web.State, change func(v *web.View)) *web.View {
+	v := b.view(state)
+	change(v)
+	return v
+}
+
+func (b builder) server(name string, state web.ServerState, running bool) web.Server {
+	return web.Server{Name: name, State: state, Running: running, URL: "/user/ada/" + name, CanStart: true, Method: "terminal"}
+}
+
+func (b builder) flow() *web.Flow {
+	return &web.Flow{
+		Mode: web.Device, UserCode: "WDJB-MJHT", VerificationURI: "https://github.com/login/device",
+		StartedAt: b.now.Add(-92 * time.Second), ExpiresAt: b.now.Add(808 * time.Second), Interval: 5 * time.Second,
+	}
+}
+
+func (b builder) flows() []Sample {
+	return []Sample{
+		{Name: "none", Says: "not connected", View: b.view(web.None)},
+		{Name: "none-web", Says: "not connected, with the web flow and two servers", View: b.with(web.None, func(v *web.View) {
+			v.WebFlow = true
+			v.Servers = append(v.Servers, b.server("gpu", web.ServerNone, false))
+		})},
+		{Name: "none-cleaning", Says: "just disconnected, one stopped server still to be cleaned up", View: b.with(web.None, func(v *web.View) {
+			v.Servers = []web.Server{b.server("gpu", web.ServerRemoving, false)}
+		})},
+		{Name: "pending", Says: "the code is shown", View: b.with(web.Pending, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "pending-web", Says: "the web flow is under way", View: b.with(web.Pending, func(v *web.View) {
+			v.Flow, v.WebFlow = b.flow(), true
+			v.Flow.Mode, v.Flow.UserCode, v.Flow.VerificationURI = web.Web, "", "https://github.com/login/oauth/authorize"
+		})},
+		{Name: "approved", Says: "approved, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
+			v.Flow = b.flow()
+			v.Servers = []web.Server{b.server("", web.ServerQueued, true)}
+		})},
+		{Name: "delivering", Says: "one server done, one being set up, one starting", View: b.with(web.Delivering, func(v *web.View) {
+			v.Flow = b.flow()
+			v.Servers = []web.Server{b.server("", web.ServerDelivered, true), b.server("gpu", web.ServerQueued, true), b.server("teaching", web.ServerStarting, false)}
+			v.Servers[2].Progress = "Pulling image quay.io/jupyter/scipy-notebook"
+		})},
+		{Name: "delivering-stopped", Says: "the server does not run; starting it is offered", View: b.with(web.Delivering, func(v *web.View) {
+			v.Flow = b.flow()
+			v.Servers = []web.Server{b.server("", web.ServerWaiting, false)}
+		})},
+		{Name: "expired", Says: "the code was not used in time", View: b.with(web.Expired, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "denied", Says: "declined at GitHub", View: b.with(web.Denied, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "cancelled", Says: "cancelled here", View: b.with(web.Cancelled, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "failed", Says: "the GitHub App does not allow codes", View: b.with(web.Failed, func(v *web.View) {
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: "device_flow_disabled", Message: "The GitHub App does not allow the device flow.", Hint: "An administrator must tick “Enable Device Flow” in the settings of the GitHub App."}}
+		})},
+	}
+}
+
+func (b builder) connected(access web.AccessState, repositories []web.Repository) *web.View {
+	return b.with(web.Connected, func(v *web.View) {
+		v.Servers = []web.Server{b.server("", web.ServerDelivered, true)}
+		v.Connection = &web.Connection{
+			Login: "ada-lovelace", Since: b.now.Add(-17 * time.Minute), ExpiresAt: b.now.Add(7*time.Hour + 43*time.Minute),
+			Access: access, Repositories: repositories,
+			AddURL: "https://github.com/apps/research-hub/installations/new",
+		}
+	})
+}
+
+func (b builder) connections() []Sample {
+	few := []web.Repository{
+		{FullName: "ada-lovelace/engine", Push: true}, {FullName: "ada-lovelace/notes-on-the-engine", Push: true},
+		{FullName: "babbage-lab/difference-engine", Push: true}, {FullName: "babbage-lab/handbook"},
+	}
+	servers := b.connected(web.AccessReady, few)
+	servers.Servers = []web.Server{
+		b.server("", web.ServerDelivered, true), b.server("gpu", web.ServerFailed, true),
+		b.server("teaching", web.ServerWaiting, false), b.server("old", web.ServerNone, false),
+	}
+	servers.Servers[1].Problem = &web.Problem{Code: "disk_full", Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then deliver again."}
+	pull := b.connected(web.AccessReady, few)
+	pull.Pull, pull.Servers = true, nil
+	return []Sample{
+		{Name: "connected", Says: "connected", View: b.connected(web.AccessReady, few)},
+		{Name: "connected-servers", Says: "connected, servers in several states", View: servers},
+		{Name: "connected-many", Says: "connected, 500 repositories in 5 installations", View: b.connected(web.AccessReady, Many())},
+		{Name: "connected-reading", Says: "connected, the repositories are being read", View: b.connected(web.AccessUnknown, nil)},
+		{Name: "connected-pull", Says: "connected, the servers fetch the credential", View: pull},
+		{Name: "access-not-installed", Says: "connected, but no repository was chosen at GitHub", View: b.connected(web.AccessNotInstalled, nil)},
+		{Name: "access-no-repository", Says: "connected, the installation holds no repository", View: b.connected(web.AccessNoRepository, nil)},
+		{Name: "access-suspended", Says: "connected, but the installation is suspended", View: b.connected(web.AccessSuspended, nil)},
+		{Name: "access-read-only", Says: "connected, but nothing can be pushed to", View: b.connected(web.AccessReadOnly, few[3:])},
+	}
+}
+
+// Many are 500 repositories in 5 installations.
+func Many() []web.Repository {
+	owners := []string{"ada-lovelace", "analytical-society", "babbage-lab", "royal-observatory", "university-library"}
+	var all []web.Repository
+	for _, owner := range owners {
+		for i := range 100 {
+			all = append(all, web.Repository{FullName: fmt.Sprintf("%s/dataset-of-%d-%03d", owner, 1815+i%37, i), Push: i%5 != 0})
+		}
+	}
+	return all
+}
+
+func (b builder) others() []Sample {
+	return []Sample{
+		{Name: "unavailable", Says: "the Hub does not answer", View: b.with(web.Unavailable, func(v *web.View) {
+			v.Problem = &web.Problem{Code: "hub_unavailable", Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; it is tried again."}
+		})},
+		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: "store_unavailable", Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
+		}},
+		{Name: "admin", Says: "the admin's page", Write: b.admin},
+		{Name: "admin-empty", Says: "the admin's page, nobody connected", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Admin(w, lang, web.AdminView{CSRF: CSRF, User: "grace", Now: b.now})
+		}},
+		{Name: "hostile", Says: "names that try to be markup, to turn the text around and to break the layout", View: b.hostile()},
+		{Name: "hostile-failed", Says: "an error text of that kind", View: b.with(web.Failed, func(v *web.View) {
+			v.User = Hostile
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: Hostile, Message: Hostile, Hint: Hostile + Long}}
+		})},
+		{Name: "hostile-admin", Says: "the admin's page with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Admin(w, lang, web.AdminView{
+				CSRF: CSRF, User: Hostile, Now: b.now,
+				Connections: []web.AdminConnection{{User: Hostile, Login: Long, Since: b.now, ExpiresAt: b.now.Add(time.Hour), Servers: b.hostile().Servers}},
+				Events:      []web.AdminEvent{{Time: b.now, Action: Hostile, User: Hostile, Account: Hostile, Server: Long, Outcome: Hostile, Code: Hostile}},
+			})
+		}},
+	}
+}
+
+func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
+	v := web.AdminView{CSRF: CSRF, User: "grace", Now: b.now}
+	for i, user := range []string{"ada", "mary", "émilie"} {
+		v.Connections = append(v.Connections, web.AdminConnection{
+			User: user, Login: user + "-at-work", Since: b.now.Add(-time.Duration(i+1) * time.Hour),
+			ExpiresAt: b.now.Add(time.Duration(7-i) * time.Hour), Servers: []web.Server{b.server("", web.ServerDelivered, true)},
+		})
+	}
+	for i, action := range []string{"delivered", "connected", "approved", "flow_started", "revoked"} {
+		v.Events = append(v.Events, web.AdminEvent{
+			Time: b.now.Add(-time.Duration(i) * 40 * time.Second), Action: action, User: "ada", Account: "ada-lovelace", Outcome: "ok",
+		})
+	}
+	return p.Admin(w, lang, v)
+}
+
+// Hostile is a name that is markup, an attribute's end, a template, and turns
+// the direction of what follows.
+const Hostile = `"><script>window.pwned=1</script><img src=x onerror=window.pwned=1>'{{.CSRF}}` + "\u202e\u200fgnp.exe\u2066"
+
+// Long is a name without a place to break it.
+var Long = strings.Repeat("W", 10_000)
+
+func (b builder) hostile() *web.View {
+	v := b.connected(web.AccessReady, []web.Repository{
+		{FullName: Hostile + "/" + Hostile, Push: true}, {FullName: Long + "/" + Long, Push: true},
+		{FullName: "no-slash"}, {FullName: "مستخدم/مستودع", Push: true},
+	})
+	v.User = Hostile + Long
+	v.Connection.Login = Hostile + Long
+	v.Servers = []web.Server{b.server(Hostile, web.ServerFailed, true), b.server(Long, web.ServerStarting, false), b.server("x y+z$&'", web.ServerDelivered, true)}
+	v.Servers[0].URL = "javascript:window.pwned=1"
+	v.Servers[0].Method = Hostile
+	v.Servers[0].Problem = &web.Problem{Code: Hostile, Message: Hostile + Long, Hint: Hostile}
+	v.Servers[1].Progress = Hostile + Long
+	return v
+}

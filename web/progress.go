@@ -1,0 +1,131 @@
+package web
+
+import (
+	"slices"
+	"strings"
+)
+
+// titleKey is the text that heads a page.
+func titleKey(v View) string {
+	switch {
+	case v.State == Pending && v.Flow != nil && v.Flow.Mode == Web:
+		return "pending.web.title"
+	case v.State == Connected && v.Connection != nil && stuck(v.Connection.Access):
+		return "access.title"
+	}
+	return string(v.State) + ".title"
+}
+
+// stuck: nothing can be pushed until the person does something at GitHub.
+func stuck(a AccessState) bool {
+	switch a {
+	case AccessNotInstalled, AccessSuspended, AccessNoRepository, AccessReadOnly:
+		return true
+	}
+	return false
+}
+
+// live: something is under way that changes the page without the person.
+func live(v View) bool {
+	switch v.State {
+	case Pending, Approved, Delivering, Unavailable:
+		return true
+	case Connected:
+		if v.Connection != nil && v.Connection.Access != AccessReady {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.Servers, func(s Server) bool {
+		return s.State == ServerQueued || s.State == ServerStarting || s.State == ServerRemoving && s.Running
+	})
+}
+
+// waiting: no server can get its access before the person starts one.
+func waiting(servers []Server) bool {
+	var wait bool
+	for _, s := range servers {
+		switch s.State {
+		case ServerQueued, ServerStarting, ServerDelivered:
+			return false
+		case ServerWaiting:
+			wait = true
+		}
+	}
+	return wait
+}
+
+// ready: some server can push now.
+func ready(servers []Server) bool {
+	return slices.ContainsFunc(servers, func(s Server) bool {
+		return s.State == ServerDelivered && s.Running
+	})
+}
+
+// lasting are the servers that still hold an access that is over.
+func lasting(servers []Server) []Server {
+	return slices.DeleteFunc(slices.Clone(servers), func(s Server) bool { return s.State != ServerRemoving })
+}
+
+// chosen: the first page proposes the running servers, else the default one.
+func chosen(s Server, among []Server) bool {
+	running := func(s Server) bool { return s.Running }
+	return s.Running || s.Name == "" && !slices.ContainsFunc(among, running)
+}
+
+// step is one line of what happens after the approval; both are texts' keys.
+type step struct{ Key, Done string }
+
+// steps are all of them, in order.
+func steps(v View) []step {
+	account, servers := "steps.now", "steps.next"
+	if v.State == Delivering {
+		account, servers = "steps.done", setUp(v.Servers)
+	}
+	return []step{{"steps.approved", "steps.done"}, {"steps.account", account}, {"steps.servers", servers}}
+}
+
+// setUp says how far the servers are, taken together.
+func setUp(servers []Server) string {
+	stands := func(states ...ServerState) bool {
+		return slices.ContainsFunc(servers, func(s Server) bool { return slices.Contains(states, s.State) })
+	}
+	switch {
+	case stands(ServerQueued, ServerStarting):
+		return "steps.now"
+	case stands(ServerFailed):
+		return "steps.stuck"
+	case stands(ServerWaiting):
+		return "steps.next"
+	case stands(ServerDelivered):
+		return "steps.done"
+	}
+	return "steps.now"
+}
+
+// news is what a screen reader says when the page changes: the page's title and
+// how each server stands.
+func (t *translation) news(titleKey string, v View) (string, error) {
+	title, err := t.plain(titleKey)
+	if err != nil {
+		return "", err
+	}
+	said := []string{title}
+	if p := t.problem(v.Problem); p != nil {
+		said = append(said, p.Message)
+	}
+	if v.State != Delivering && v.State != Connected || v.Pull {
+		return strings.Join(said, ". "), nil
+	}
+	for _, s := range v.Servers[:min(len(v.Servers), 5)] {
+		name, err := t.serverPlain(clip(s.Name, 40))
+		if err != nil {
+			return "", err
+		}
+		status, err := t.status(s)
+		if err != nil {
+			return "", err
+		}
+		said = append(said, name+": "+status)
+	}
+	return strings.Join(said, ". "), nil
+}

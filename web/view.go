@@ -1,0 +1,220 @@
+package web
+
+import (
+	"errors"
+	"time"
+)
+
+// State is which page is shown. Pending to Failed are a flow's states.
+type State string
+
+// The states, one template each.
+const (
+	None        State = "none"
+	Pending     State = "pending"
+	Approved    State = "approved"
+	Delivering  State = "delivering"
+	Connected   State = "connected"
+	Expired     State = "expired"
+	Denied      State = "denied"
+	Cancelled   State = "cancelled"
+	Failed      State = "failed"
+	Unavailable State = "unavailable"
+)
+
+// Mode is how a flow is approved.
+type Mode string
+
+// The modes; the values are those of the form field "mode".
+const (
+	Device Mode = "device"
+	Web    Mode = "web"
+)
+
+// AccessState says what a connection reaches; it chooses the page's next step.
+type AccessState string
+
+// The states of access, named as in the flow's record.
+const (
+	AccessUnknown      AccessState = "unknown" // not read yet
+	AccessReady        AccessState = "ready"
+	AccessNotInstalled AccessState = "not_installed"
+	AccessSuspended    AccessState = "suspended"
+	AccessNoRepository AccessState = "no_repository"
+	AccessReadOnly     AccessState = "read_only"
+)
+
+// ServerState is where one server stands.
+type ServerState string
+
+// The states of a server, named as in the delivery's record; ServerNone is a
+// server that holds no credential and is to get none.
+const (
+	ServerNone      ServerState = "none"
+	ServerQueued    ServerState = "queued"
+	ServerStarting  ServerState = "starting"
+	ServerWaiting   ServerState = "waiting"
+	ServerDelivered ServerState = "delivered"
+	ServerFailed    ServerState = "failed"
+	ServerRemoving  ServerState = "removing"
+)
+
+// View is everything the page of one user shows.
+type View struct {
+	// CSRF goes into the meta tag and the plain forms of a document. Empty: no
+	// token is written. [Pages.Fragment] never writes it.
+	CSRF string
+	// User is the Hub user's name; empty: nobody is signed in.
+	User string
+	// Admin shows the link to the admin's page.
+	Admin bool
+	// Now is the server's time; the script corrects the browser's clock by it.
+	Now time.Time
+
+	State State
+	// Flow is needed in the states Pending to Delivering, and Expired to Failed
+	// where its error is known.
+	Flow *Flow
+	// Connection is needed in the state Connected; in others it says that an
+	// older connection still holds.
+	Connection *Connection
+	// Servers are the user's servers and those that hold a credential.
+	Servers []Server
+	// Problem is what is wrong when Unavailable, or when the servers could not
+	// be read; nil: nothing.
+	Problem *Problem
+
+	// WebFlow offers the approval without a code.
+	WebFlow bool
+	// Pull says that servers fetch the credential instead of being given it.
+	Pull bool
+}
+
+// check names what the state's page cannot do without.
+func (v View) check() error {
+	switch {
+	case v.State == Pending && v.Flow == nil:
+		return errors.New("web: a pending page needs a flow")
+	case v.State == Connected && v.Connection == nil:
+		return errors.New("web: a connected page needs a connection")
+	}
+	return nil
+}
+
+// Flow is one attempt to connect.
+type Flow struct {
+	Mode Mode
+	// UserCode is what the user types at VerificationURI; device mode only.
+	UserCode string
+	// VerificationURI is GitHub's page to open. In web mode it may be empty:
+	// the page then only offers to cancel.
+	VerificationURI string
+	// StartedAt begins the bar of the time left; zero: no bar.
+	StartedAt time.Time
+	ExpiresAt time.Time
+	// Interval is how often GitHub is asked.
+	Interval time.Duration
+	Problem  *Problem
+}
+
+// Connection is a live grant.
+type Connection struct {
+	Login string
+	// AvatarURL is empty unless the deployer allows the picture, whose host the
+	// Content-Security-Policy's img-src must then name.
+	AvatarURL    string
+	Since        time.Time
+	ExpiresAt    time.Time
+	Access       AccessState
+	Repositories []Repository
+	// AddURL is GitHub's page that adds repositories: the App's installation.
+	AddURL string
+	// FixURL is GitHub's page that mends Access; empty: AddURL.
+	FixURL string
+}
+
+// Repository is one that the connection reaches.
+type Repository struct {
+	FullName string
+	Push     bool
+}
+
+// Server is one of the user's servers.
+type Server struct {
+	// Name is empty for the default server.
+	Name  string
+	State ServerState
+	// Running says that the Hub reports it as ready.
+	Running bool
+	// URL is the server's path at the Hub, for the link that opens it; it is
+	// shown only while Running.
+	URL string
+	// Method is the way that worked: terminal, typed, kernel.
+	Method  string
+	Problem *Problem
+	// Progress is the Hub's last word on a server that is starting.
+	Progress string
+	// CanStart offers to start a stopped server (scope servers!user).
+	CanStart bool
+}
+
+// Problem is an error for a person. Message and Hint are English; where the
+// texts of another language know the code, they say it instead.
+type Problem struct {
+	Code    string
+	Message string
+	Hint    string
+}
+
+// ErrorView is a page that only says what went wrong.
+type ErrorView struct {
+	// User is empty where nobody is signed in.
+	User   string
+	Status int
+	// Reference is the request's id, for whoever reads the log; may be empty.
+	Reference string
+	// Retry offers to load the page again, and does so by itself after this
+	// long; 0: it does not.
+	Retry   time.Duration
+	Problem Problem
+}
+
+// AdminView is the page for Hub admins. It holds no token of any kind but the
+// form's own.
+type AdminView struct {
+	CSRF        string
+	User        string
+	Now         time.Time
+	Connections []AdminConnection
+	// Events are the last ones of the audit, newest first.
+	Events []AdminEvent
+}
+
+// AdminConnection is one user's connection.
+type AdminConnection struct {
+	User      string
+	Login     string
+	Since     time.Time
+	ExpiresAt time.Time
+	Servers   []Server
+}
+
+// AdminEvent is one line of the audit.
+type AdminEvent struct {
+	Time    time.Time
+	Action  string
+	User    string
+	Account string
+	Server  string
+	Outcome string
+	Code    string
+}
+
+// LeaveView is the page between a form and GitHub. It is a page and not a
+// redirect because browsers hold a redirect after a form against the
+// Content-Security-Policy's form-action, which names this origin only.
+type LeaveView struct {
+	User string
+	// URL is GitHub's page to go to; it must be absolute, http or https.
+	URL string
+}

@@ -1,0 +1,268 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed templates static texts
+var files embed.FS
+
+// pages are the templates that must exist, beside layout.html and parts.html.
+var pages = []string{
+	string(None), string(Pending), string(Approved), string(Delivering), string(Connected),
+	string(Expired), string(Denied), string(Cancelled), string(Failed), string(Unavailable),
+	"error", "admin", "leave",
+}
+
+// Options are what a deployer sets.
+type Options struct {
+	// Prefix is JUPYTERHUB_SERVICE_PREFIX, with a slash at both ends.
+	Prefix string
+	// HubPrefix is the path of the Hub's own pages, such as /hub/, with a slash
+	// at both ends.
+	HubPrefix string
+	// HubName is who runs this Hub, for people; empty: it is not said.
+	HubName string
+	// LogoURL is the picture in the bar; empty: the Hub's own. One of another
+	// host needs to be named by the Content-Security-Policy's img-src.
+	LogoURL string
+	// GitHubHost is the host that people know, such as github.com.
+	GitHubHost string
+	// HelpText is shown at the foot of the page, as it is; HelpURL is linked
+	// beside it. Either may be empty.
+	HelpText string
+	HelpURL  string
+}
+
+// Pages renders every page in every language. It is safe for concurrent use.
+type Pages struct {
+	options   Options
+	assets    assets
+	languages []*translation
+	matcher   language.Matcher
+	templates map[string]map[string]*template.Template // by language, by page
+}
+
+// New reads and checks all templates and texts.
+func New(options Options) (*Pages, error) {
+	if err := options.check(); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if options.LogoURL == "" {
+		options.LogoURL = options.HubPrefix + "logo"
+	}
+	translations, err := readTexts(files)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	assets, err := readAssets(files)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	p := &Pages{
+		options:   options,
+		assets:    assets,
+		languages: translations,
+		templates: make(map[string]map[string]*template.Template, len(translations)),
+	}
+	tags := make([]language.Tag, len(translations))
+	for i, t := range translations {
+		tags[i] = t.tag
+		if p.templates[t.name], err = parse(t); err != nil {
+			return nil, fmt.Errorf("web: %s: %w", t.name, err)
+		}
+	}
+	p.matcher = language.NewMatcher(tags)
+	return p, nil
+}
+
+func (o Options) check() error {
+	var faults []error
+	for name, path := range map[string]string{"Prefix": o.Prefix, "HubPrefix": o.HubPrefix} {
+		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || !strings.HasSuffix(path, "/") {
+			faults = append(faults, fmt.Errorf("%s %q must be a path that begins and ends with one slash", name, path))
+		}
+	}
+	if o.GitHubHost == "" {
+		faults = append(faults, errors.New("GitHubHost is missing"))
+	}
+	for name, address := range map[string]string{"LogoURL": o.LogoURL, "HelpURL": o.HelpURL} {
+		if u, err := url.Parse(address); err != nil || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" {
+			faults = append(faults, fmt.Errorf("%s %q must be a path or an http(s) address", name, address))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func parse(t *translation) (map[string]*template.Template, error) {
+	base, err := template.New("layout.html").Funcs(t.funcs()).ParseFS(files, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	parsed := make(map[string]*template.Template, len(pages))
+	for _, name := range pages {
+		page, err := base.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if parsed[name], err = page.ParseFS(files, "templates/"+name+".html"); err != nil {
+			return nil, err
+		}
+		if page.Lookup("main") == nil {
+			return nil, fmt.Errorf("templates/%s.html does not define main", name)
+		}
+	}
+	return parsed, nil
+}
+
+// Language chooses one of the page's languages by an Accept-Language header
+// (RFC 9110, 12.5.4); English where none fits.
+func (p *Pages) Language(acceptLanguage string) string {
+	tags, _, err := language.ParseAcceptLanguage(acceptLanguage)
+	if err != nil {
+		return p.languages[0].name
+	}
+	_, index, confidence := p.matcher.Match(tags...)
+	if confidence == language.No {
+		index = 0
+	}
+	return p.languages[index].name
+}
+
+// document is what the templates see. Body is the view of the page.
+type document struct {
+	Options
+	Lang     string
+	CSS, JS  string
+	Page     string
+	TitleKey string
+	User     string
+	Admin    bool
+	CSRF     string
+	Now      time.Time
+	// Refresh is after how many seconds a browser without script loads the page
+	// again; 0: never.
+	Refresh int
+	// Version changes with what a fragment says, not with the time of day.
+	Version string
+	// Watch lets the script follow the state.
+	Watch bool
+	Body  any
+}
+
+// With is the same document around something smaller, for a nested template.
+func (d document) With(body any) document {
+	d.Body = body
+	return d
+}
+
+// Page writes the whole document of a user's page.
+func (p *Pages) Page(w io.Writer, lang string, view View) error {
+	doc, err := p.view(lang, view)
+	if err != nil {
+		return err
+	}
+	return p.render(w, "layout.html", doc)
+}
+
+// Fragment writes what is inside <main>, for the script to swap in. It carries
+// no CSRF token, since any script on the origin can fetch it.
+func (p *Pages) Fragment(w io.Writer, lang string, view View) error {
+	doc, err := p.view(lang, view)
+	if err != nil {
+		return err
+	}
+	doc.CSRF = ""
+	return p.render(w, "main", doc)
+}
+
+// Error writes a page that says what went wrong.
+func (p *Pages) Error(w io.Writer, lang string, view ErrorView) error {
+	doc := p.document(lang, "error", "error.title", &view)
+	doc.User = view.User
+	doc.Refresh = int(view.Retry.Round(time.Second).Seconds())
+	return p.render(w, "layout.html", doc)
+}
+
+// Admin writes the admin's page.
+func (p *Pages) Admin(w io.Writer, lang string, view AdminView) error {
+	doc := p.document(lang, "admin", "admin.title", view)
+	doc.User, doc.Admin, doc.CSRF, doc.Now = view.User, true, view.CSRF, view.Now
+	return p.render(w, "layout.html", doc)
+}
+
+// Leave writes the page that takes a person on to GitHub by itself.
+func (p *Pages) Leave(w io.Writer, lang string, view LeaveView) error {
+	u, err := url.Parse(view.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return errors.New("web: a page to leave to must be an absolute http(s) address")
+	}
+	doc := p.document(lang, "leave", "leave.title", view)
+	doc.User = view.User
+	return p.render(w, "layout.html", doc)
+}
+
+func (p *Pages) view(lang string, view View) (document, error) {
+	if err := view.check(); err != nil {
+		return document{}, err
+	}
+	version, err := fingerprint(view)
+	if err != nil {
+		return document{}, fmt.Errorf("web: %w", err)
+	}
+	doc := p.document(lang, string(view.State), titleKey(view), view)
+	doc.User, doc.Admin, doc.CSRF, doc.Now = view.User, view.Admin, view.CSRF, view.Now
+	doc.Watch = true
+	doc.Version = version
+	if live(view) {
+		doc.Refresh = 5
+	}
+	return doc, nil
+}
+
+func (p *Pages) document(lang, page, titleKey string, body any) document {
+	if p.templates[lang] == nil {
+		lang = p.languages[0].name
+	}
+	return document{
+		Options: p.options, Lang: lang, CSS: p.assets.css, JS: p.assets.js,
+		Page: page, TitleKey: titleKey, Body: body,
+	}
+}
+
+// fingerprint is of all that a view says.
+func fingerprint(view View) (string, error) {
+	view.CSRF, view.Now = "", time.Time{}
+	hash := sha256.New()
+	if err := json.NewEncoder(hash).Encode(view); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8]), nil
+}
+
+// render writes nothing unless the whole template could be executed.
+func (p *Pages) render(w io.Writer, name string, doc document) error {
+	page := p.templates[doc.Lang][doc.Page]
+	if page == nil {
+		return fmt.Errorf("web: no page for the state %q", doc.Page)
+	}
+	var buffer bytes.Buffer
+	if err := page.ExecuteTemplate(&buffer, name, doc); err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	_, err := buffer.WriteTo(w)
+	return err
+}

@@ -1,0 +1,380 @@
+package web_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/web"
+	"github.com/ghscoped/ghscoped-service/web/picturebook"
+)
+
+var now = time.Date(2026, 11, 21, 9, 30, 0, 0, time.UTC)
+
+var languages = []string{"en", "de"}
+
+func options() web.Options {
+	return web.Options{
+		Prefix: "/services/connect-github/", HubPrefix: "/hub/", HubName: "Research Hub",
+		GitHubHost: "github.com", HelpText: "Room 12.", HelpURL: "https://example.org/help",
+	}
+}
+
+func newPages(t *testing.T, o web.Options) *web.Pages {
+	t.Helper()
+	pages, err := web.New(o)
+	require.NoError(t, err)
+	return pages
+}
+
+func page(t *testing.T, pages *web.Pages, lang string, s picturebook.Sample) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, s.Page(pages, &b, lang))
+	return b.String()
+}
+
+func TestEveryStateRendersInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, s := range picturebook.Samples(now) {
+		for _, lang := range languages {
+			t.Run(s.Name+" "+lang, func(t *testing.T) {
+				t.Parallel()
+				html := page(t, pages, lang, s)
+				require.Contains(t, html, `<html lang="`+lang+`">`)
+				require.Equal(t, 1, strings.Count(html, "<h1"), "one heading of the first order")
+				require.Equal(t, 1, strings.Count(html, "<main"))
+				require.Equal(t, 1, strings.Count(html, `id="state"`))
+				if !strings.HasPrefix(s.Name, "hostile") {
+					require.False(t, strings.Contains(html, "ZgotmplZ"), "a value at a place where it cannot be made safe")
+				}
+				if s.View == nil {
+					return
+				}
+				require.Contains(t, html, `data-state="`+string(s.View.State)+`"`)
+				require.Empty(t, regexp.MustCompile(`>[^<]*\{[a-z]+\}`).FindString(html), "a placeholder that nobody filled")
+			})
+		}
+	}
+}
+
+func TestNothingIsInline(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	inline := regexp.MustCompile(`(?i)<style|<script(?: [^>]*)?>[^<]|<[a-z][^>]*\s(?:style|on[a-z]+)\s*=\s*["']?[^>]*>|<base`)
+	for _, s := range picturebook.Samples(now) {
+		if strings.HasPrefix(s.Name, "hostile") {
+			continue // their text looks like it; the browser's test covers them
+		}
+		require.Empty(t, inline.FindString(page(t, pages, "en", s)), s.Name)
+	}
+	require.Regexp(t, inline, `<p class="x" style="color:red">`, "the test sees what it looks for")
+	require.Regexp(t, inline, `<script>x</script>`)
+	require.Regexp(t, inline, `<a href="#" onclick="x()">`)
+}
+
+func TestNamesOfOthersAreText(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, s := range picturebook.Samples(now) {
+		if !strings.HasPrefix(s.Name, "hostile") {
+			continue
+		}
+		html := page(t, pages, "en", s)
+		for _, markup := range []string{"<script>window", "<img src=x", `"javascript:`} {
+			require.False(t, strings.Contains(html, markup), "%s: %s", s.Name, markup)
+		}
+		text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(html, "")
+		require.True(t, strings.Contains(text, "&lt;script&gt;window.pwned"), s.Name)
+		require.False(t, strings.Contains(text, strings.Repeat("W", 501)), "%s: cut to what a page bears", s.Name)
+	}
+}
+
+func TestOnlyADocumentWithATokenCarriesIt(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, s := range picturebook.Samples(now) {
+		if s.View == nil {
+			continue
+		}
+		html := page(t, pages, "en", s)
+		require.True(t, strings.Contains(html, `<meta name="csrf-token" content="`+picturebook.CSRF+`">`), s.Name)
+		require.Equal(t, strings.Count(html, `method="post"`), strings.Count(html, `name="csrf"`), s.Name+": each form has it")
+
+		var fragment bytes.Buffer
+		require.NoError(t, pages.Fragment(&fragment, "en", *s.View))
+		require.NotContains(t, fragment.String(), picturebook.CSRF, s.Name)
+		require.NotContains(t, fragment.String(), "<html", s.Name)
+		require.True(t, strings.HasPrefix(strings.TrimSpace(fragment.String()), `<div id="state"`), s.Name)
+
+		without := *s.View
+		without.CSRF = ""
+		html = page(t, pages, "en", picturebook.Sample{View: &without})
+		require.NotContains(t, html, "csrf-token", s.Name)
+		require.NotContains(t, html, `name="csrf"`, s.Name)
+	}
+}
+
+func TestEveryAddressLiesUnderThePrefixes(t *testing.T) {
+	t.Parallel()
+	address := regexp.MustCompile(` (?:href|src|action)="([^"]*)"`)
+	for _, prefixes := range [][2]string{
+		{"/services/connect-github/", "/hub/"},
+		{"/jupyter/services/connect-github/", "/jupyter/hub/"},
+		{"/a%20b/services/x/", "/a%20b/hub/"},
+		{"/", "/hub/"},
+	} {
+		o := options()
+		o.Prefix, o.HubPrefix = prefixes[0], prefixes[1]
+		pages := newPages(t, o)
+		for _, s := range picturebook.Samples(now) {
+			html := page(t, pages, "en", s)
+			for _, found := range address.FindAllStringSubmatch(html, -1) {
+				a := found[1]
+				own := strings.HasPrefix(a, prefixes[0]) || strings.HasPrefix(a, prefixes[1])
+				elsewhere := strings.HasPrefix(a, "https://github.com/") || a == o.HelpURL
+				server := strings.HasPrefix(a, "/user/ada/")
+				require.True(t, own || elsewhere || server || a == "" || a == "#main" || a == "#ZgotmplZ",
+					"%s under %s: %s", s.Name, prefixes[0], a)
+			}
+		}
+	}
+}
+
+func TestTextsAreCompleteAndUsed(t *testing.T) {
+	t.Parallel()
+	english, german := texts(t, "en"), texts(t, "de")
+	placeholder := regexp.MustCompile(`\{[a-z]+\}`)
+	source := readAll(t, "templates/*.html") + readAll(t, "*.go")
+	// Keys that are put together from a state or a code.
+	composed := regexp.MustCompile(`^(problem\..+\.(message|hint|admin)|[a-z]+\.title|server\.[a-z]+(\.running|\.stopped)?|access\.(fix\.)?[a-z_]+)$`)
+	for key, text := range english {
+		require.NotEmpty(t, german[key], "German lacks %s", key)
+		require.ElementsMatch(t, placeholder.FindAllString(text, -1), placeholder.FindAllString(german[key], -1), key)
+		if !composed.MatchString(key) {
+			require.True(t, strings.Contains(source, `"`+key+`"`), "nobody says %q", key)
+		}
+	}
+	for key := range german {
+		if !strings.HasPrefix(key, "problem.") {
+			require.NotEmpty(t, english[key], "English lacks %s", key)
+		}
+	}
+	for _, used := range regexp.MustCompile(`(?:\{\{|\()(?:t|plain) "([^"]+)"`).FindAllStringSubmatch(source, -1) {
+		require.Contains(t, english, used[1], "no such text")
+	}
+}
+
+func texts(t *testing.T, lang string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("texts", lang+".json"))
+	require.NoError(t, err)
+	var all map[string]string
+	require.NoError(t, json.Unmarshal(content, &all))
+	return all
+}
+
+func readAll(t *testing.T, pattern string) string {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		content, err := os.ReadFile(name)
+		require.NoError(t, err)
+		all.Write(content)
+	}
+	return all.String()
+}
+
+func TestLanguageIsTheOneTheBrowserPrefers(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for header, want := range map[string]string{
+		"":                        "en",
+		"de":                      "de",
+		"de-AT,de;q=0.9,en;q=0.1": "de",
+		"en-GB,de;q=0.9":          "en",
+		"fr,de;q=0.5":             "de",
+		"fr":                      "en",
+		"*":                       "en",
+		"not a header;;;":         "en",
+	} {
+		require.Equal(t, want, pages.Language(header), "%.40q", header)
+	}
+}
+
+func TestFivehundredRepositoriesStayWithinTheBudget(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, s := range picturebook.Samples(now) {
+		if s.Name != "connected-many" {
+			continue
+		}
+		for _, lang := range languages {
+			html := page(t, pages, lang, s)
+			total := len(html)
+			for _, asset := range assets(t, html) {
+				total += len(get(t, pages, asset).Body.Bytes())
+			}
+			t.Logf("%s: page %d bytes, with style sheet and script %d", lang, len(html), total)
+			require.Less(t, total, 60_000)
+		}
+	}
+}
+
+func assets(t *testing.T, html string) []string {
+	t.Helper()
+	found := regexp.MustCompile(`"(/services/connect-github/static/app\.[0-9a-f]{12}\.(?:css|js))"`).FindAllStringSubmatch(html, -1)
+	require.Len(t, found, 2)
+	return []string{found[0][1], found[1][1]}
+}
+
+func get(t *testing.T, pages *web.Pages, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	pages.Static().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+	return answer
+}
+
+func TestStaticFilesAreKeptForGoodUnderTheirContentsName(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	html := page(t, pages, "en", picturebook.Samples(now)[0])
+	for i, contentType := range []string{"text/css; charset=utf-8", "text/javascript; charset=utf-8"} {
+		answer := get(t, pages, assets(t, html)[i])
+		require.Equal(t, http.StatusOK, answer.Code)
+		require.Equal(t, contentType, answer.Header().Get("Content-Type"))
+		require.Equal(t, "public, max-age=31536000, immutable", answer.Header().Get("Cache-Control"))
+	}
+	for _, path := range []string{"/static/app.css", "/static/app.000000000000.css", "/static/", "/static/../web.go"} {
+		require.Equal(t, http.StatusNotFound, get(t, pages, path).Code, path)
+	}
+}
+
+func TestAProblemIsExplainedInThePersonsLanguage(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	failed := func(lang string, p web.Problem) string {
+		return page(t, pages, lang, picturebook.Sample{View: &web.View{Now: now, State: web.Failed, Flow: &web.Flow{Problem: &p}}})
+	}
+	known := web.Problem{Code: "code_spent", Message: "As the service says it.", Hint: "And its hint."}
+	require.Contains(t, failed("en", known), known.Message)
+	require.NotContains(t, failed("de", known), known.Message)
+	require.NotContains(t, failed("de", known), known.Hint)
+	require.Contains(t, failed("de", known), "Holen Sie sich einen neuen Code.")
+
+	unknown := web.Problem{Code: "something_new", Message: "A plain sentence.", Hint: "And a hint."}
+	for _, lang := range languages {
+		html := failed(lang, unknown)
+		require.Contains(t, html, unknown.Message)
+		require.Contains(t, html, unknown.Hint)
+		require.Contains(t, html, "something_new")
+	}
+
+	admins := web.Problem{Code: "device_flow_disabled", Message: "It is off.", Hint: "Tick it."}
+	html := failed("en", admins)
+	require.Less(t, strings.Index(html, "What you can do"), strings.Index(html, "Please tell those who run this Hub"))
+	require.Less(t, strings.Index(html, "For those who run this Hub"), strings.Index(html, "Tick it."))
+}
+
+// forPrograms are errors that no page shows.
+var forPrograms = []string{
+	"bad_token", "users_only", "token_only", "other_host", "session_only", "bad_request", "method_not_allowed",
+	"not_installed", "not_granted", "installation_suspended",
+}
+
+func TestEveryErrorOfTheServiceIsTranslated(t *testing.T) {
+	t.Parallel()
+	german := texts(t, "de")
+	made := regexp.MustCompile(`(?:Code: +|Code[A-Z]\w+ += +|refuse\([^,()]+, )"([a-z_]+)"|^\t"([a-z_]+)": +\{Message`)
+	var found int
+	for _, pattern := range []string{"flow", "github", "deliver", "hub", "hubauth", "server"} {
+		for _, line := range strings.Split(readAll(t, "../internal/"+pattern+"/*.go"), "\n") {
+			for _, match := range made.FindAllStringSubmatch(line, -1) {
+				code := cmp.Or(match[1], match[2])
+				if slices.Contains(forPrograms, code) {
+					continue
+				}
+				found++
+				require.NotEmpty(t, german["problem."+code+".message"], "%s is said in English only: %s", code, line)
+			}
+		}
+	}
+	require.Greater(t, found, 40, "the search finds them")
+}
+
+func TestTheCodeIsReadWithoutSpaces(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, code := range []string{"WDJB-MJHT", "ABCD1234", "A-B-C"} {
+		html := page(t, pages, "en", picturebook.Sample{View: &web.View{Now: now, State: web.Pending, Flow: &web.Flow{Mode: web.Device, UserCode: code, ExpiresAt: now.Add(time.Minute)}}})
+		element := regexp.MustCompile(`(?s)<p id="user-code"[^>]*>(.*?)</p>`).FindStringSubmatch(html)[1]
+		require.Equal(t, code, regexp.MustCompile(`<[^>]*>`).ReplaceAllString(element, ""))
+	}
+}
+
+func TestTheVersionChangesWithWhatIsSaidAndNotWithTime(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	version := func(v web.View) string {
+		var b bytes.Buffer
+		require.NoError(t, pages.Fragment(&b, "en", v))
+		return regexp.MustCompile(`data-version="([0-9a-f]+)"`).FindStringSubmatch(b.String())[1]
+	}
+	v := web.View{State: web.Connected, Now: now, CSRF: "x", Connection: &web.Connection{Login: "ada", ExpiresAt: now.Add(time.Hour)}}
+	later := v
+	later.Now, later.CSRF = now.Add(time.Minute), "y"
+	require.Equal(t, version(v), version(later))
+	other := v
+	other.Servers = []web.Server{{State: web.ServerQueued}}
+	require.NotEqual(t, version(v), version(other))
+}
+
+func TestWhatCannotBeShownIsAnErrorAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for name, write := range map[string]func(w io.Writer) error{
+		"unknown state":                  func(w io.Writer) error { return pages.Page(w, "en", web.View{State: "other"}) },
+		"no state":                       func(w io.Writer) error { return pages.Page(w, "en", web.View{}) },
+		"a page that is not a state":     func(w io.Writer) error { return pages.Page(w, "en", web.View{State: "admin"}) },
+		"pending without a flow":         func(w io.Writer) error { return pages.Page(w, "en", web.View{State: web.Pending}) },
+		"connected without a connection": func(w io.Writer) error { return pages.Fragment(w, "en", web.View{State: web.Connected}) },
+		"leaving to a script":            func(w io.Writer) error { return pages.Leave(w, "en", web.LeaveView{URL: "javascript:alert(1)"}) },
+		"leaving to a path":              func(w io.Writer) error { return pages.Leave(w, "en", web.LeaveView{URL: "//evil.example"}) },
+	} {
+		var b bytes.Buffer
+		require.Error(t, write(&b), name)
+		require.Zero(t, b.Len(), name)
+	}
+}
+
+func TestAnUnknownLanguageIsEnglish(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, page(t, newPages(t, options()), "xx", picturebook.Samples(now)[0]), `<html lang="en">`)
+}
+
+func TestOptionsThatCannotWorkAreAllNamed(t *testing.T) {
+	t.Parallel()
+	_, err := web.New(web.Options{Prefix: "//evil/", HubPrefix: "hub", LogoURL: "javascript:x", HelpURL: "data:x"})
+	require.Error(t, err)
+	for _, name := range []string{"Prefix", "HubPrefix", "GitHubHost", "LogoURL", "HelpURL"} {
+		require.ErrorContains(t, err, name)
+	}
+}
