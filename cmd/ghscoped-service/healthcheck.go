@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/config"
+)
+
+// healthLimit bounds one question to the running service.
+const healthLimit = 5 * time.Second
+
+// healthcheck asks the service that runs with the same settings on this
+// machine, for containers without a shell and curl.
+func healthcheck(ctx context.Context, in invocation) int {
+	cfg, code, ok := settings(in)
+	if !ok {
+		return code
+	}
+	if err := askHealth(ctx, healthURL(cfg.Service)); err != nil {
+		fmt.Fprintf(in.stderr, "ghscoped-service: not well: %v\n", err)
+		return exitFault
+	}
+	fmt.Fprintln(in.stdout, "ok")
+	return exitOK
+}
+
+// healthURL is where the service answers on this machine: an address that
+// means every interface is asked on loopback.
+func healthURL(s config.Service) string {
+	address, path := s.Listen, s.Prefix+"healthz"
+	if s.MetricsAddr != "" {
+		address, path = s.MetricsAddr, "/healthz"
+	}
+	host, port, _ := net.SplitHostPort(address) // config has checked it
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + path
+}
+
+func askHealth(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	// No proxy from the environment: the service is on this machine.
+	client := &http.Client{Transport: &http.Transport{}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answered %s", address, response.Status)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/app"
+	"github.com/ghscoped/ghscoped-service/internal/config"
+)
+
+// enough is the least that a managed service is told.
+func enough(more ...string) []string {
+	return append([]string{
+		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_SERVICE_URL=http://127.0.0.1:10101",
+		"JUPYTERHUB_API_URL=http://127.0.0.1:8081/hub/api", "JUPYTERHUB_API_TOKEN=marker-token",
+		"GHSCOPED_CLIENT_ID=Iv23example", "GHSCOPED_APP_URL=https://github.com/apps/example",
+		"GHSCOPED_PROXY_URL=http://127.0.0.1:8000",
+	}, more...)
+}
+
+// fake is a service that records what was done to it.
+type fake struct {
+	startErr, stopErr error
+	started           chan struct{}
+	stopLimit         time.Duration
+	stopCancelled     bool
+}
+
+func newFake() *fake { return &fake{started: make(chan struct{})} }
+
+func (f *fake) Start(context.Context) error {
+	close(f.started)
+	return f.startErr
+}
+func (f *fake) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 10101} }
+func (f *fake) Stop(ctx context.Context) error {
+	deadline, _ := ctx.Deadline()
+	f.stopLimit, f.stopCancelled = time.Until(deadline), ctx.Err() != nil
+	return f.stopErr
+}
+
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func call(ctx context.Context, environ []string, f *fake, buildErr error, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, invocation{
+		args: args, environ: environ, stdout: &stdout, stderr: &stderr,
+		readFile: func(path string) ([]byte, error) {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		},
+		build: func(config.Config, app.Dependencies) (service, error) { return f, buildErr },
+	})
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func TestServingEndsWithTheContextAndHasTenSecondsToStop(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"serve"}, {"serve", "-log-level=debug"}, {"-log-level=debug"}} {
+		f := newFake()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-f.started
+			cancel()
+		}()
+		got := call(ctx, enough(), f, nil, args...)
+		require.Equal(t, exitOK, got.code, got.stderr)
+		require.False(t, f.stopCancelled)
+		require.InDelta(t, stopLimit.Seconds(), f.stopLimit.Seconds(), 1)
+		require.Contains(t, got.stderr, `"msg":"serving","address":"127.0.0.1:10101","prefix":"/services/connect-github/"`)
+		require.NotContains(t, got.stderr, "marker-token")
+	}
+}
+
+func TestTheExitCodeTellsSettingsFromOtherFaults(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	held := errors.New("another process holds the store")
+	for name, test := range map[string]struct {
+		args     []string
+		environ  []string
+		f        *fake
+		buildErr error
+		code     int
+		says     string
+	}{
+		"settings missing":       {nil, nil, newFake(), nil, exitUsage, "client-id (not set): it is required"},
+		"an unknown command":     {[]string{"sevre"}, enough(), newFake(), nil, exitUsage, `there is no command "sevre"`},
+		"an unknown flag":        {[]string{"-x"}, enough(), newFake(), nil, exitUsage, "flag provided but not defined: -x"},
+		"cannot be built":        {nil, enough(), newFake(), held, exitFault, held.Error()},
+		"cannot start":           {nil, enough(), &fake{started: make(chan struct{}), startErr: held}, nil, exitFault, held.Error()},
+		"did not stop in order":  {nil, enough(), &fake{started: make(chan struct{}), stopErr: held}, nil, exitFault, held.Error()},
+		"nobody is there to ask": {[]string{"healthcheck", "-listen=127.0.0.1:1"}, enough(), newFake(), nil, exitFault, "not well"},
+	} {
+		got := call(cancelled, test.environ, test.f, test.buildErr, test.args...)
+		require.Equal(t, test.code, got.code, name)
+		require.Contains(t, got.stderr, test.says, name)
+		require.Empty(t, got.stdout, name)
+	}
+}
+
+func TestCheckConfigNamesEveryFaultAtOnce(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict", "GHSCOPED_COLOUR=blue"}, nil, nil, "check-config", "-store=redis://h")
+	require.Equal(t, exitUsage, got.code)
+	for _, fault := range []string{"GHSCOPED_COLOUR (environment)", "client-id", "app-url", "identity (environment GHSCOPED_IDENTITY)",
+		"service-name", "hub-api-url", "hub-token", "listen", "key-file", "proxy-url"} {
+		require.Contains(t, got.stderr, "\n  "+fault)
+	}
+}
+
+func TestCheckConfigPrintsTheSettingsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), enough("GHSCOPED_REFRESH=true"), nil, nil, "check-config")
+	require.Equal(t, exitOK, got.code, got.stderr)
+	lines := map[string]string{}
+	for line := range strings.Lines(got.stdout) {
+		fields := strings.Fields(line)
+		lines[fields[0]] = strings.Join(fields[1:], " ")
+	}
+	require.Equal(t, "[redacted] environment JUPYTERHUB_API_TOKEN", lines["hub-token"])
+	require.Equal(t, "true environment GHSCOPED_REFRESH", lines["refresh"])
+	require.Equal(t, "127.0.0.1:10101 default", lines["listen"])
+	require.Equal(t, "~/.config/ghscoped/credential default", lines["git-credentials-path"])
+	require.Equal(t, "https://api.github.com default", lines["github-api-url"])
+	require.NotContains(t, got.stdout, "marker-token")
+}
+
+func TestHealthIsAskedWhereTheServiceAnswers(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]config.Service{
+		"http://127.0.0.1:80/p/healthz": {Listen: ":80", Prefix: "/p/"},
+		"http://127.0.0.1:81/p/healthz": {Listen: "0.0.0.0:81", Prefix: "/p/"},
+		"http://[::1]:82/p/healthz":     {Listen: "[::]:82", Prefix: "/p/"},
+		"http://10.0.0.1:83/p/healthz":  {Listen: "10.0.0.1:83", Prefix: "/p/"},
+		"http://127.0.0.1:84/healthz":   {Listen: ":80", Prefix: "/p/", MetricsAddr: ":84"},
+	} {
+		require.Equal(t, want, healthURL(s))
+	}
+}
+
+func TestHealthcheckFollowsTheAnswer(t *testing.T) {
+	t.Parallel()
+	for status, code := range map[int]int{http.StatusOK: exitOK, http.StatusServiceUnavailable: exitFault} {
+		var asked string
+		running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.URL.Path
+			w.WriteHeader(status)
+		}))
+		defer running.Close()
+		got := call(t.Context(), enough(), nil, nil, "healthcheck", "-listen", strings.TrimPrefix(running.URL, "http://"))
+		require.Equal(t, code, got.code, got.stderr)
+		require.Equal(t, "/services/connect-github/healthz", asked)
+	}
+}
+
+func TestHelpNamesCommandsAndSettings(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-help"}, {"help"}, {"serve", "-h"}, {"check-config", "-help"}} {
+		got := call(t.Context(), nil, nil, nil, args...)
+		require.Equal(t, exitOK, got.code)
+		require.Contains(t, got.stdout, "check-config")
+		require.Contains(t, got.stdout, "GHSCOPED_CLIENT_ID, GH_SCOPED_CREDS_CLIENT_ID")
+		require.Empty(t, got.stderr)
+	}
+}
+
+func TestTheVersionIsPrinted(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), nil, nil, nil, "version")
+	require.Equal(t, exitOK, got.code)
+	require.Regexp(t, `^ghscoped-service \S+\n$`, got.stdout)
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/app"
+)
+
+// stopLimit is how long the service may take to hand over what it does: less
+// than the 30 s after which Kubernetes kills, and than what the Hub waits.
+const stopLimit = 10 * time.Second
+
+// serve runs the service until ctx ends.
+func serve(ctx context.Context, in invocation) int {
+	cfg, code, ok := settings(in)
+	if !ok {
+		return code
+	}
+	logger := slog.New(slog.NewJSONHandler(in.stderr, &slog.HandlerOptions{Level: cfg.Service.LogLevel}))
+	s, err := in.build(cfg, app.Dependencies{
+		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
+		Version: buildVersion(),
+	})
+	if err != nil {
+		logger.Error("the service cannot be set up", "error", err)
+		return exitFault
+	}
+	if err := s.Start(ctx); err != nil {
+		logger.Error("the service cannot start", "error", err)
+		return exitFault
+	}
+	logger.Info("serving", "address", s.Addr().String(), "prefix", cfg.Service.Prefix, "version", buildVersion())
+
+	<-ctx.Done()
+	logger.Info("stopping")
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	if err := s.Stop(stopCtx); err != nil {
+		logger.Error("the service did not stop in order", "error", err)
+		return exitFault
+	}
+	logger.Info("stopped")
+	return exitOK
+}

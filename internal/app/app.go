@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+const (
+	// headerLimit bounds how long and how large a request's headers may be.
+	headerTime  = 10 * time.Second
+	headerBytes = 64 << 10
+	// readTime bounds a request's body; writing has no limit, since events
+	// stay open (they set their own deadlines).
+	readTime = 30 * time.Second
+	idleTime = 2 * time.Minute
+)
+
+// Dependencies are what an App gets from the program it runs in.
+type Dependencies struct {
+	Logger *slog.Logger
+	Clock  func() time.Time
+	// HTTP reaches GitHub, the Hub and users' servers. Tests give one that
+	// refuses any address but loopback.
+	HTTP     *http.Client
+	Registry *prometheus.Registry
+	// Audit takes one line of JSON for each thing that happened to a token.
+	Audit   io.Writer
+	Version string
+}
+
+// App is a configured service.
+type App struct {
+	config config.Config
+	deps   Dependencies
+
+	store  closer
+	engine *flow.Engine
+	web    *http.Server
+	ops    *http.Server // nil where metrics have no address of their own
+
+	listener net.Listener
+	// stop ends the background work and the open event streams; ended is
+	// waited for.
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+}
+
+type closer interface{ Close() error }
+
+// New opens the store and joins the parts. Whatever it opened is closed again
+// if it fails.
+func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
+	registerBuild(deps.Registry, deps.Version)
+	a := &App{config: cfg, deps: deps}
+	p := &parts{cfg: cfg, deps: deps, events: new(audit.Memory)}
+	defer func() {
+		if err != nil && p.backend != nil {
+			err = errors.Join(err, p.backend.Close())
+		}
+	}()
+	if err := p.join(); err != nil {
+		return nil, err
+	}
+	a.store, a.engine = p.backend, p.engine
+	a.web = a.httpServer(p.server.Handler())
+	if cfg.Service.MetricsAddr != "" {
+		a.ops = a.httpServer(p.server.Ops())
+		a.ops.Addr = cfg.Service.MetricsAddr
+	}
+	return a, nil
+}
+
+func (a *App) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(a.deps.Logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// Start listens and begins to work. It returns once requests are answered.
+func (a *App) Start(ctx context.Context) error {
+	listener, err := net.Listen("tcp", a.config.Service.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if a.ops != nil {
+		ops, err := net.Listen("tcp", a.ops.Addr)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listen for metrics: %w", err), listener.Close())
+		}
+		a.serve(a.ops, ops)
+	}
+	a.listener = listener
+	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.web.BaseContext = func(net.Listener) context.Context { return ctx }
+	a.serve(a.web, listener)
+	a.ended.Go(func() { a.engine.Run(ctx) })
+	return nil
+}
+
+func (a *App) serve(s *http.Server, listener net.Listener) {
+	a.ended.Go(func() {
+		if err := s.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			a.deps.Logger.Error("serving ended", "error", err)
+		}
+	})
+}
+
+// Addr is where the service listens; known after Start.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// Stop ends the event streams, lets requests and steps under way finish until
+// ctx ends, gives claimed records back, and closes the store.
+func (a *App) Stop(ctx context.Context) error {
+	a.stop()
+	err := a.web.Shutdown(ctx)
+	if a.ops != nil {
+		err = errors.Join(err, a.ops.Shutdown(ctx))
+	}
+	a.ended.Wait()
+	return errors.Join(err, a.store.Close())
+}

@@ -1,0 +1,193 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/gorilla/securecookie"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/deliver"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/server"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+// parts is the service while it is being joined, from the store upwards.
+type parts struct {
+	cfg  config.Config
+	deps Dependencies
+
+	keys    *store.Keyring
+	backend store.Backend
+	events  audit.History
+	hub     *hub.Client
+	engine  *flow.Engine
+	auth    *hubauth.Auth
+	server  *server.Server
+}
+
+func (p *parts) join() error {
+	for _, part := range []func() error{p.openStore, p.joinHub, p.joinFlow, p.joinAuth, p.joinServer} {
+		if err := part(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parts) openStore() (err error) {
+	cfg := p.cfg.Store
+	load := store.LoadKeyring
+	if cfg.MakeKey {
+		load = store.EnsureKeyring
+	}
+	if p.keys, err = load(cfg.KeyFile); err != nil {
+		return fmt.Errorf("sealing keys: %w", err)
+	}
+	if cfg.Redis != nil {
+		return errors.New("Redis is not supported yet")
+	}
+	backend, err := bolt.Open(cfg.Path, p.deps.Clock)
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	p.backend = backend
+	return nil
+}
+
+func (p *parts) joinHub() error {
+	proxy := p.cfg.Hub.ProxyURL
+	if proxy == nil { // pull mode: no server is ever reached into
+		proxy = p.cfg.Hub.APIURL
+	}
+	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP)
+	return nil
+}
+
+func (p *parts) joinFlow() error {
+	client, err := p.gitHub()
+	if err != nil {
+		return err
+	}
+	deliverer, err := p.deliverer()
+	if err != nil {
+		return err
+	}
+	p.engine = flow.New(flow.Options{
+		GitHub: client, Hub: p.hub, Deliverer: deliverer,
+		Store: store.NewUsers(p.backend, p.keys, p.deps.Clock, p.deps.Logger),
+		Audit: audit.New(p.deps.Audit, p.events, p.deps.Logger), GitHubURL: p.cfg.GitHub.URL,
+		Identity: flow.Identity(p.cfg.GitHub.Identity), HubTokenLife: p.cfg.Service.SessionLifetime,
+		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop,
+		Clock: p.deps.Clock, Logger: p.deps.Logger, Registry: p.deps.Registry,
+	})
+	return nil
+}
+
+func (p *parts) gitHub() (*github.Client, error) {
+	cfg := p.cfg.GitHub
+	options := github.Options{
+		Web: cfg.URL, API: cfg.APIURL, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Value,
+		KeyFile: p.cfg.Bot.PrivateKey.Path,
+		HTTP:    p.deps.HTTP, Clock: p.deps.Clock, Registerer: p.deps.Registry,
+	}
+	if cfg.AppURL != nil {
+		options.AppURL = cfg.AppURL.String()
+	}
+	return github.New(options)
+}
+
+// deliverer is nil in pull mode: nothing is written into servers.
+func (p *parts) deliverer() (flow.Deliverer, error) {
+	cfg := p.cfg.Delivery
+	if cfg.Mode == config.Pull {
+		return nil, nil
+	}
+	return deliver.New(deliver.Options{
+		HTTP: p.deps.HTTP, CredentialPath: cfg.CredentialsPath,
+		GitIdentity: cfg.GitIdentity, RewriteSSH: cfg.RewriteSSH, GHCommand: cfg.GHCommand,
+	})
+}
+
+func (p *parts) joinAuth() error {
+	codecs, err := p.codecs()
+	if err != nil {
+		return err
+	}
+	cfg := p.cfg
+	p.auth = hubauth.New(hubauth.Options{
+		Hub: p.hub, Sessions: store.NewSessions(p.backend, p.keys), Codecs: codecs,
+		ClientID: cfg.Hub.ClientID, ClientSecret: p.hubToken,
+		AuthorizeURL: cfg.Hub.BrowserURL.JoinPath("api", "oauth2", "authorize").String(),
+		TokenURL:     cfg.Hub.APIURL.JoinPath("oauth2", "token").String(),
+		RedirectURL:  cfg.Service.CallbackURL.String(),
+		Scopes:       cfg.Hub.LoginScopes, AccessScopes: cfg.Hub.AccessScopes,
+		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, Life: cfg.Service.SessionLifetime,
+		HTTP: p.deps.HTTP, Clock: p.deps.Clock, Ended: p.sessionEnded,
+	})
+	return nil
+}
+
+// hubToken is the service's own Hub token, read anew from its file: a
+// deployment may replace it at any time.
+func (p *parts) hubToken() (secret.String, error) { return p.cfg.Hub.Token.Reload(os.ReadFile) }
+
+// codecs are made of the sealing keys, so that a new first key signs nobody
+// out as long as the old one stays in the file.
+func (p *parts) codecs() ([]securecookie.Codec, error) {
+	hash, err := p.keys.Derive("cookie signing", 32)
+	if err != nil {
+		return nil, fmt.Errorf("cookie keys: %w", err)
+	}
+	block, err := p.keys.Derive("cookie encryption", 32)
+	if err != nil {
+		return nil, fmt.Errorf("cookie keys: %w", err)
+	}
+	var pairs [][]byte
+	for i := range hash {
+		pairs = append(pairs, hash[i], block[i])
+	}
+	codecs := securecookie.CodecsFromPairs(pairs...)
+	for _, codec := range codecs {
+		// How long a cookie counts is the session's affair, not the codec's.
+		codec.(*securecookie.SecureCookie).MaxAge(int(p.cfg.Service.SessionLifetime.Seconds()))
+	}
+	return codecs, nil
+}
+
+func (p *parts) joinServer() error {
+	cfg := p.cfg
+	pages, err := p.pages()
+	if err != nil {
+		return err
+	}
+	p.server = server.New(server.Options{
+		Auth: p.auth, Flows: p.engine, Pages: pages, Hub: p.hub,
+		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, AppURL: cfg.GitHub.AppURL,
+		Pull: cfg.Delivery.Mode == config.Pull, CanStart: cfg.Hub.CanStart,
+		ShowAvatars: cfg.Page.ShowAvatars, Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
+		Registry: p.deps.Registry, Logger: p.deps.Logger, Clock: p.deps.Clock,
+	})
+	return nil
+}
+
+func (p *parts) pages() (*web.Pages, error) {
+	cfg := p.cfg
+	options := web.Options{
+		Prefix: cfg.Service.Prefix, HubPrefix: cfg.Hub.BaseURL + "hub/", HubName: cfg.Page.HubName,
+		LogoURL: cfg.Page.Logo, GitHubHost: cfg.GitHub.URL.Host, HelpText: cfg.Page.HelpText,
+	}
+	if cfg.Page.HelpURL != nil {
+		options.HelpURL = cfg.Page.HelpURL.String()
+	}
+	return web.New(options)
+}

@@ -1,0 +1,67 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+// History remembers events for administrators.
+type History interface {
+	Add(ctx context.Context, event flow.Event) error
+	// Recent returns up to limit events, the newest first.
+	Recent(ctx context.Context, limit int) ([]flow.Event, error)
+}
+
+// Log is a [flow.Auditor]. Safe for concurrent use.
+type Log struct {
+	history History
+	logger  *slog.Logger
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+var _ flow.Auditor = (*Log)(nil)
+
+// New returns a Log that writes lines to out and remembers events in history.
+// The logger hears of events that could not be kept.
+func New(out io.Writer, history History, logger *slog.Logger) *Log {
+	return &Log{out: out, history: history, logger: logger}
+}
+
+// line is an event as it is written. "audit": true tells it from log messages
+// where both end up in one stream.
+type line struct {
+	Audit bool `json:"audit"`
+	flow.Event
+}
+
+// Record writes and remembers an event. An event that cannot be written is
+// logged as such, with what it says.
+func (l *Log) Record(ctx context.Context, event flow.Event) {
+	event.Time = event.Time.UTC()
+	if err := l.write(event); err != nil {
+		l.logger.ErrorContext(ctx, "an audit event could not be written", "error", err, "event", event)
+	}
+	if err := l.history.Add(ctx, event); err != nil {
+		l.logger.ErrorContext(ctx, "an audit event could not be remembered", "error", err, "event", event)
+	}
+}
+
+// write makes one Write of one line, so that lines of several writers to the
+// same stream do not mix.
+func (l *Log) write(event flow.Event) error {
+	encoded, err := json.Marshal(line{Audit: true, Event: event})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err = l.out.Write(append(encoded, '\n'))
+	return err
+}

@@ -1,0 +1,108 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestAnEventIsOneLineOfJSON(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := audit.New(&out, &audit.Memory{}, quiet())
+
+	log.Record(t.Context(), flow.Event{
+		Time: noon.In(time.FixedZone("elsewhere", 3600)), Action: "delivered", User: "ada\n{\"audit\":true}",
+		TokenHash: strings.Repeat("0", 64), Outcome: "success",
+	})
+	log.Record(t.Context(), flow.Event{Time: noon, Action: "removed", User: "ada", Outcome: "success"})
+
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	require.Len(t, lines, 2)
+	var first map[string]any
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
+	require.Equal(t, map[string]any{
+		"audit": true, "time": "2026-11-21T12:00:00Z", "action": "delivered",
+		"user": "ada\n{\"audit\":true}", "token_sha256": strings.Repeat("0", 64), "outcome": "success",
+	}, first)
+}
+
+func TestTheLastHundredEventsAreRemembered(t *testing.T) {
+	t.Parallel()
+	history := &audit.Memory{}
+	log := audit.New(&bytes.Buffer{}, history, quiet())
+	for i := range 130 {
+		log.Record(t.Context(), flow.Event{Time: noon.Add(time.Duration(i) * time.Second), Action: "x"})
+	}
+	all, err := history.Recent(t.Context(), 1000)
+	require.NoError(t, err)
+	require.Len(t, all, 100)
+	require.Equal(t, noon.Add(129*time.Second), all[0].Time)
+	require.Equal(t, noon.Add(30*time.Second), all[99].Time)
+
+	few, err := history.Recent(t.Context(), 2)
+	require.NoError(t, err)
+	require.Equal(t, all[:2], few)
+}
+
+func TestEventsOfSeveralFlowsDoNotMix(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := audit.New(&out, &audit.Memory{}, quiet())
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { log.Record(context.Background(), flow.Event{Time: noon, Action: "delivered", User: "ada"}) })
+	}
+	all.Wait()
+	for line := range strings.Lines(out.String()) {
+		require.True(t, json.Valid([]byte(line)), line)
+	}
+}
+
+type broken struct{}
+
+var errBroken = errors.New("no space left")
+
+func (broken) Write([]byte) (int, error)             { return 0, errBroken }
+func (broken) Add(context.Context, flow.Event) error { return errBroken }
+func (broken) Recent(context.Context, int) ([]flow.Event, error) {
+	return nil, errBroken
+}
+
+func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	log := audit.New(broken{}, broken{}, slog.New(slog.NewJSONHandler(&logged, nil)))
+	log.Record(t.Context(), flow.Event{Time: noon, Action: "delivered", User: "ada"})
+	require.Equal(t, 2, strings.Count(logged.String(), "no space left"))
+	require.Contains(t, logged.String(), `"action":"delivered"`)
+}
+
+// A field of another type could be a secret in its clear form, or a structure
+// that holds one.
+func TestAnEventHasOnlyPlainFields(t *testing.T) {
+	t.Parallel()
+	for field := range reflect.TypeFor[flow.Event]().Fields() {
+		switch field.Type {
+		case reflect.TypeFor[string](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]string]():
+		default:
+			require.Fail(t, "unexpected type", "%s is a %s", field.Name, field.Type)
+		}
+	}
+}

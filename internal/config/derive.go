@@ -1,0 +1,135 @@
+package config
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// derive fills what nobody set from what somebody did.
+func (l *loader) derive() {
+	c := &l.config
+	if c.GitHub.APIURL == nil && c.GitHub.URL != nil {
+		c.GitHub.APIURL = apiURL(c.GitHub.URL)
+	}
+	if c.Service.Prefix == "" && c.Service.Name != "" {
+		c.Service.Prefix = c.Hub.BaseURL + "services/" + url.PathEscape(c.Service.Name) + "/"
+	}
+	if c.Service.CallbackURL == nil {
+		c.Service.CallbackURL = &url.URL{Path: c.Service.Prefix + "oauth_callback"}
+	}
+	if c.Service.Listen == "" && c.Service.URL != nil {
+		c.Service.Listen = listenAddress(c.Service.URL)
+	}
+	if c.Store.KeyFile == "" && c.Store.Path != "" && !l.set("key-file") {
+		c.Store.KeyFile, c.Store.MakeKey = c.Store.Path+".key", true
+	}
+	if c.Page.Logo == "" {
+		c.Page.Logo = c.Hub.BaseURL + "hub/logo"
+	}
+	l.deriveHub()
+}
+
+// apiURL is the REST API of a GitHub: a host of its own for github.com and
+// ghe.com, a path on a GitHub Enterprise Server.
+func apiURL(web *url.URL) *url.URL {
+	host := strings.ToLower(web.Host)
+	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
+		return &url.URL{Scheme: web.Scheme, Host: "api." + host}
+	}
+	return web.JoinPath("api", "v3")
+}
+
+func listenAddress(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+func (l *loader) deriveHub() {
+	hub, service := &l.config.Hub, &l.config.Service
+	if hub.ClientID == "" {
+		hub.ClientID = "service-" + service.Name
+	}
+	if hub.AccessScopes == nil {
+		hub.AccessScopes = []string{"access:services", "access:services!service=" + service.Name}
+	}
+	if len(hub.AllowedScopes) == 0 { // JupyterHub tells a managed service [] whatever it allows
+		hub.AllowedScopes = neededScopes(l.config.Delivery.Mode)
+	}
+	hub.LoginScopes = loginScopes(*hub, l.config.Delivery.Mode)
+	hub.CanStart = slices.ContainsFunc(hub.LoginScopes, func(scope string) bool { return baseScope(scope) == "servers" })
+	hub.BrowserURL = &url.URL{Path: hub.BaseURL + "hub/"}
+	if hub.Host != nil {
+		hub.BrowserURL = hub.Host.ResolveReference(hub.BrowserURL)
+	}
+	public := publicOrigin(*hub)
+	if hub.ProxyURL == nil && !l.failed["proxy-url"] {
+		hub.ProxyURL = public
+	}
+	if service.PublicURL == nil {
+		service.PublicURL = servicePublicURL(*service, public)
+	}
+}
+
+// publicOrigin is where the Hub's proxy is reached from outside, if anybody
+// said so. A managed service is told only where public_url or subdomain_host
+// is configured at the Hub.
+func publicOrigin(hub Hub) *url.URL {
+	switch {
+	case hub.PublicURL != nil:
+		return originOf(hub.PublicURL)
+	case hub.Host != nil:
+		return originOf(hub.Host)
+	}
+	return nil
+}
+
+func servicePublicURL(service Service, origin *url.URL) *url.URL {
+	if callback := service.CallbackURL; callback.Host != "" {
+		origin = originOf(callback)
+	}
+	if origin == nil {
+		return nil
+	}
+	return origin.ResolveReference(&url.URL{Path: service.Prefix})
+}
+
+// neededScopes is what the service asks of a user where the deployer did not
+// repeat the Hub's list.
+func neededScopes(mode DeliveryMode) []string {
+	if mode == Pull {
+		return []string{"read:users:name!user"}
+	}
+	return []string{"read:users:name!user", "read:servers!user", "access:servers!user", "servers!user"}
+}
+
+// loginScopes leaves out what reaches into servers where nothing is delivered,
+// and access:services without a filter: the Hub refuses a login that asks for
+// more services than this one.
+func loginScopes(hub Hub, mode DeliveryMode) []string {
+	var scopes []string
+	for _, scope := range hub.AccessScopes {
+		if strings.Contains(scope, "!") {
+			scopes = append(scopes, scope)
+		}
+	}
+	for _, scope := range hub.AllowedScopes {
+		if mode == Pull && slices.Contains([]string{"access:servers", "servers"}, baseScope(scope)) {
+			continue
+		}
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
+}
+
+// baseScope is a scope without its "!filter".
+func baseScope(scope string) string {
+	base, _, _ := strings.Cut(scope, "!")
+	return base
+}

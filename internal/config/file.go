@@ -1,0 +1,85 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// file offers what the YAML file says: one mapping of keys to plain values.
+// Keys that are unknown or written twice are named with their line.
+func (l *loader) file(path, source string) {
+	content, err := l.read(path)
+	if err != nil {
+		l.fault(configFlag, source, fmt.Sprintf("%s cannot be read: %v", path, cause(err)), "check the path and its permissions")
+		return
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		l.fault(configFlag, path, fmt.Sprintf("it is not YAML: %v", err), "correct the file")
+		return
+	}
+	if len(document.Content) == 0 {
+		return // empty, or comments only
+	}
+	root := document.Content[0]
+	if root.Kind != yaml.MappingNode {
+		l.fault(configFlag, at(path, root), "it is not a list of settings", "write lines such as client_id: Iv23…")
+		return
+	}
+	l.keys(path, root)
+}
+
+func (l *loader) keys(path string, root *yaml.Node) {
+	names := map[string]string{}
+	for _, s := range l.table {
+		if !s.EnvOnly {
+			names[s.Key()] = s.Name
+		}
+	}
+	first := map[string]int{}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, node := root.Content[i], root.Content[i+1]
+		name, known := names[key.Value]
+		line, twice := first[key.Value]
+		switch {
+		case !known:
+			l.fault(key.Value, at(path, key), "there is no such setting", "correct the key; -help lists all")
+			continue
+		case twice:
+			l.fault(name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")
+			continue
+		}
+		first[key.Value] = key.Line
+		text, ok := plain(node)
+		if !ok {
+			l.fault(name, at(path, node), "it is neither a plain value nor a list of them", "write a plain value")
+			continue
+		}
+		l.offer(name, text, at(path, key))
+	}
+}
+
+// plain is a node as the text that the environment would hold.
+func plain(node *yaml.Node) (string, bool) {
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
+		return "", true
+	case node.Kind == yaml.ScalarNode:
+		return node.Value, true
+	case node.Kind != yaml.SequenceNode:
+		return "", false
+	}
+	list := []string{}
+	for _, item := range node.Content {
+		if item.Kind != yaml.ScalarNode {
+			return "", false
+		}
+		list = append(list, item.Value)
+	}
+	encoded, err := json.Marshal(list)
+	return string(encoded), err == nil
+}
+
+func at(path string, node *yaml.Node) string { return fmt.Sprintf("%s line %d", path, node.Line) }

@@ -1,0 +1,205 @@
+package server
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := w.Write(openAPI)
+	return err
+}
+
+// flowAnswer is a flow as callers see it: never a device code or a token.
+type flowAnswer struct {
+	ID              string      `json:"id"`
+	Mode            flow.Mode   `json:"mode"`
+	State           flow.State  `json:"state"`
+	UserCode        string      `json:"user_code,omitempty"`
+	VerificationURI string      `json:"verification_uri,omitempty"`
+	ExpiresAt       time.Time   `json:"expires_at"`
+	Interval        int         `json:"interval,omitempty"` // seconds
+	Error           *flow.Error `json:"error,omitempty"`
+}
+
+func answerFlow(f *flow.Flow) flowAnswer {
+	answer := flowAnswer{ID: f.ID, Mode: f.Mode, State: f.State, ExpiresAt: f.ExpiresAt.UTC(),
+		Interval: int(f.Interval.Seconds()), Error: f.Error}
+	if f.State == flow.Pending {
+		answer.UserCode, answer.VerificationURI = f.UserCode, f.VerificationURI
+	}
+	return answer
+}
+
+func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error {
+	user, err := s.Flows.User(r.Context(), c.user)
+	if err != nil {
+		return err
+	}
+	if user.Flow == nil {
+		return refuse(http.StatusNotFound, flow.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
+	}
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
+	return nil
+}
+
+func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) error {
+	var body struct {
+		Mode    flow.Mode `json:"mode"`
+		Servers []string  `json:"servers"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	if body.Mode != "" && body.Mode != flow.Device { // the web flow needs a browser that goes to GitHub
+		return errBody
+	}
+	user, created, err := s.Flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: body.Servers})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if created {
+		status = http.StatusCreated
+	}
+	writeJSON(w, status, answerFlow(user.Flow))
+	return nil
+}
+
+func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) error {
+	user, err := s.Flows.Cancel(r.Context(), c.user)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
+	return nil
+}
+
+type connectionAnswer struct {
+	Login            string             `json:"login"`
+	ExpiresAt        time.Time          `json:"expires_at"`
+	Access           flow.AccessState   `json:"access"`
+	Repositories     []repositoryAnswer `json:"repositories"`
+	InstallationsURL string             `json:"installations_url,omitempty"`
+	FixURL           string             `json:"fix_url,omitempty"`
+	Deliveries       []deliveryAnswer   `json:"deliveries"`
+}
+
+type repositoryAnswer struct {
+	FullName string `json:"full_name"`
+	Push     bool   `json:"push"`
+}
+
+type deliveryAnswer struct {
+	Server string             `json:"server"`
+	State  flow.DeliveryState `json:"state"`
+	Method string             `json:"method,omitempty"`
+	Error  *flow.Error        `json:"error,omitempty"`
+}
+
+func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller) error {
+	user, err := s.Flows.User(r.Context(), c.user)
+	if err != nil {
+		return err
+	}
+	return s.writeConnection(w, http.StatusOK, user)
+}
+
+func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.User) error {
+	connection := user.Connection
+	if connection == nil {
+		return refuse(http.StatusNotFound, flow.CodeNotConnected, "You are not connected to GitHub.", "Open “Connect GitHub” in the Services menu.")
+	}
+	answer := connectionAnswer{
+		Login: connection.Account.Login, ExpiresAt: connection.Token.ExpiresAt.UTC(), Access: connection.Access.State,
+		InstallationsURL: s.installURL(), FixURL: connection.Access.Fix,
+		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{},
+	}
+	for _, repository := range connection.Access.Repositories {
+		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push})
+	}
+	for _, d := range user.Deliveries {
+		answer.Deliveries = append(answer.Deliveries, deliveryAnswer{d.Server, d.State, d.Method, d.Error})
+	}
+	writeJSON(w, status, answer)
+	return nil
+}
+
+func (s *Server) deleteConnection(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := s.Flows.Disconnect(r.Context(), c.forFlow()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) error {
+	if c.session == nil {
+		return refuse(http.StatusForbidden, "session_only", "A server's token cannot have the credential delivered.",
+			"Open “Connect GitHub” in the browser, or ask for the credential itself.")
+	}
+	var body struct {
+		Server string `json:"server"`
+		Start  bool   `json:"start"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Server, body.Start && s.CanStart)
+	if err != nil {
+		return err
+	}
+	return s.writeConnection(w, http.StatusAccepted, user)
+}
+
+// postCredential gives the token to the git helper in the caller's own server.
+// A browser never gets it: any script on this origin could ask with the cookie.
+func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller) error {
+	if c.holder == nil {
+		return errTokenOnly
+	}
+	var body struct {
+		Protocol string `json:"protocol"`
+		Host     string `json:"host"`
+		Path     string `json:"path"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	credential, err := s.Flows.Credential(r.Context(), c.user)
+	if err != nil {
+		return err
+	}
+	if body.Protocol != credential.Host.Scheme || body.Host != credential.Host.Host {
+		return refuse(http.StatusNotFound, "other_host", "There is no credential for this host.", "Only "+credential.Host.Host+" is connected.")
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"username": credential.Username, "password": credential.Password.Reveal(),
+		"password_expiry_utc": credential.ExpiresAt.Unix(),
+	})
+	return nil
+}
+
+// readJSON takes one JSON object and nothing else; an empty body counts as {}.
+func readJSON(r *http.Request, into any) error {
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(into)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil || decoder.More() {
+		return errBody
+	}
+	return nil
+}

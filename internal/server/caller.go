@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// caller is who makes a request: a browser with a session, or a program that
+// shows a Hub token. Exactly one of session and holder is set.
+type caller struct {
+	user    string
+	session *hubauth.Session
+	holder  *hub.User
+}
+
+// forFlow is the caller as the engine knows one. Only a session's token was
+// granted for reaching into servers; a program's is never kept.
+func (c caller) forFlow() flow.Caller {
+	if c.session == nil {
+		return flow.Caller{User: c.user}
+	}
+	return flow.Caller{User: c.user, HubToken: c.session.HubToken.String}
+}
+
+// callerHandler is a handler that knows who calls.
+type callerHandler func(w http.ResponseWriter, r *http.Request, c caller) error
+
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// api wraps a handler of the API: a Hub token in the header, or a session whose
+// writes carry the CSRF header.
+func (s *Server) api(next callerHandler) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		if token := hubauth.BearerToken(r); !token.Empty() {
+			return s.withToken(w, r, token, next)
+		}
+		session, err := s.Auth.Session(r, !reads(r.Method))
+		if err != nil {
+			return err
+		}
+		if !reads(r.Method) {
+			if err := s.fromOurPage(r); err != nil {
+				return err
+			}
+			if !session.CheckCSRF(r.Header.Get("X-CSRF-Token")) {
+				return errCSRF
+			}
+		}
+		return next(w, r, caller{user: session.User, session: &session})
+	})
+}
+
+func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.String, next callerHandler) error {
+	holder, err := s.Auth.Holder(r, token)
+	if errors.Is(err, hubauth.ErrSignedOut) {
+		return errBadToken
+	}
+	if err != nil {
+		return err
+	}
+	if holder.Kind != "user" {
+		return errUsersOnly
+	}
+	return next(w, r, caller{user: holder.Name, holder: &holder})
+}
+
+// form wraps a handler of a plain form: a session, and the CSRF token as a
+// field. It answers with the page again.
+func (s *Server) form(next callerHandler) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		session, err := s.Auth.Session(r, true)
+		if errors.Is(err, hubauth.ErrSignedOut) {
+			return s.Auth.Login(w, r, "")
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.fromOurPage(r); err != nil {
+			return err
+		}
+		if !session.CheckCSRF(r.PostFormValue("csrf")) {
+			return errCSRF
+		}
+		return next(w, r, caller{user: session.User, session: &session})
+	})
+}
+
+// fromOurPage checks what a browser says of a request's origin. Every browser
+// sends Origin with a write; Sec-Fetch-Site only where the Hub is reached over
+// a trustworthy connection.
+func (s *Server) fromOurPage(r *http.Request) error {
+	origin, err := url.Parse(r.Header.Get("Origin"))
+	if err != nil || origin.Host == "" || !s.isOurs(origin, r.Host) {
+		return errOrigin
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return errOrigin
+	}
+	return nil
+}
+
+func (s *Server) isOurs(origin *url.URL, host string) bool {
+	if s.PublicURL != nil {
+		return strings.EqualFold(origin.Host, s.PublicURL.Host) && origin.Scheme == s.PublicURL.Scheme
+	}
+	return strings.EqualFold(origin.Host, host)
+}
+
+// document reports whether a browser loads a page for a person to see, as
+// opposed to a script or a frame that fetches it. Browsers on a connection that
+// is not trustworthy do not say; they get the benefit of the doubt.
+func document(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}

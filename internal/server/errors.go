@@ -1,0 +1,140 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+const (
+	// maxRequest bounds a request's body, in bytes.
+	maxRequest = 64 << 10
+	// retryLater is what Retry-After says where nobody named a time.
+	retryLater = 5 * time.Second
+)
+
+// fault is an error as it is shown: a status with a code, a message and a hint.
+type fault struct {
+	status int
+	shown  flow.Error
+}
+
+func (f *fault) Error() string { return f.shown.Code }
+
+func refuse(status int, code, message, hint string) *fault {
+	return &fault{status, flow.Error{Code: code, Message: message, Hint: hint}}
+}
+
+var (
+	errNotFound  = refuse(http.StatusNotFound, "not_found", "There is nothing at this address.", "Go back to the page “Connect GitHub”.")
+	errMethod    = refuse(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take that method.", "See api/openapi.yaml for what it takes.")
+	errCSRF      = refuse(http.StatusForbidden, "csrf", "The request did not carry the page's own token.", "Load the page again and repeat what you did.")
+	errOrigin    = refuse(http.StatusForbidden, "origin", "The request did not come from this service's own page.", "Open “Connect GitHub” from the Hub's Services menu.")
+	errBadToken  = refuse(http.StatusUnauthorized, "bad_token", "The Hub does not know this token.", "Use a current token of this Hub; a restarted server has a new one.")
+	errUsersOnly = refuse(http.StatusForbidden, "users_only", "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
+	errTokenOnly = refuse(http.StatusForbidden, "token_only", "This address answers to a Hub token only, never to a browser's session.",
+		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
+	errBody = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
+)
+
+// handlerFunc is a handler that leaves failing to the one place below.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// handle calls a handler and renders its error: JSON below api/, else a page.
+func (s *Server) handle(next handlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := next(w, r)
+		if err == nil || r.Context().Err() != nil {
+			return
+		}
+		f := asFault(err)
+		if f.status >= 500 {
+			s.Logger.Error("request failed", "request_id", middleware.GetReqID(r.Context()),
+				"method", r.Method, "path", r.URL.Path, "code", f.shown.Code, "error", err)
+		}
+		s.renderFault(w, r, f)
+	}
+}
+
+func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
+	if f.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(int(max(f.shown.RetryAfter, retryLater).Seconds())))
+	}
+	if strings.HasPrefix(r.URL.Path, s.Prefix+"api/") {
+		writeJSON(w, f.status, map[string]any{"error": f.shown})
+		return
+	}
+	view := web.ErrorView{Status: f.status, Reference: middleware.GetReqID(r.Context()), Problem: *problem(&f.shown)}
+	if f.status == http.StatusServiceUnavailable {
+		view.Retry = max(f.shown.RetryAfter, retryLater)
+	}
+	s.writeHTML(w, r, f.status, func(lang string, out *page) error { return s.Pages.Error(out, lang, view) })
+}
+
+// statuses are those of the engine's errors that are no server fault.
+var statuses = map[string]int{
+	flow.CodeNoFlow:       http.StatusNotFound,
+	flow.CodeNotConnected: http.StatusNotFound,
+}
+
+// asFault says what a caller is told about an error.
+func asFault(err error) *fault {
+	var (
+		shown       *fault
+		known       *flow.Error
+		unavailable *hub.UnavailableError
+		denied      *hubauth.DeniedError
+	)
+	switch {
+	case errors.As(err, &shown):
+		return shown
+	case errors.As(err, &known):
+		return &fault{statusOf(known), *known}
+	case errors.As(err, &unavailable):
+		f := refuse(http.StatusServiceUnavailable, "hub_unavailable", "The Hub does not answer at the moment.",
+			"Nothing is lost. The page tries again by itself.")
+		f.shown.RetryAfter = unavailable.RetryAfter
+		return f
+	case errors.Is(err, hubauth.ErrSignedOut):
+		return refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
+	case errors.Is(err, hubauth.ErrNoAccess):
+		return refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
+			"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
+	case errors.As(err, &denied):
+		return refuse(http.StatusForbidden, "login_denied", "The Hub ended the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
+	case errors.Is(err, hubauth.ErrLoginState):
+		return refuse(http.StatusForbidden, "login_state", "This sign-in was not begun in this browser, or it took too long.",
+			"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
+	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
+		return refuse(http.StatusBadGateway, "hub_refused", "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
+	}
+	return refuse(http.StatusInternalServerError, "internal", "Something went wrong inside the service.",
+		"Try again; if it goes on, tell the people who run this Hub.")
+}
+
+func statusOf(e *flow.Error) int {
+	if status, known := statuses[e.Code]; known {
+		return status
+	}
+	if e.Passing {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone: nothing to be done
+}

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+)
+
+// page is a rendered page before anything of it is sent.
+type page = bytes.Buffer
+
+// writeHTML renders in full before the first byte goes out, so that a fault in
+// a template never leaves half a page.
+func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, render func(lang string, out *page) error) {
+	var out page
+	if err := render(s.Pages.Language(r.Header.Get("Accept-Language")), &out); err != nil {
+		s.Logger.Error("a page could not be rendered", "path", r.URL.Path, "error", err)
+		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Language, Cookie, Sec-Fetch-Mode, Sec-Fetch-Dest")
+	w.WriteHeader(status)
+	_, _ = out.WriteTo(w) // the browser is gone: nothing to be done
+}
+
+// page is the service's root. It answers below 500 whatever is broken behind
+// it: the Hub waits for that at its start.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.Auth.Session(r, false)
+	if errors.Is(err, hubauth.ErrSignedOut) {
+		if !document(r) {
+			return hubauth.ErrSignedOut
+		}
+		return s.Auth.Login(w, r, "")
+	}
+	if err != nil {
+		return s.unavailable(w, r, "", err)
+	}
+	_ = s.Flows.Recheck(r.Context(), session.User, recheckAge) // the page shows what is known either way
+	view, err := s.view(r.Context(), session)
+	if err != nil {
+		return s.unavailable(w, r, session.User, err)
+	}
+	if document(r) {
+		view.CSRF = session.CSRF.Reveal()
+	}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
+	return nil
+}
+
+// unavailable shows the page in its state "unavailable", and says in the log
+// what is behind it.
+func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, user string, cause error) error {
+	f := asFault(cause)
+	if f.status < 500 {
+		return cause
+	}
+	s.Logger.Error("the page is unavailable", "code", f.shown.Code, "error", cause)
+	w.Header().Set("Retry-After", strconv.Itoa(int(max(f.shown.RetryAfter, retryLater).Seconds())))
+	view := s.unavailableView(user, &f.shown)
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
+	return nil
+}
+
+// fragment is the inside of the page, for the script to swap in. It never has
+// the CSRF token, since any script on this origin can fetch it.
+func (s *Server) fragment(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.Auth.Session(r, false)
+	if err != nil {
+		return err
+	}
+	view, err := s.view(r.Context(), session)
+	if err != nil {
+		return err
+	}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Fragment(out, lang, view) })
+	return nil
+}
+
+// callback ends the login at the Hub. Deliveries that waited for the user's
+// return go on.
+func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
+	session, next, err := s.Auth.Callback(w, r)
+	if err != nil {
+		return err
+	}
+	if err := s.Flows.SignedIn(r.Context(), flow.Caller{User: session.User, HubToken: session.HubToken.String}); err != nil {
+		s.Logger.Error("deliveries that waited for a sign-in were not taken up", "user", session.User, "error", err)
+	}
+	http.Redirect(w, r, s.Prefix+next[len("./"):], http.StatusFound)
+	return nil
+}
+
+// The forms work without the script; each leads back to the page.
+
+func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, _, err := s.Flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: r.PostForm["server"]})
+	return s.backToPage(w, r, err)
+}
+
+func (s *Server) formCancel(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, err := s.Flows.Cancel(r.Context(), c.user)
+	return s.backToPage(w, r, err)
+}
+
+func (s *Server) formDisconnect(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, err := s.Flows.Disconnect(r.Context(), c.forFlow())
+	return s.backToPage(w, r, err)
+}
+
+func (s *Server) formDeliver(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), false)
+	return s.backToPage(w, r, err)
+}
+
+func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), s.CanStart)
+	return s.backToPage(w, r, err)
+}
+
+// backToPage: what another tab has done already is no error to a person.
+func (s *Server) backToPage(w http.ResponseWriter, r *http.Request, err error) error {
+	var known *flow.Error
+	if errors.As(err, &known) && (known.Code == flow.CodeNoFlow || known.Code == flow.CodeNotConnected) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, s.Prefix, http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+// Hub is what the server asks of JupyterHub for a page.
+type Hub interface {
+	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	Auth  *hubauth.Auth
+	Flows *flow.Engine
+	Pages *web.Pages
+	Hub   Hub
+
+	// Prefix is JUPYTERHUB_SERVICE_PREFIX; begins and ends with "/".
+	Prefix string
+	// PublicURL is the origin that browsers see; nil where it is not known, then
+	// the Host header counts.
+	PublicURL *url.URL
+	// AppURL is the GitHub App's page, where it is installed; nil: none named.
+	AppURL *url.URL
+	// Pull says that servers fetch the credential instead of being given it.
+	Pull bool
+	// CanStart says that the Hub lets the service start servers.
+	CanStart bool
+	// ShowAvatars allows pictures of accounts from AvatarOrigin.
+	ShowAvatars bool
+
+	// Ready reports what keeps the service from doing its job; nil: nothing.
+	Ready func(ctx context.Context) error
+	// HideOps leaves metrics and health out, because they have an address of
+	// their own ([Server.Ops]).
+	HideOps bool
+
+	Registry *prometheus.Registry
+	Logger   *slog.Logger
+	Clock    func() time.Time
+}
+
+// Server serves one Hub. Use [Server.Handler] for the Hub's proxy and
+// [Server.Ops] for an address of its own with metrics and health.
+type Server struct {
+	Options
+	metrics *metrics
+}
+
+// New returns a Server.
+func New(options Options) *Server {
+	return &Server{Options: options, metrics: newMetrics(options.Registry)}
+}
+
+// Handler serves everything below the prefix.
+func (s *Server) Handler() http.Handler {
+	root := chi.NewRouter()
+	root.Use(s.observe, s.recoverPanic, securityHeaders(s.policy()))
+	root.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+	root.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	root.Route(s.Prefix, func(r chi.Router) {
+		s.mountPage(r)
+		r.Route("/api", s.mountAPI)
+		r.Mount("/static", s.Pages.Static())
+		if !s.HideOps {
+			s.mountHealth(r)
+			r.Get("/metrics", s.handle(s.guardedMetrics))
+		}
+	})
+	return root
+}
+
+// Ops serves metrics and health without asking who calls; it is meant for an
+// address that only the operators reach.
+func (s *Server) Ops() http.Handler {
+	root := chi.NewRouter()
+	root.Use(s.recoverPanic)
+	s.mountHealth(root)
+	root.Get("/metrics", s.metricsHandler().ServeHTTP)
+	return root
+}
+
+func (s *Server) mountPage(r chi.Router) {
+	r.Get("/", s.handle(s.page))
+	r.Get("/oauth_callback", s.handle(s.callback))
+	r.Get("/fragment", s.handle(s.fragment))
+	r.Post("/connect", s.form(s.formConnect))
+	r.Post("/cancel", s.form(s.formCancel))
+	r.Post("/disconnect", s.form(s.formDisconnect))
+	r.Post("/deliver", s.form(s.formDeliver))
+	r.Post("/start", s.form(s.formStart))
+}
+
+func (s *Server) mountAPI(r chi.Router) {
+	r.Get("/openapi.yaml", s.handle(s.openAPI))
+	r.Get("/flows/current", s.api(s.getFlow))
+	r.Post("/flows", s.api(s.postFlow))
+	r.Delete("/flows/current", s.api(s.deleteFlow))
+	r.Get("/flows/current/events", s.api(s.events))
+	r.Get("/connection", s.api(s.getConnection))
+	r.Delete("/connection", s.api(s.deleteConnection))
+	r.Post("/deliveries", s.api(s.postDelivery))
+	r.Post("/credential", s.api(s.postCredential))
+}

@@ -1,0 +1,478 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/server"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+const (
+	prefix = "/services/connect-github/"
+	access = "access:services!service=connect-github"
+	// Markers that must never be in an answer to a browser.
+	deviceCode = "marker-device-code"
+	token      = "marker-token"
+)
+
+// fixture is the service with a stand-in for the Hub and for GitHub; the real
+// ones are on the other side in test/e2e.
+type fixture struct {
+	base    string
+	engine  *flow.Engine
+	hubDown bool
+	hubUser map[string]hub.User // by token
+	github  *gitHub
+	t       *testing.T
+}
+
+type gitHub struct{ approved bool }
+
+func (g *gitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
+	return flow.DeviceCode{DeviceCode: secret.New(deviceCode), UserCode: "WDJB-MJHT",
+		VerificationURI: "https://github.com/login/device", ExpiresIn: 15 * time.Minute, Interval: time.Nanosecond}, nil
+}
+
+func (g *gitHub) PollOnce(context.Context, secret.String) (flow.PollResult, error) {
+	if !g.approved {
+		return flow.PollResult{Outcome: flow.StillPending}, nil
+	}
+	granted := flow.Token{Access: secret.Store(secret.New(token)), ExpiresAt: time.Now().Add(8 * time.Hour)}
+	return flow.PollResult{Outcome: flow.Granted, Token: granted}, nil
+}
+
+func (g *gitHub) Account(context.Context, secret.String) (flow.Account, error) {
+	return flow.Account{ID: 1, Login: "octocat"}, nil
+}
+
+func (g *gitHub) Access(context.Context, secret.String) (flow.Access, error) {
+	return flow.Access{State: flow.AccessReady, Repositories: []flow.Repository{{FullName: "octocat/<b>one", Push: true}}}, nil
+}
+
+func (g *gitHub) Refresh(context.Context, secret.String) (flow.Token, error) {
+	return flow.Token{}, nil
+}
+
+func (g *gitHub) Revoke(context.Context, secret.String) error { return nil }
+
+// ServeHTTP stands in for the Hub: who a token belongs to, and the exchange of
+// a code, which here is the name of the user who signs in.
+func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.hubDown {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if strings.HasSuffix(r.URL.Path, "/oauth2/token") {
+		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "hub-" + r.FormValue("code"), "token_type": "Bearer"})
+		return
+	}
+	user, known := f.hubUser[strings.TrimPrefix(r.Header.Get("Authorization"), "token ")]
+	switch {
+	case !known:
+		w.WriteHeader(http.StatusUnauthorized)
+	case strings.HasSuffix(r.URL.Path, "/api/user"):
+		_ = json.NewEncoder(w).Encode(user)
+	default:
+		_ = json.NewEncoder(w).Encode(map[string]any{"servers": map[string]any{}})
+	}
+}
+
+func setUp(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, github: &gitHub{}, hubUser: map[string]hub.User{
+		"hub-ada":      {Kind: "user", Name: "ada", Scopes: []string{access}},
+		"hub-eve":      {Kind: "user", Name: "eve", Scopes: []string{access}},
+		"server-ada":   {Kind: "user", Name: "ada", Scopes: []string{access}},
+		"server-eve":   {Kind: "user", Name: "eve", Scopes: []string{access}},
+		"no-access":    {Kind: "user", Name: "ada", Scopes: []string{"self"}},
+		"service-bot":  {Kind: "service", Name: "bot", Scopes: []string{access}},
+		"prometheus":   {Kind: "service", Name: "prometheus", Scopes: []string{"read:metrics"}},
+		"server-muted": {Kind: "user", Name: "ada"},
+	}}
+	hubServer := httptest.NewServer(f)
+	t.Cleanup(hubServer.Close)
+	api, _ := url.Parse(hubServer.URL + "/hub/api")
+	client := hub.New(api, api, hubServer.Client())
+
+	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	keys, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	logger, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	gitHubURL, _ := url.Parse("https://github.com")
+	f.engine = flow.New(flow.Options{
+		GitHub: f.github, Hub: client, Store: store.NewUsers(backend, keys, time.Now, logger),
+		Audit: audit.New(io.Discard, new(audit.Memory), logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
+		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Registry: registry,
+	})
+	key := []byte(strings.Repeat("k", 32))
+	auth := hubauth.New(hubauth.Options{
+		Hub: client, Sessions: store.NewSessions(backend, keys), Codecs: securecookie.CodecsFromPairs(key, key),
+		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return secret.New("s"), nil },
+		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: hubServer.URL + "/hub/api/oauth2/token",
+		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: time.Hour,
+		HTTP: hubServer.Client(), Clock: time.Now,
+	})
+	pages, err := web.New(web.Options{Prefix: prefix, HubPrefix: "/hub/", GitHubHost: "github.com"})
+	require.NoError(t, err)
+	s := server.New(server.Options{
+		Auth: auth, Flows: f.engine, Pages: pages, Hub: client, Prefix: prefix, Pull: true,
+		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
+	})
+	service := httptest.NewServer(s.Handler())
+	t.Cleanup(service.Close)
+	f.base = service.URL + prefix
+	return f
+}
+
+// browser is a signed-in one.
+type browser struct {
+	*http.Client
+	f    *fixture
+	csrf string
+}
+
+var csrfMeta = regexp.MustCompile(`name="csrf-token" content="([^"]+)"`)
+
+func (f *fixture) signIn(user string) *browser {
+	jar, _ := cookiejar.New(nil)
+	b := &browser{f: f, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+	response := b.do(http.MethodGet, "", nil, nil)
+	require.Equal(f.t, http.StatusFound, response.StatusCode)
+	at, err := response.Location()
+	require.NoError(f.t, err)
+	response = b.do(http.MethodGet, "oauth_callback?code="+user+"&state="+at.Query().Get("state"), nil, nil)
+	require.Equal(f.t, http.StatusFound, response.StatusCode)
+	body := read(f.t, b.do(http.MethodGet, "", nil, nil))
+	found := csrfMeta.FindStringSubmatch(body)
+	require.Len(f.t, found, 2, body)
+	b.csrf = found[1]
+	return b
+}
+
+func (b *browser) do(method, path string, body io.Reader, headers map[string]string) *http.Response {
+	b.f.t.Helper()
+	request, err := http.NewRequest(method, b.f.base+path, body)
+	require.NoError(b.f.t, err)
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	response, err := b.Do(request)
+	require.NoError(b.f.t, err)
+	b.f.t.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+// write is what the page's own script sends.
+func (b *browser) write(method, path string) *http.Response {
+	return b.do(method, path, nil, map[string]string{"X-CSRF-Token": b.csrf, "Origin": b.origin()})
+}
+
+func (b *browser) origin() string { return strings.TrimSuffix(b.f.base, prefix) }
+
+// program calls with a Hub token.
+func (f *fixture) program(method, path, token, body string) *http.Response {
+	b := &browser{Client: http.DefaultClient, f: f}
+	return b.do(method, path, strings.NewReader(body), map[string]string{"Authorization": "token " + token})
+}
+
+func read(t *testing.T, response *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(body)
+}
+
+// connect brings ada to the end of a flow.
+func (f *fixture) connect(b *browser) {
+	require.Equal(f.t, http.StatusCreated, b.write(http.MethodPost, "api/flows").StatusCode)
+	f.github.approved = true
+	require.Eventually(f.t, func() bool {
+		f.engine.Advance(context.Background())
+		user, err := f.engine.User(context.Background(), "ada")
+		return err == nil && user.Connection != nil && !user.Connection.CheckedAt.IsZero()
+	}, 5*time.Second, time.Millisecond)
+}
+
+func code(t *testing.T, response *http.Response) string {
+	t.Helper()
+	var body struct {
+		Error struct{ Code, Message, Hint string }
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&body))
+	require.NotEmpty(t, body.Error.Message)
+	require.NotEmpty(t, body.Error.Hint)
+	return body.Error.Code
+}
+
+func TestAFlowThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	created := ada.write(http.MethodPost, "api/flows")
+	require.Equal(t, http.StatusCreated, created.StatusCode)
+	first := read(t, created)
+	require.Contains(t, first, `"user_code":"WDJB-MJHT"`)
+	require.NotContains(t, first, deviceCode)
+
+	again := ada.write(http.MethodPost, "api/flows")
+	require.Equal(t, http.StatusOK, again.StatusCode, "a second tab gets the same flow")
+	require.Equal(t, first, read(t, again))
+
+	require.Equal(t, http.StatusOK, ada.write(http.MethodDelete, "api/flows/current").StatusCode)
+	require.Contains(t, read(t, ada.do(http.MethodGet, "api/flows/current", nil, nil)), `"state":"cancelled"`)
+	require.Equal(t, "no_flow", code(t, ada.write(http.MethodDelete, "api/flows/current")))
+}
+
+func TestAWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	for name, test := range map[string]struct {
+		headers map[string]string
+		want    string
+	}{
+		"without the CSRF header":          {map[string]string{"Origin": ada.origin()}, "csrf"},
+		"with another CSRF token":          {map[string]string{"Origin": ada.origin(), "X-CSRF-Token": "x"}, "csrf"},
+		"without an Origin":                {map[string]string{"X-CSRF-Token": ada.csrf}, "origin"},
+		"from another page":                {map[string]string{"X-CSRF-Token": ada.csrf, "Origin": "https://evil.example"}, "origin"},
+		"from a page without an origin":    {map[string]string{"X-CSRF-Token": ada.csrf, "Origin": "null"}, "origin"},
+		"from a sibling, says the browser": {map[string]string{"X-CSRF-Token": ada.csrf, "Origin": ada.origin(), "Sec-Fetch-Site": "same-site"}, "origin"},
+		"with a forged host in a header":   {map[string]string{"X-CSRF-Token": ada.csrf, "Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}, "origin"},
+	} {
+		for _, route := range []struct{ method, path string }{
+			{http.MethodPost, "api/flows"}, {http.MethodDelete, "api/flows/current"}, {http.MethodDelete, "api/connection"},
+			{http.MethodPost, "api/deliveries"}, {http.MethodPost, "api/credential"},
+		} {
+			response := ada.do(route.method, route.path, nil, test.headers)
+			require.Equal(t, http.StatusForbidden, response.StatusCode, name+": "+route.path)
+			require.Equal(t, test.want, code(t, response), name+": "+route.path)
+		}
+	}
+	require.Equal(t, http.StatusNotFound, ada.do(http.MethodGet, "api/flows/current", nil, nil).StatusCode, "nothing was begun")
+}
+
+func TestAnotherUserFindsNothing(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada, eve := f.signIn("ada"), f.signIn("eve")
+	f.connect(ada)
+	for _, route := range []struct{ method, path string }{
+		{http.MethodGet, "api/flows/current"}, {http.MethodDelete, "api/flows/current"},
+		{http.MethodGet, "api/connection"}, {http.MethodDelete, "api/connection"}, {http.MethodPost, "api/deliveries"},
+	} {
+		response := eve.write(route.method, route.path)
+		require.Equal(t, http.StatusNotFound, response.StatusCode, route.path)
+	}
+	require.NotContains(t, read(t, eve.do(http.MethodGet, "", nil, nil)), "octocat")
+	require.NotContains(t, read(t, eve.do(http.MethodGet, "fragment", nil, nil)), "octocat")
+	response := f.program(http.MethodPost, "api/credential", "server-eve", `{"protocol":"https","host":"github.com"}`)
+	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "api/connection", nil, nil).StatusCode, "ada's is untouched")
+}
+
+func TestABrowserNeverGetsAToken(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	f.connect(ada)
+	for _, path := range []string{"", "fragment", "api/connection", "api/flows/current"} {
+		body := read(t, ada.do(http.MethodGet, path, nil, nil))
+		require.NotContains(t, body, token, path)
+		require.NotContains(t, body, deviceCode, path)
+		require.NotContains(t, body, "hub-ada", path)
+		require.NotContains(t, body, "<b>one", path)
+	}
+	response := ada.write(http.MethodPost, "api/credential")
+	require.Equal(t, http.StatusForbidden, response.StatusCode)
+	require.Equal(t, "token_only", code(t, response))
+}
+
+func TestTheGitHelperGetsTheCredential(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.connect(f.signIn("ada"))
+	ask := `{"protocol":"https","host":"github.com","path":""}`
+	for name, test := range map[string]struct {
+		token, body string
+		status      int
+		code        string
+	}{
+		"a server's token":             {"server-ada", ask, http.StatusOK, ""},
+		"another host":                 {"server-ada", `{"protocol":"https","host":"evil.example"}`, http.StatusNotFound, "other_host"},
+		"http":                         {"server-ada", `{"protocol":"http","host":"github.com"}`, http.StatusNotFound, "other_host"},
+		"no JSON":                      {"server-ada", `{`, http.StatusBadRequest, "bad_request"},
+		"an unknown field":             {"server-ada", `{"x":1}`, http.StatusBadRequest, "bad_request"},
+		"a token without the scope":    {"no-access", ask, http.StatusForbidden, "no_access"},
+		"a token that the Hub disowns": {"made-up", ask, http.StatusUnauthorized, "bad_token"},
+		"a service's token":            {"service-bot", ask, http.StatusForbidden, "users_only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			response := f.program(http.MethodPost, "api/credential", test.token, test.body)
+			require.Equal(t, test.status, response.StatusCode)
+			require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
+			if test.code != "" {
+				require.Equal(t, test.code, code(t, response))
+				return
+			}
+			var credential struct {
+				Username, Password string
+				Expiry             int64 `json:"password_expiry_utc"`
+			}
+			require.NoError(t, json.NewDecoder(response.Body).Decode(&credential))
+			require.Equal(t, "x-access-token", credential.Username)
+			require.Equal(t, token, credential.Password)
+			require.Greater(t, credential.Expiry, time.Now().Add(7*time.Hour).Unix())
+		})
+	}
+}
+
+func TestAServersTokenCannotDeliver(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.connect(f.signIn("ada"))
+	require.Equal(t, http.StatusForbidden, f.program(http.MethodPost, "api/deliveries", "server-ada", `{}`).StatusCode)
+}
+
+func TestAProgramWithoutALoginIsToldSoAndABrowserIsSentToTheHub(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	plain := &browser{Client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, f: f}
+	require.Equal(t, http.StatusFound, plain.do(http.MethodGet, "", nil, nil).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, plain.do(http.MethodGet, "api/connection", nil, nil).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, plain.do(http.MethodGet, "fragment", nil, nil).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, plain.do(http.MethodGet, "", nil,
+		map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}).StatusCode, "a script is not sent on")
+}
+
+func TestOnlyADocumentCarriesTheCSRFToken(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	for name, headers := range map[string]map[string]string{
+		"fetched by a script": {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+		"in a frame":          {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+	} {
+		require.NotContains(t, read(t, ada.do(http.MethodGet, "", nil, headers)), ada.csrf, name)
+	}
+	require.NotContains(t, read(t, ada.do(http.MethodGet, "fragment", nil, nil)), ada.csrf)
+	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil,
+		map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})), ada.csrf)
+}
+
+func TestTheRootStaysBelow500WhenTheHubIsDown(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	f.hubDown = true
+	response := ada.do(http.MethodGet, "", nil, nil)
+	require.Less(t, response.StatusCode, 500)
+	response = ada.write(http.MethodPost, "api/flows")
+	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Equal(t, "7", response.Header.Get("Retry-After"))
+	require.Equal(t, "hub_unavailable", code(t, response))
+
+	f.hubDown = false
+	require.Equal(t, http.StatusCreated, ada.write(http.MethodPost, "api/flows").StatusCode, "the session survived")
+}
+
+func TestFormsWorkWithoutTheScript(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	post := func(path, csrf string) *http.Response {
+		return ada.do(http.MethodPost, path, strings.NewReader(url.Values{"csrf": {csrf}}.Encode()),
+			map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": ada.origin()})
+	}
+	require.Equal(t, http.StatusForbidden, post("connect", "x").StatusCode)
+	response := post("connect", ada.csrf)
+	require.Equal(t, http.StatusSeeOther, response.StatusCode)
+	require.Equal(t, prefix, response.Header.Get("Location"))
+	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), `data-state="pending"`)
+	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode)
+	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode, "a double click is no error")
+	require.Equal(t, http.StatusSeeOther, post("disconnect", ada.csrf).StatusCode)
+}
+
+func TestEventsTellOfEachChange(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	response := ada.do(http.MethodGet, "api/flows/current/events", nil, nil)
+	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+	next := func() string {
+		var event strings.Builder
+		for one := make([]byte, 1); !strings.HasSuffix(event.String(), "\n\n"); {
+			_, err := response.Body.Read(one)
+			require.NoError(t, err)
+			event.Write(one)
+		}
+		return event.String()
+	}
+	require.Contains(t, next(), "data: {}")
+	ada.write(http.MethodPost, "api/flows")
+	require.Contains(t, next(), `"state":"pending"`)
+	ada.write(http.MethodDelete, "api/flows/current")
+	require.Contains(t, next(), `"state":"cancelled"`)
+}
+
+func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	for _, path := range []string{"", "fragment", "api/connection", "nowhere", "healthz", "metrics"} {
+		h := ada.do(http.MethodGet, path, nil, nil).Header
+		require.Contains(t, h.Get("Content-Security-Policy"), "default-src 'none'", path)
+		require.NotContains(t, h.Get("Content-Security-Policy"), "unsafe", path)
+		require.Equal(t, "noopener-allow-popups", h.Get("Cross-Origin-Opener-Policy"), path)
+		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), path)
+	}
+}
+
+func TestMetricsAreForHoldersOfTheScope(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	require.Equal(t, http.StatusUnauthorized, ada.do(http.MethodGet, "metrics", nil, nil).StatusCode)
+	require.Equal(t, http.StatusForbidden, f.program(http.MethodGet, "metrics", "server-ada", "").StatusCode)
+	response := f.program(http.MethodGet, "metrics", "prometheus", "")
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	body := read(t, response)
+	require.Contains(t, body, `ghscoped_http_request_duration_seconds_count{code="200",method="GET",route="/"}`)
+	require.NotContains(t, body, "ada")
+}
+
+func TestAHugeBodyIsRefused(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	response := f.program(http.MethodPost, "api/credential", "server-ada", `{"host":"`+strings.Repeat("x", 1<<20)+`"}`)
+	require.Equal(t, http.StatusBadRequest, response.StatusCode)
+}

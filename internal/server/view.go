@@ -1,0 +1,118 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+const (
+	// recheckAge is how old a page's list of repositories may be before a look
+	// at the page asks for a new one.
+	recheckAge = 30 * time.Second
+	// serversLimit bounds the wait for the Hub's list of servers: the page comes
+	// without it rather than late.
+	serversLimit = 3 * time.Second
+)
+
+// view is what a user's page shows. It holds no token.
+func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, error) {
+	user, err := s.Flows.User(ctx, session.User)
+	if err != nil {
+		return web.View{}, err
+	}
+	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull}
+	if user.Flow != nil {
+		view.State, view.Flow = web.State(user.Flow.State), flowView(user.Flow)
+	}
+	if user.Connection != nil {
+		view.Connection = s.connectionView(user.Connection)
+		if view.State == web.None {
+			view.State = web.Connected
+		}
+	}
+	if !s.Pull {
+		view.Servers, view.Problem = s.servers(ctx, session, user)
+	}
+	return view, nil
+}
+
+func (s *Server) unavailableView(user string, cause *flow.Error) web.View {
+	return web.View{User: user, Now: s.Clock(), State: web.Unavailable, Problem: problem(cause)}
+}
+
+func flowView(f *flow.Flow) *web.Flow {
+	return &web.Flow{
+		Mode: web.Mode(f.Mode), UserCode: f.UserCode, VerificationURI: f.VerificationURI,
+		ExpiresAt: f.ExpiresAt, Interval: f.Interval, Problem: problem(f.Error),
+	}
+}
+
+func (s *Server) connectionView(c *flow.Connection) *web.Connection {
+	view := &web.Connection{
+		Login: c.Account.Login, Since: c.Since, ExpiresAt: c.Token.ExpiresAt,
+		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(),
+	}
+	if s.ShowAvatars && strings.HasPrefix(c.Account.AvatarURL, AvatarOrigin+"/") {
+		view.AvatarURL = c.Account.AvatarURL
+	}
+	for _, repository := range c.Access.Repositories {
+		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push})
+	}
+	return view
+}
+
+// installURL is GitHub's page where a person chooses repositories for the App.
+func (s *Server) installURL() string {
+	if s.AppURL == nil {
+		return ""
+	}
+	return s.AppURL.JoinPath("installations", "new").String()
+}
+
+// servers joins what the Hub lists with where the credential is.
+func (s *Server) servers(ctx context.Context, session hubauth.Session, user *flow.User) ([]web.Server, *web.Problem) {
+	ctx, cancel := context.WithTimeout(ctx, serversLimit)
+	defer cancel()
+	listed, err := s.Hub.Servers(ctx, session.HubToken.String, session.User)
+	var trouble *web.Problem
+	if err != nil {
+		trouble = problem(&asFault(err).shown)
+	}
+	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.CanStart}}
+	for _, server := range listed {
+		views[server.Name] = s.serverView(server)
+	}
+	for _, d := range user.Deliveries {
+		view := views[d.Server]
+		view.Name, view.State, view.Method = d.Server, web.ServerState(d.State), d.Method
+		view.Problem, view.Progress = problem(d.Error), d.Progress
+		views[d.Server] = view
+	}
+	sorted := make([]web.Server, 0, len(views))
+	for _, view := range views {
+		sorted = append(sorted, view)
+	}
+	slices.SortFunc(sorted, func(a, b web.Server) int { return strings.Compare(a.Name, b.Name) })
+	return sorted, trouble
+}
+
+func (s *Server) serverView(server hub.Server) web.Server {
+	return web.Server{
+		Name: server.Name, State: web.ServerNone, Running: server.Ready, URL: server.URL,
+		CanStart: s.CanStart && !server.Ready && server.Pending == "",
+	}
+}
+
+func problem(e *flow.Error) *web.Problem {
+	if e == nil {
+		return nil
+	}
+	return &web.Problem{Code: e.Code, Message: e.Message, Hint: e.Hint}
+}
