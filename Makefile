@@ -1,0 +1,59 @@
+# Everything a developer runs. `make help` lists it.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The demo: make demo CLIENT_ID=… APP_URL=… [GITHUB_URL=…] uses a real App.
+HUB        ?= hub6
+CLIENT_ID  ?=
+APP_URL    ?=
+GITHUB_URL ?=
+DEMO_FLAGS := -hub $(HUB) \
+	$(if $(CLIENT_ID),-client-id '$(CLIENT_ID)') \
+	$(if $(APP_URL),-app-url '$(APP_URL)') \
+	$(if $(GITHUB_URL),-github-url '$(GITHUB_URL)')
+
+# Packages whose tests start a real JupyterHub, Jupyter Server or Chromium.
+SLOW := /(internal/hubtest|test)(/|$$)
+
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow bench rig clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the programs, into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/... ./demo
+
+demo: build ## a JupyterHub with the service and a simulated GitHub; Ctrl-C ends it
+	@demo/install.sh $(HUB) proxy
+	@bin/demo $(DEMO_FLAGS)
+
+demo-check: build ## the demo's whole journey, unattended
+	@demo/install.sh $(HUB) proxy chromium
+	@bin/demo -check -hub $(HUB)
+
+test: lint test-race test-slow ## everything that CI runs
+
+lint: ## go vet, staticcheck, gofmt
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
+
+test-unit: ## the tests that need nothing but Go, git and redis-server
+	$(GO) test $$($(GO) list ./... | grep -v -E '$(SLOW)')
+
+test-race: rig ## the same with the race detector
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '$(SLOW)')
+
+test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
+	$(GO) test -v -count=1 -p 1 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)')
+
+bench: rig build ## the benchmarks, on the real thing
+	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
+
+rig: ## what the tests run against, into .demo/
+	@demo/install.sh hub6 hub5 hub4 proxy system
+
+clean: ## removes what was built and installed here
+	rm -rf bin dist .demo

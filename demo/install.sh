@@ -1,0 +1,139 @@
+#!/bin/sh
+# Installs what the demo and the tests run against, into the ignored folder
+# .demo of this checkout:
+#
+#   demo/install.sh hub6 [hub5] [hub4]   a Python environment with that JupyterHub
+#   demo/install.sh proxy                configurable-http-proxy
+#   demo/install.sh chromium             the browser (the check and the tests)
+#   demo/install.sh system               Chromium, redis-server, promtool, a C compiler (the tests)
+#
+# A stamp with the checksum of the pinned versions makes a second run free.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+demo=$here/../.demo
+mkdir -p "$demo"
+demo=$(cd "$demo" && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+
+# find_python prints the first Python of at least 3.10 that can make
+# environments (Debian keeps ensurepip in a package of its own).
+find_python() {
+  for python in python3 python3.13 python3.12 python3.11 python3.10 python3.14; do
+    if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      echo "$python"
+      return 0
+    fi
+  done
+  return 1
+}
+
+node_is_new_enough() {
+  node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null
+}
+
+# require_programs names everything that is missing at once.
+require_programs() {
+  missing=
+  lack() { missing="$missing
+  - $1"; }
+  command -v go >/dev/null 2>&1 || lack "go 1.26 or newer: https://go.dev/doc/install"
+  command -v git >/dev/null 2>&1 || lack "git: apt-get install git, or brew install git"
+  find_python >/dev/null || lack "python3, 3.10 or newer, with venv: apt-get install python3 python3-venv, or brew install python"
+  node_is_new_enough || lack "node 20 or newer: https://nodejs.org/en/download"
+  command -v npm >/dev/null 2>&1 || lack "npm: it comes with node; on Debian apt-get install npm"
+  if [ -n "$missing" ]; then
+    say "The demo needs programs that are not here:$missing"
+    exit 1
+  fi
+}
+
+# stamp WHAT FILE... prints the checksum that says what is installed.
+stamp() {
+  what=$1
+  shift
+  { echo "$what"; cat "$@"; } | git hash-object --stdin
+}
+
+# fresh DIR SUM succeeds where DIR was installed from the same versions.
+fresh() {
+  [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ]
+}
+
+install_hub() {
+  target=$demo/$1
+  requirements=$here/requirements/$1.txt
+  python=$(find_python)
+  sum=$(stamp "$("$python" --version) $target" "$requirements")
+  if fresh "$target" "$sum"; then return; fi
+  say "Installing $1 (Python packages, once) ..."
+  "$python" -m venv --clear "$target"
+  "$target/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+  echo "$sum" >"$target/.installed"
+}
+
+install_proxy() {
+  target=$demo/proxy
+  sum=$(stamp "$(node --version)" "$here/proxy/package.json" "$here/proxy/package-lock.json")
+  if fresh "$target" "$sum"; then return; fi
+  say "Installing configurable-http-proxy (npm packages, once) ..."
+  rm -rf "$target"
+  mkdir -p "$target"
+  cp "$here/proxy/package.json" "$here/proxy/package-lock.json" "$target"
+  (cd "$target" && npm ci --silent --no-fund --no-audit --ignore-scripts)
+  echo "$sum" >"$target/.installed"
+}
+
+has_chromium() {
+  for browser in chromium chromium-browser google-chrome; do
+    command -v "$browser" >/dev/null 2>&1 && return 0
+  done
+  return 1
+}
+
+# install_packages gets the programs that neither pip nor npm bring. Nothing is
+# skipped: what cannot be installed is named, and nothing starts.
+install_packages() {
+  if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+    say "Programs are missing; their Debian packages are: $*"
+    say "Install them by your system's package manager, or as root: apt-get install $*"
+    exit 1
+  fi
+  say "Installing $* (apt-get, once) ..."
+  # RUNLEVEL=1: the packages' own daemons are not wanted, only the programs.
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+install_chromium() {
+  has_chromium || install_packages chromium
+}
+
+install_system() {
+  set --
+  has_chromium || set -- "$@" chromium
+  command -v redis-server >/dev/null 2>&1 || set -- "$@" redis-server
+  command -v promtool >/dev/null 2>&1 || set -- "$@" prometheus
+  command -v cc >/dev/null 2>&1 || set -- "$@" gcc libc6-dev # for the race detector
+  [ $# = 0 ] || install_packages "$@"
+}
+
+if [ $# = 0 ]; then
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|chromium|system ..."
+  exit 2
+fi
+require_programs
+for part in "$@"; do
+  case $part in
+  hub4 | hub5 | hub6) install_hub "$part" ;;
+  proxy) install_proxy ;;
+  chromium) install_chromium ;;
+  system) install_system ;;
+  *)
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, chromium, system"
+    exit 2
+    ;;
+  esac
+done

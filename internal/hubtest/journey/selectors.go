@@ -1,0 +1,42 @@
+package journey
+
+import (
+	"fmt"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The service's page. The element #state says in data-state what the page shows.
+const (
+	State      = chromedp.CSS("#state")
+	Connect    = chromedp.CSS("#connect")
+	UserCode   = chromedp.CSS("#user-code")
+	OpenGitHub = chromedp.CSS("#open-github")
+	Disconnect = chromedp.CSS("#disconnect")
+)
+
+// Final selects #state once nothing more happens by itself.
+const Final = chromedp.CSS(`#state:is([data-state=connected],[data-state=expired],[data-state=denied],[data-state=cancelled],[data-state=failed])`)
+
+// The simulator's pages.
+const (
+	simCode       = chromedp.CSS("#user-code")
+	simContinue   = chromedp.CSS("#continue")
+	simAuthorize  = chromedp.CSS("#authorize")
+	simDone       = chromedp.CSS("#device-done")
+	simInstall    = chromedp.CSS("#install")
+	simSelectSome = chromedp.CSS("#select-some")
+	simSave       = chromedp.CSS("#save")
+	simInstalled  = chromedp.CSS("#installation-form")
+)
+
+func simSignIn(login string) chromedp.CSS { return chromedp.CSS("#signin-" + login) }
+
+func simAccount(login string) chromedp.CSS { return chromedp.CSS("#account-" + login) }
+
+func simRepository(name string) chromedp.CSS {
+	return chromedp.CSS(fmt.Sprintf(`input[data-repo=%q]`, name))
+}
+
+// A user's server, when it shows JupyterLab or the classic Notebook.
+const serverPage = chromedp.CSS("#jupyter-config-data, #notebook_list")

@@ -1,0 +1,40 @@
+package hubtest_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+)
+
+func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
+	for _, options := range []hubtest.JupyterOptions{
+		{},
+		{Module: "jupyterlab"},
+		{Version: "hub5"},
+		{Version: "hub4", Module: "notebook"},
+	} {
+		t.Run(options.Version+" "+options.Module, func(t *testing.T) {
+			t.Parallel()
+			options.Home = t.TempDir()
+			server := hubtest.JupyterServer(t, options)
+			terminal, err := hubtest.OpenTerminal(within(t, 30*time.Second), server.URL, server.Token)
+			require.NoError(t, err)
+
+			out, status, err := terminal.Run(t.Context(), `pwd; echo hello >note`)
+			require.NoError(t, err)
+			require.Zero(t, status)
+			require.Equal(t, options.Home, out)
+			require.FileExists(t, options.Home+"/note")
+		})
+	}
+}
+
+func TestABareServerWithoutTerminalsAnswers404(t *testing.T) {
+	server := hubtest.JupyterServer(t, hubtest.JupyterOptions{Args: []string{"--ServerApp.terminals_enabled=False"}})
+	_, err := hubtest.OpenTerminal(within(t, 30*time.Second), server.URL, server.Token)
+	require.ErrorContains(t, err, http.StatusText(http.StatusNotFound))
+}
