@@ -228,3 +228,13 @@ func (j *Journey) checkFile(context.Context) error {
 	}
 	return nil
 }
+
+// Leave disconnects on the service's page and waits until it says so.
+func (j *Journey) Leave(ctx context.Context) error {
+	return j.Browser.Run(ctx,
+		chromedp.Navigate(j.Hub.ServiceURL),
+		chromedp.Click(Disconnect, chromedp.NodeVisible),
+		chromedp.Click(ConfirmDisconnect, chromedp.NodeVisible),
+		chromedp.WaitVisible(NotConnected),
+	)
+}

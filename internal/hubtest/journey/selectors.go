@@ -13,6 +13,9 @@ const (
 	UserCode   = chromedp.CSS("#user-code")
 	OpenGitHub = chromedp.CSS("#open-github")
 	Disconnect = chromedp.CSS("#disconnect")
+
+	ConfirmDisconnect = chromedp.CSS("#confirm-disconnect")
+	NotConnected      = chromedp.CSS("#state[data-state=none]")
 )
 
 // Final selects #state once nothing more happens by itself.

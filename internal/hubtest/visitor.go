@@ -1,0 +1,153 @@
+package hubtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Visitor is a person whose browser runs no script: signed in at the Hub, with
+// the service's page open. Tests that need many people use it.
+type Visitor struct {
+	hub  *Hub
+	http *http.Client
+	csrf string // of the service's page
+}
+
+var (
+	hiddenInput = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*>`)
+	inputName   = regexp.MustCompile(`name="([^"]*)"`)
+	inputValue  = regexp.MustCompile(`value="([^"]*)"`)
+	csrfMeta    = regexp.MustCompile(`name="csrf-token" content="([^"]+)"`)
+)
+
+// Visit signs a user in, opens the service's page and consents.
+func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	v := &Visitor{hub: h, http: &http.Client{Jar: jar}}
+	login := h.URL + "hub/login"
+	_, page, err := v.get(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	form := hiddenFields(page)
+	form.Set("username", user)
+	form.Set("password", h.Password)
+	if _, _, err = v.post(ctx, login, form); err != nil {
+		return nil, err
+	}
+	at, page, err := v.get(ctx, h.ServiceURL)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(at.Path, "/oauth2/authorize") {
+		if _, page, err = v.post(ctx, at.String(), hiddenFields(page)); err != nil {
+			return nil, err
+		}
+	}
+	found := csrfMeta.FindStringSubmatch(page)
+	if found == nil {
+		return nil, fmt.Errorf("hubtest: the service's page has no CSRF token:\n%s", page)
+	}
+	v.csrf = found[1]
+	return v, nil
+}
+
+// Call asks the service as the page's script does; path is relative to the
+// service's page, in and out may be nil. It returns the status, whatever it is;
+// out also takes the body of an error.
+func (v *Visitor) Call(ctx context.Context, method, path string, in, out any) (int, error) {
+	var body io.Reader
+	if in != nil {
+		encoded, err := json.Marshal(in)
+		if err != nil {
+			return 0, err
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, v.hub.ServiceURL+path, body)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("X-CSRF-Token", v.csrf)
+	req.Header.Set("Origin", v.hub.origin())
+	res, err := v.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err == nil && out != nil && len(answer) > 0 {
+		err = json.Unmarshal(answer, out)
+	}
+	return res.StatusCode, err
+}
+
+// Page is the service's page as it is now.
+func (v *Visitor) Page(ctx context.Context) (string, error) {
+	_, page, err := v.get(ctx, v.hub.ServiceURL)
+	return page, err
+}
+
+func (h *Hub) origin() string {
+	u, err := url.Parse(h.URL)
+	if err != nil {
+		return h.URL
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+func (v *Visitor) get(ctx context.Context, address string) (*url.URL, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	return v.do(req)
+}
+
+func (v *Visitor) post(ctx context.Context, address string, form url.Values) (*url.URL, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", v.hub.origin())
+	return v.do(req)
+}
+
+// do follows redirects and returns where it ended.
+func (v *Visitor) do(req *http.Request) (*url.URL, string, error) {
+	res, err := v.http.Do(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("hubtest: %w", err)
+	}
+	defer res.Body.Close()
+	page, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode >= 400 {
+		err = fmt.Errorf("hubtest: %s %s: status %d:\n%s", req.Method, req.URL, res.StatusCode, page)
+	}
+	return res.Request.URL, string(page), err
+}
+
+// hiddenFields are the values that a form of the Hub carries along.
+func hiddenFields(page string) url.Values {
+	form := url.Values{}
+	for _, input := range hiddenInput.FindAllString(page, -1) {
+		name, value := inputName.FindStringSubmatch(input), inputValue.FindStringSubmatch(input)
+		if name != nil && value != nil {
+			form.Add(html.UnescapeString(name[1]), html.UnescapeString(value[1]))
+		}
+	}
+	return form
+}

@@ -1,0 +1,222 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+)
+
+func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 4*time.Minute)
+	gitconfig := filepath.Join(w.hub.Home("ada"), ".gitconfig")
+	require.NoError(t, os.MkdirAll(filepath.Dir(gitconfig), 0o755))
+	const before = "[credential]\n\thelper = store\n[alias]\n\tst = status" // no final newline
+	require.NoError(t, os.WriteFile(gitconfig, []byte(before), 0o644))
+
+	browser := hubtest.NewBrowser(t)
+	j := w.journey(browser)
+	require.NoError(t, j.Run(ctx, func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+	page, err := hubtest.Read(ctx, browser.Tab(), chromedp.OuterHTML(chromedp.CSS("html")))
+	require.NoError(t, err)
+
+	token := w.onlyToken(t)
+	credential := filepath.Join(w.hub.Home("ada"), journey.CredentialFile)
+	t.Run("the token is in the credential file and nowhere else", func(t *testing.T) {
+		w.requireSecretOnlyIn(t, token.Token, page, credential)
+		require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), ".git-credentials"), "no other helper got a copy")
+	})
+	t.Run("the pushes are what was chosen", func(t *testing.T) {
+		for _, push := range w.github.Stats().Pushes {
+			require.Equal(t, push.Repository == chosen, push.Accepted, push.Repository)
+		}
+	})
+	t.Run("disconnecting undoes everything", func(t *testing.T) {
+		require.NoError(t, j.Leave(ctx))
+		require.Eventually(t, func() bool {
+			_, err := os.Stat(credential)
+			content, _ := os.ReadFile(gitconfig)
+			return os.IsNotExist(err) && string(content) == before && w.tokenState(token.SHA256) == "revoked"
+		}, 30*time.Second, 50*time.Millisecond, "file, git configuration and token")
+	})
+	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+}
+
+func TestTheServiceItselfMayDoNothingAtTheHub(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	server, err := w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	for _, call := range []struct{ method, path string }{
+		{http.MethodGet, "/users"}, {http.MethodGet, "/users/ada"}, {http.MethodPost, "/users/ada/server"},
+		{http.MethodDelete, "/users/ada/server"}, {http.MethodPost, "/users/ada/tokens"},
+	} {
+		status, err := w.hub.API(ctx, w.hub.ServiceToken, call.method, call.path, nil, nil)
+		require.NoError(t, err)
+		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, status, "%s %s", call.method, call.path)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"api/status", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "token "+w.hub.ServiceToken)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusForbidden, response.StatusCode, "the user's own server")
+}
+
+func TestGitHubIsPolledOncePerInterval(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	// The third poll is told to slow down; from then on the interval is 6 s (RFC
+	// 8628, 3.5: at least five seconds more).
+	_, err = w.github.Fault(githubsim.Fault{
+		Endpoint: "POST /login/oauth/access_token", Kind: "status", Skip: 2, Times: 1, Status: http.StatusOK,
+		Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":"slow_down","interval":3}`,
+	})
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.Eventually(t, func() bool { return w.polls(flow.UserCode).Polls == 4 }, time.Minute, 20*time.Millisecond)
+	elapsed := time.Since(w.polls(flow.UserCode).IssuedAt)
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "connected")
+
+	polls := w.polls(flow.UserCode)
+	require.Zero(t, polls.TooEarly)
+	require.GreaterOrEqual(t, polls.MinDistance, interval)
+	require.GreaterOrEqual(t, elapsed, 3*interval+6*time.Second, "three polls at 1 s, then one at 6 s")
+	require.Equal(t, 5, polls.Polls, "and one that found the approval")
+}
+
+func TestAForeignFlowIsNotThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{Users: []string{"eve"}})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	eve, err := w.hub.Visit(ctx, "eve")
+	require.NoError(t, err)
+	w.connect(ctx, t, ada)
+	for _, route := range []struct{ method, path string }{
+		{http.MethodGet, "api/flows/current"}, {http.MethodDelete, "api/flows/current"},
+		{http.MethodGet, "api/connection"}, {http.MethodDelete, "api/connection"}, {http.MethodPost, "api/deliveries"},
+	} {
+		status, err := eve.Call(ctx, route.method, route.path, nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusNotFound, status, "%s %s", route.method, route.path)
+	}
+	var flow flowAnswer
+	_, err = ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
+	require.NoError(t, err)
+	require.Equal(t, "pending", flow.State)
+}
+
+func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	start := func(change func(*githubsim.App)) (int, errorAnswer) {
+		app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug}
+		change(&app)
+		require.NoError(t, w.github.PutApp(app))
+		var answer errorAnswer
+		status, err := ada.Call(ctx, http.MethodPost, "api/flows", nil, &answer)
+		require.NoError(t, err)
+		return status, answer
+	}
+
+	status, answer := start(func(a *githubsim.App) { a.NoDeviceFlow = true })
+	require.Equal(t, http.StatusBadGateway, status)
+	require.Equal(t, "device_flow_disabled", answer.Error.Code)
+	require.Contains(t, answer.Error.Hint, "Device Flow")
+
+	status, _ = start(func(a *githubsim.App) { a.NoTokenExpiry = true })
+	require.Equal(t, http.StatusCreated, status)
+	require.NoError(t, w.github.Approve(w.current(ctx, t, ada).UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "failed")
+	require.Equal(t, "token_never_expires", w.current(ctx, t, ada).Error.Code)
+	require.Eventually(t, func() bool { return w.github.Tokens()[0].State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+
+	status, _ = start(func(*githubsim.App) {})
+	require.Equal(t, http.StatusCreated, status, "a new code is one click away")
+}
+
+func TestAWrongClientIDIsExplainedOnThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_CLIENT_ID": "Iv1.another"}})
+	ctx := within(t, 2*time.Minute)
+	browser := hubtest.NewBrowser(t)
+	require.NoError(t, browser.SignIn(ctx, w.hub, "ada"))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL), chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible),
+		chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	text, err := browser.Text(ctx, "#problem:not([hidden])")
+	require.NoError(t, err)
+	require.Contains(t, text, "client id")
+}
+
+func TestTheRootAnswersWhenTheHubIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	hub, err := os.FindProcess(w.hub.PID())
+	require.NoError(t, err)
+	require.NoError(t, hub.Signal(syscall.SIGSTOP))
+	defer func() { _ = hub.Signal(syscall.SIGCONT) }()
+	_, err = ada.Page(ctx) // an error for a status of 400 and above
+	require.NoError(t, err)
+	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := stranger.Get(w.hub.ServiceURL)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusFound, response.StatusCode, "on its way to the Hub, as soon as that is back")
+}
+
+// requireSecretOnlyIn greps everything the service, the Hub and the user's
+// home hold.
+func (w *world) requireSecretOnlyIn(t *testing.T, secret, page, file string) {
+	t.Helper()
+	require.NotContains(t, page, secret, "the page")
+	require.False(t, bytes.Contains(w.hub.Log.Bytes(), []byte(secret)), "the logs of the Hub and the service")
+	stored := false
+	require.NoError(t, filepath.WalkDir(w.hub.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		stored = stored || filepath.Ext(path) == ".db"
+		require.Equal(t, path == file, bytes.Contains(content, []byte(secret)), path)
+		return nil
+	}))
+	require.True(t, stored, "the store's file was among them")
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
