@@ -15,7 +15,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/config"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 const (
@@ -46,10 +45,9 @@ type App struct {
 	config config.Config
 	deps   Dependencies
 
-	store  closer
-	engine *flow.Engine
-	web    *http.Server
-	ops    *http.Server // nil where metrics have no address of their own
+	parts *parts
+	web   *http.Server
+	ops   *http.Server // nil where metrics have no address of their own
 
 	listener net.Listener
 	// stop ends the background work and the open event streams; ended is
@@ -57,8 +55,6 @@ type App struct {
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 }
-
-type closer interface{ Close() error }
 
 // New opens the store and joins the parts. Whatever it opened is closed again
 // if it fails.
@@ -74,7 +70,7 @@ func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 	if err := p.join(); err != nil {
 		return nil, err
 	}
-	a.store, a.engine = p.backend, p.engine
+	a.parts = p
 	a.web = a.httpServer(p.server.Handler())
 	if cfg.Service.MetricsAddr != "" {
 		a.ops = a.httpServer(p.server.Ops())
@@ -107,7 +103,8 @@ func (a *App) Start(ctx context.Context) error {
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	a.web.BaseContext = func(net.Listener) context.Context { return ctx }
 	a.serve(a.web, listener)
-	a.ended.Go(func() { a.engine.Run(ctx) })
+	a.ended.Go(func() { a.parts.engine.Run(ctx) })
+	a.ended.Go(func() { a.maintain(ctx) })
 	return nil
 }
 
@@ -131,5 +128,5 @@ func (a *App) Stop(ctx context.Context) error {
 		err = errors.Join(err, a.ops.Shutdown(ctx))
 	}
 	a.ended.Wait()
-	return errors.Join(err, a.store.Close())
+	return errors.Join(err, a.parts.backend.Close())
 }

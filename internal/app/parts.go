@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/gorilla/securecookie"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+	"github.com/ghscoped/ghscoped-service/internal/store/redis"
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
@@ -27,7 +30,8 @@ type parts struct {
 	deps Dependencies
 
 	keys    *store.Keyring
-	backend store.Backend
+	raw     store.Backend // as it was opened
+	backend store.Backend // measured
 	events  audit.History
 	hub     *hub.Client
 	engine  *flow.Engine
@@ -44,23 +48,47 @@ func (p *parts) join() error {
 	return nil
 }
 
-func (p *parts) openStore() (err error) {
+func (p *parts) openStore() error {
 	cfg := p.cfg.Store
 	load := store.LoadKeyring
 	if cfg.MakeKey {
 		load = store.EnsureKeyring
 	}
-	if p.keys, err = load(cfg.KeyFile); err != nil {
+	keys, err := load(cfg.KeyFile)
+	if err != nil {
 		return fmt.Errorf("sealing keys: %w", err)
 	}
-	if cfg.Redis != nil {
-		return errors.New("Redis is not supported yet")
-	}
-	backend, err := bolt.Open(cfg.Path, p.deps.Clock)
+	backend, err := p.openBackend()
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	p.backend = backend
+	p.keys, p.raw, p.backend = keys, backend, store.Observed(backend, p.deps.Registry)
+	return p.verifyKeys(context.Background())
+}
+
+func (p *parts) openBackend() (store.Backend, error) {
+	if address := p.cfg.Store.Redis; address != nil {
+		return redis.Open(address.String(), p.deps.Clock, p.deps.Logger)
+	}
+	return bolt.Open(p.cfg.Store.Path, p.deps.Clock)
+}
+
+// verifyLimit bounds the look at the store at the start.
+const verifyLimit = 5 * time.Second
+
+// verifyKeys refuses a start with keys that do not open the store. A store that
+// cannot be reached is no reason not to start: the page says so, and records
+// that do not open do no harm.
+func (p *parts) verifyKeys(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	err := store.Verify(ctx, p.backend, p.keys)
+	if errors.Is(err, store.ErrWrongKey) {
+		return fmt.Errorf("sealing keys: %w", err)
+	}
+	if err != nil {
+		p.deps.Logger.Warn("the sealing keys could not be tried on the store", "error", err)
+	}
 	return nil
 }
 

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/store"
+)
+
+// purgeEvery is how often expired records are cleared out of a store that does
+// not do so by itself.
+const purgeEvery = 10 * time.Minute
+
+// purger is a backend that keeps expired records until it is told to look.
+type purger interface {
+	Purge(ctx context.Context) (int, error)
+}
+
+// maintain keeps the store in order until ctx ends: everything is sealed with
+// the first key, and nothing expired takes up room.
+func (a *App) maintain(ctx context.Context) {
+	resealed, err := store.Reseal(ctx, a.parts.backend, a.parts.keys)
+	if err != nil && ctx.Err() == nil {
+		a.deps.Logger.Error("not every record could be sealed with the first key", "error", err)
+	}
+	if resealed > 0 {
+		a.deps.Logger.Info("records were sealed with the first key", "records", resealed)
+	}
+	for every := time.NewTicker(purgeEvery); ; {
+		select {
+		case <-ctx.Done():
+			every.Stop()
+			return
+		case <-every.C:
+			a.purge(ctx)
+		}
+	}
+}
+
+func (a *App) purge(ctx context.Context) {
+	backend, ok := a.parts.raw.(purger)
+	if !ok {
+		return
+	}
+	if _, err := backend.Purge(ctx); err != nil && ctx.Err() == nil {
+		a.deps.Logger.Error("expired records could not be cleared out", "error", err)
+	}
+}
