@@ -40,6 +40,8 @@ func (t *translation) funcs() template.FuncMap {
 		"ready":     ready,
 		"lasting":   lasting,
 		"chosen":    chosen,
+		"ended":     ended,
+		"told":      t.told,
 		"news":      t.news,
 		"initial":   initial,
 	}
@@ -103,6 +105,14 @@ func (t *translation) problem(p *Problem) *explanation {
 		e.Message = t.texts["problem.generic"]
 	}
 	return e
+}
+
+// told is what ended a flow, unless the page says that in its own words.
+func (t *translation) told(v View) *explanation {
+	if v.Flow == nil || v.Flow.Problem == nil || v.Flow.Problem.Code == "code_expired" || v.Flow.Problem.Code == "denied" {
+		return nil
+	}
+	return t.problem(v.Flow.Problem)
 }
 
 // clock is a point in time in UTC, which the script turns into the person's

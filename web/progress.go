@@ -10,10 +10,20 @@ func titleKey(v View) string {
 	switch {
 	case v.State == Pending && v.Flow != nil && v.Flow.Mode == Web:
 		return "pending.web.title"
+	case ended(v):
+		return "ended.title"
 	case v.State == Connected && v.Connection != nil && stuck(v.Connection.Access):
 		return "access.title"
 	}
 	return string(v.State) + ".title"
+}
+
+// ended: there was a connection, and it is over without the person's doing.
+func ended(v View) bool {
+	if v.State != Expired && v.State != Failed || v.Flow == nil || v.Flow.Problem == nil {
+		return false
+	}
+	return v.Flow.Problem.Code == "connection_expired" || v.Flow.Problem.Code == "connection_revoked"
 }
 
 // stuck: nothing can be pushed until the person does something at GitHub.

@@ -68,9 +68,6 @@ func (b builder) flows() []Sample {
 			v.WebFlow = true
 			v.Servers = append(v.Servers, b.server("gpu", web.ServerNone, false))
 		})},
-		{Name: "none-cleaning", Says: "just disconnected, one stopped server still to be cleaned up", View: b.with(web.None, func(v *web.View) {
-			v.Servers = []web.Server{b.server("gpu", web.ServerRemoving, false)}
-		})},
 		{Name: "pending", Says: "the code is shown", View: b.with(web.Pending, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "pending-web", Says: "the web flow is under way", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow, v.WebFlow = b.flow(), true
@@ -90,8 +87,13 @@ func (b builder) flows() []Sample {
 			v.Servers = []web.Server{b.server("", web.ServerWaiting, false)}
 		})},
 		{Name: "expired", Says: "the code was not used in time", View: b.with(web.Expired, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "expired-access", Says: "the 8 hours are over", View: b.with(web.Expired, func(v *web.View) {
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: "connection_expired", Message: "The connection has reached its end; its token is of no use any more.", Hint: "Connect again whenever you need to push."}}
+		})},
 		{Name: "denied", Says: "declined at GitHub", View: b.with(web.Denied, func(v *web.View) { v.Flow = b.flow() })},
-		{Name: "cancelled", Says: "cancelled here", View: b.with(web.Cancelled, func(v *web.View) { v.Flow = b.flow() })},
+		{Name: "cancelled", Says: "cancelled or disconnected here, one stopped server still to be cleaned up", View: b.with(web.Cancelled, func(v *web.View) {
+			v.Servers = []web.Server{b.server("gpu", web.ServerRemoving, false)}
+		})},
 		{Name: "failed", Says: "the GitHub App does not allow codes", View: b.with(web.Failed, func(v *web.View) {
 			v.Flow = &web.Flow{Problem: &web.Problem{Code: "device_flow_disabled", Message: "The GitHub App does not allow the device flow.", Hint: "An administrator must tick “Enable Device Flow” in the settings of the GitHub App."}}
 		})},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func NewServer(now time.Time) (*Server, error) {
 }
 
 // Samples are those at their names.
-func (s *Server) Samples() []Sample { return s.samples }
+func (s *Server) Samples() []Sample { return slices.Clone(s.samples) }
 
 // Show replaces what is at a name, and tells the pages that listen.
 func (s *Server) Show(name string, view web.View) {
@@ -78,7 +79,7 @@ func (s *Server) Answer(answer func(Request) (status int, body string)) {
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request(nil), s.requests...)
+	return slices.Clone(s.requests)
 }
 
 // ServeHTTP answers with the headers of the real service.

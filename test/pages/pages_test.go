@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/web"
+	"github.com/ghscoped/ghscoped-service/web/picturebook"
+)
+
+// patience is how long a page may take to do one thing.
+const patience = 30 * time.Second
+
+// reader is a browser with the picture book open before it.
+type reader struct {
+	t       *testing.T
+	ctx     context.Context
+	book    *picturebook.Server
+	url     string
+	browser *hubtest.Browser
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	book, err := picturebook.NewServer(shown)
+	require.NoError(t, err)
+	server := httptest.NewServer(book)
+	t.Cleanup(server.CloseClientConnections)
+	r := &reader{t: t, ctx: t.Context(), book: book, url: server.URL, browser: hubtest.NewBrowser(t)}
+	require.NoError(t, see(r.ctx, r.browser.Tab(), looks[2]))
+	return r
+}
+
+func (r *reader) do(steps ...chromedp.Action[chromedp.Void]) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	require.NoError(r.t, r.browser.Run(ctx, steps...))
+}
+
+func (r *reader) open(name string) {
+	r.t.Helper()
+	r.do(chromedp.Navigate(r.url+"/"+name+"/"), chromedp.WaitVisible(chromedp.CSS("h1")))
+}
+
+// until waits for an expression to be true in the page.
+func (r *reader) until(expression string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	_, err := hubtest.Read(ctx, r.browser.Tab(), chromedp.Poll[bool](expression))
+	require.NoError(r.t, err, expression)
+}
+
+func evaluate[T any](r *reader, expression string) T {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	value, err := hubtest.Read(ctx, r.browser.Tab(), chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(r.t, err, "%.200s", expression)
+	return value
+}
+
+func (r *reader) uncomplaining() {
+	r.t.Helper()
+	for _, c := range r.browser.Complaints(r.url) {
+		r.t.Errorf("the browser complains: %s", c)
+	}
+}
+
+func (r *reader) sample(name string) web.View {
+	r.t.Helper()
+	for _, s := range r.book.Samples() {
+		if s.Name == name {
+			return *s.View
+		}
+	}
+	r.t.Fatalf("no sample %s", name)
+	return web.View{}
+}
+
+// axe is the accessibility checker's source.
+func axe(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "..", ".demo", "axe", "node_modules", "axe-core", "axe.min.js"))
+	require.NoError(t, err, "install it by: demo/install.sh axe")
+	return string(source)
+}
+
+type violation struct {
+	ID    string
+	Help  string
+	Nodes []struct {
+		HTML           string
+		FailureSummary string
+	}
+}
+
+func (r *reader) violations(source string) []violation {
+	r.t.Helper()
+	found := evaluate[string](r, source+`;axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"]})
+		.then((found) => JSON.stringify(found.violations))`)
+	var all []violation
+	require.NoError(r.t, json.Unmarshal([]byte(found), &all))
+	return all
+}
+
+func TestEveryStateIsAccessibleAndQuietInARealBrowser(t *testing.T) {
+	source := axe(t)
+	r := newReader(t)
+	for _, l := range []look{{"desk, light", 1280, false}, {"narrow, dark", 320, true}} {
+		require.NoError(t, see(r.ctx, r.browser.Tab(), l))
+		for _, sample := range r.book.Samples() {
+			r.open(sample.Name)
+			where := sample.Name + ", " + l.name
+			require.False(t, evaluate[bool](r, "Boolean(window.pwned)"), "%s: a name ran as a script", where)
+			over := evaluate[int](r, "document.documentElement.scrollWidth - innerWidth")
+			require.LessOrEqual(t, over, 0, "%s: wider than the window by %d px", where, over)
+			for _, v := range r.violations(source) {
+				t.Errorf("%s: %s: %s", where, v.ID, v.Help)
+				for _, node := range v.Nodes {
+					t.Logf("  %.300s\n  %s", node.HTML, node.FailureSummary)
+				}
+			}
+		}
+	}
+	r.uncomplaining()
+}
+
+func TestAxeSeesWhatItLooksFor(t *testing.T) {
+	source := axe(t)
+	r := newReader(t)
+	r.open("none")
+	evaluate[bool](r, `document.querySelector("#connect").replaceChildren(), document.documentElement.removeAttribute("lang"), true`)
+	var ids []string
+	for _, v := range r.violations(source) {
+		ids = append(ids, v.ID)
+	}
+	require.ElementsMatch(t, []string{"button-name", "html-has-lang"}, ids)
+}
+
+func TestTextOfTwiceTheSizeNeedsNoSidewaysScrolling(t *testing.T) {
+	r := newReader(t)
+	require.NoError(t, see(r.ctx, r.browser.Tab(), look{"zoomed", 640, false}))
+	for _, sample := range r.book.Samples() {
+		r.open(sample.Name)
+		over := evaluate[int](r, `document.documentElement.style.fontSize = "200%", document.documentElement.scrollWidth - innerWidth`)
+		require.LessOrEqual(t, over, 0, sample.Name)
+	}
+}
+
+func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
+	r := newReader(t)
+	r.open("hostile")
+	text := evaluate[string](r, `document.querySelector("#account-title").textContent`)
+	require.True(t, strings.HasPrefix(text, picturebook.Hostile), text)
+	require.Equal(t, picturebook.Hostile, evaluate[string](r, `document.querySelector("#servers li").dataset.server`))
+	require.Zero(t, evaluate[int](r, `document.querySelectorAll("main img, main script").length`))
+	require.NotContains(t, evaluate[string](r, `document.querySelector("#servers a").href`), "javascript")
+	r.uncomplaining()
+}
+
+func TestThePageFollowsByItself(t *testing.T) {
+	r := newReader(t)
+	r.open("none")
+	r.until(`document.querySelector("#state").dataset.state === "none"`)
+
+	r.book.Show("none", r.sample("pending"))
+	r.until(`document.querySelector("#state").dataset.state === "pending"`)
+	require.Equal(t, "WDJB-MJHT", evaluate[string](r, `document.querySelector("#user-code").textContent`))
+	require.Contains(t, evaluate[string](r, `document.title`), "Enter this code")
+	r.until(`document.querySelector("#announcer").textContent.startsWith("Enter this code")`)
+	require.Equal(t, picturebook.CSRF, evaluate[string](r, `document.querySelector("#cancel").form.elements.csrf.value`),
+		"a swapped form works as a plain one too")
+
+	before := evaluate[string](r, `document.querySelector("#state [role=timer]").textContent`)
+	r.until(fmt.Sprintf(`document.querySelector("#state [role=timer]").textContent !== %q`, before))
+
+	r.book.Show("none", r.sample("connected"))
+	r.until(`document.querySelector("#state").dataset.state === "connected"`)
+	r.until(`document.querySelector("#announcer").textContent.includes("Default server: Ready")`)
+	r.uncomplaining()
+}
+
+func TestNothingIsReplacedWhileNothingChanges(t *testing.T) {
+	r := newReader(t)
+	r.open("pending")
+	evaluate[bool](r, `document.querySelector("#state").kept = true`)
+	r.book.Show("none", r.sample("denied")) // wakes all pages, says nothing new to this one
+	evaluate[bool](r, `new Promise((done) => setTimeout(() => done(true), 500))`)
+	require.True(t, evaluate[bool](r, `document.querySelector("#state").kept === true`))
+}
+
+func TestAFormIsSentByTheScriptWithTheToken(t *testing.T) {
+	r := newReader(t)
+	r.book.Answer(func(q picturebook.Request) (int, string) {
+		if q.Path == "/none/api/flows" {
+			r.book.Show("none", r.sample("pending"))
+			return 201, "{}"
+		}
+		return 0, ""
+	})
+	r.open("none")
+	r.do(chromedp.Click(chromedp.CSS("#connect")), chromedp.WaitVisible(chromedp.CSS("#user-code")))
+	require.Equal(t, []picturebook.Request{{
+		Method: "POST", Path: "/none/api/flows", CSRF: picturebook.CSRF, Body: `{"mode":"device","servers":[""]}`,
+	}}, r.book.Requests())
+	r.until(`document.activeElement.tagName === "H1"`)
+
+	r.book.Show("none", r.sample("connected-servers"))
+	r.do(chromedp.Click(chromedp.CSS(`#servers [data-server=teaching] button`)))
+	r.until(`!document.querySelector("[aria-busy]")`)
+	r.do(chromedp.Click(chromedp.CSS(`#disconnect`)), chromedp.WaitVisible(chromedp.CSS("#confirm-disconnect")),
+		chromedp.Click(chromedp.CSS(`#confirm-disconnect`)))
+	r.until(`!document.querySelector("[aria-busy]")`)
+	require.Equal(t, []picturebook.Request{
+		{Method: "POST", Path: "/none/api/deliveries", CSRF: picturebook.CSRF, Body: `{"server":"teaching","start":true}`},
+		{Method: "DELETE", Path: "/none/api/connection", CSRF: picturebook.CSRF},
+	}, r.book.Requests()[1:])
+	r.uncomplaining()
+}
+
+func TestARefusalIsSaid(t *testing.T) {
+	r := newReader(t)
+	r.book.Answer(func(picturebook.Request) (int, string) {
+		return 409, `{"error":{"code":"x","message":"Not <b>now</b>.","hint":"Later."}}`
+	})
+	r.open("none")
+	r.do(chromedp.Click(chromedp.CSS("#connect")), chromedp.WaitVisible(chromedp.CSS("#problem")))
+	require.Equal(t, "Not <b>now</b>. Later.", evaluate[string](r, `document.querySelector("#problem").textContent`))
+}
+
+func TestWithoutTheScriptPlainFormsWork(t *testing.T) {
+	r := newReader(t)
+	_, err := chromedp.Call(r.browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	require.NoError(t, err)
+	for name, clicks := range map[string][]chromedp.CSS{
+		"none":      {"#connect"},
+		"none-web":  {"#connect"},
+		"pending":   {"#cancel"},
+		"connected": {"#disconnect", "#confirm-disconnect"},
+	} {
+		r.open(name)
+		before := len(r.book.Requests())
+		for _, selector := range clicks[:len(clicks)-1] {
+			r.do(chromedp.Click(selector))
+		}
+		_, err := chromedp.RunResponse(r.browser.Tab(), chromedp.Click(clicks[len(clicks)-1]))
+		require.NoError(t, err, name)
+		require.Len(t, r.book.Requests(), before+1, name)
+		sent := r.book.Requests()[before]
+		require.Contains(t, sent.Body, "csrf="+picturebook.CSRF, name)
+		require.NotContains(t, sent.Path, "/api/", name)
+	}
+	require.Contains(t, r.book.Requests()[0].Body+r.book.Requests()[1].Body+r.book.Requests()[2].Body+r.book.Requests()[3].Body, "mode=web")
+
+	r.open("pending")
+	r.book.Show("pending", r.sample("connected"))
+	r.do(chromedp.WaitReady(chromedp.CSS(`#state[data-state=connected]`))) // by the page's own refresh
+	r.uncomplaining()
+}
+
+func TestTheCodeIsCopiedWithAVisibleAnswer(t *testing.T) {
+	r := newReader(t)
+	r.open("pending")
+	r.do(chromedp.Click(chromedp.CSS("#copy-code")))
+	r.until(`["Copied", "Select it and press Ctrl+C"].includes(document.querySelector("#copy-code").textContent)`)
+	r.until(`document.querySelector("#copy-code").textContent === "Copy code"`)
+	link := evaluate[[]string](r, `(({target, rel, href}) => [target, rel, href])(document.querySelector("#open-github"))`)
+	require.Equal(t, []string{"_blank", "noopener", "https://github.com/login/device"}, link)
+}
+
+func TestLightAndDarkFollowTheSystemAndTheHubsToggle(t *testing.T) {
+	r := newReader(t)
+	background := `getComputedStyle(document.body).backgroundColor`
+	const light, dark = "rgb(255, 255, 255)", "rgb(33, 37, 41)"
+	require.NoError(t, see(r.ctx, r.browser.Tab(), look{"", 1024, true}))
+	r.open("none")
+	require.Equal(t, dark, evaluate[string](r, background), "the system's setting")
+	evaluate[bool](r, `localStorage.setItem("jupyterhub-bs-theme", "light"), true`)
+	r.open("none")
+	require.Equal(t, light, evaluate[string](r, background), "the Hub's toggle wins")
+	r.do(chromedp.Click(chromedp.CSS("#dark-theme-toggle")))
+	require.Equal(t, dark, evaluate[string](r, background))
+	require.Equal(t, "dark", evaluate[string](r, `localStorage.getItem("jupyterhub-bs-theme")`), "the Hub's pages follow ours")
+}
+
+func TestTheFilterFindsRepositoriesAndLastsThroughASwap(t *testing.T) {
+	r := newReader(t)
+	r.open("connected-many")
+	r.do(chromedp.SendKeys(chromedp.CSS("#filter"), "babbage-lab/dataset-of-1815"))
+	visible := `[...document.querySelectorAll("#repositories li")].filter((li) => li.checkVisibility()).map((li) => li.textContent.trim()).join()`
+	want := "dataset-of-1815-037,dataset-of-1815-074,dataset-of-1815-000"
+	r.until(visible + ` === "` + want + `"`)
+	require.Equal(t, "3 found", evaluate[string](r, `document.querySelector("#repositories output").textContent`))
+
+	changed := r.sample("connected-many")
+	changed.Servers[0].State = web.ServerQueued
+	r.book.Show("connected-many", changed)
+	r.until(`document.querySelector("#servers li").dataset.state === "queued"`)
+	require.Equal(t, want, evaluate[string](r, visible))
+	require.Equal(t, "filter", evaluate[string](r, `document.activeElement.id`), "whoever types goes on typing")
+	r.uncomplaining()
+}
+
+func TestGermanIsSpokenToWhoPrefersIt(t *testing.T) {
+	r := newReader(t)
+	_, err := chromedp.Call(r.browser.Tab(), network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": json.RawMessage(`"de-AT,de;q=0.9,en;q=0.5"`)}})
+	require.NoError(t, err)
+	r.open("connected")
+	require.Equal(t, "de", evaluate[string](r, `document.documentElement.lang`))
+	require.Contains(t, evaluate[string](r, `document.querySelector(".left").textContent`), "Std.")
+	require.Equal(t, "17:13", evaluate[string](r, `document.querySelector("#expires time").textContent`))
+}
