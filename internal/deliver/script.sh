@@ -41,10 +41,7 @@ fail() {
 
 clean() {
 	[ -n "$folder" ] || return 0
-	rm -f "$folder"/*.ghscoped-new.* "$credential".ghscoped-new.* "$gh".ghscoped-new.*
-	for file in "$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
-		[ -z "$file" ] || { follow "$file" && rm -f "$real".ghscoped-new.*; }
-	done
+	clear_leftovers
 	if [ -n "$fresh" ]; then rm -f "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential"; fi
 	if [ -n "$fresh_gh" ]; then rm -f "$gh"; fi
 	while [ -n "$made" ]; do
@@ -52,6 +49,16 @@ clean() {
 		made=${made#*"$nl"}
 	done
 } 2>/dev/null
+
+# clear_leftovers removes temporary files, of this run and of killed ones.
+clear_leftovers() {
+	for file in "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential" "$gh" \
+		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
+		if [ -n "$file" ] && follow "$file"; then sweep "$real".ghscoped-new.*; fi
+	done
+} 2>/dev/null
+
+sweep() { [ ! -e "$1" ] || rm -f "$@"; }
 
 # attempt COMMAND… runs it and, where it fails, ends with the cause.
 attempt() {
@@ -152,6 +159,7 @@ find_places() {
 	gh=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml
 	folder=$HOME/.config/ghscoped
 	remember_tokens
+	clear_leftovers
 }
 
 # usable FILE: a link or somebody else's file there would carry the credential
@@ -172,7 +180,6 @@ open_folder() {
 	fi
 	make_folder "$folder"
 	make_folder "${credential%/*}"
-	rm -f "$folder"/*.ghscoped-new.* "$credential".ghscoped-new.* 2>/dev/null
 	usable "$credential"
 	usable "$folder/gitconfig"
 	usable "$folder/git-credential-ghscoped"
@@ -275,7 +282,6 @@ gh_is_ours() {
 }
 
 stage_gh() {
-	rm -f "$gh".ghscoped-new.* 2>/dev/null
 	if [ -e "$gh" ] || [ -h "$gh" ]; then
 		gh_is_ours || return 0
 	else
@@ -288,7 +294,6 @@ stage_gh() {
 
 drop_gh() {
 	if gh_is_ours; then attempt rm -f "$gh"; fi
-	rm -f "$gh".ghscoped-new.*
 	[ ! -d "${gh%/*}" ] || rmdir "${gh%/*}"
 } 2>/dev/null
 
@@ -367,7 +372,6 @@ choose_gitconfig() {
 
 # stage_gitconfig TEXT prepares "real" to become TEXT, its mode kept.
 stage_gitconfig() {
-	rm -f "$real".ghscoped-new.* 2>/dev/null
 	if [ -e "$real" ]; then
 		owned "$real" || fail git_config_not_writable
 		attempt cp -p "$real" "$real$new"
@@ -460,7 +464,6 @@ remove() {
 	if [ ! -h "$credential" ]; then attempt rm -f "$credential"; fi
 	drop_blocks ''
 	attempt rm -f "$folder/gitconfig" "$folder/git-credential-ghscoped"
-	clean
 	[ ! -d "$folder" ] || rmdir "$folder" 2>/dev/null
 }
 

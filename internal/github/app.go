@@ -12,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -87,32 +88,17 @@ func (c *Client) InstallationFor(ctx context.Context, owner, repository string) 
 	return i, nil
 }
 
-// InstallationToken is what GitHub minted, with what it says the token may do.
-type InstallationToken struct {
-	Token secret.String
-	// ExpiresAt is by our clock.
-	ExpiresAt time.Time
-	// Repositories are full names, OWNER/NAME. Empty with Selected: none.
-	Repositories []string
-	Permissions  map[string]string
-	// Selected: the token reaches only Repositories, not all of the owner's.
-	Selected bool
-}
-
-// MaxMintRepositories is how many repositories GitHub takes for one token.
-const MaxMintRepositories = 500
-
 // Mint makes an installation token for repositories (names without the owner)
 // and permissions (name to read, write or admin). Both must be named: GitHub
 // reads an empty list as all of them.
-func (c *Client) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (InstallationToken, error) {
-	if len(repositories) == 0 || len(repositories) > MaxMintRepositories || len(permissions) == 0 {
-		return InstallationToken{}, refused(fmt.Errorf("a token for %d repositories with %d permissions", len(repositories), len(permissions)))
+func (c *Client) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
+	if len(repositories) == 0 || len(repositories) > bot.MaxRepositories || len(permissions) == 0 {
+		return bot.Minted{}, refused(fmt.Errorf("a token for %d repositories with %d permissions", len(repositories), len(permissions)))
 	}
 	for attempt := 0; ; attempt++ {
 		i, err := c.InstallationFor(ctx, owner, repositories[0])
 		if err != nil {
-			return InstallationToken{}, err
+			return bot.Minted{}, err
 		}
 		token, err := c.mint(ctx, i, repositories, permissions)
 		if err == nil {
@@ -122,11 +108,11 @@ func (c *Client) Mint(ctx context.Context, owner string, repositories []string, 
 		if statusOf(err) == http.StatusNotFound && attempt == 0 {
 			continue // the App was installed anew since it was looked up
 		}
-		return InstallationToken{}, c.ofMint(err, owner, i)
+		return bot.Minted{}, c.ofMint(err, owner, i)
 	}
 }
 
-func (c *Client) mint(ctx context.Context, i Installation, repositories []string, permissions map[string]string) (InstallationToken, error) {
+func (c *Client) mint(ctx context.Context, i Installation, repositories []string, permissions map[string]string) (bot.Minted, error) {
 	var got struct {
 		Token        string            `json:"token"`
 		ExpiresAt    time.Time         `json:"expires_at"`
@@ -139,12 +125,12 @@ func (c *Client) mint(ctx context.Context, i Installation, repositories []string
 	path := "app/installations/" + strconv.FormatInt(i.ID, 10) + "/access_tokens"
 	body := map[string]any{"repositories": repositories, "permissions": permissions}
 	if err := c.appCall(ctx, "mint", http.MethodPost, path, body, &got, http.StatusCreated); err != nil {
-		return InstallationToken{}, err
+		return bot.Minted{}, err
 	}
 	if got.Token == "" || got.ExpiresAt.IsZero() {
-		return InstallationToken{}, badAnswer(errors.New("mint: no token or no expiry"))
+		return bot.Minted{}, badAnswer(errors.New("mint: no token or no expiry"))
 	}
-	token := InstallationToken{Token: secret.New(got.Token), ExpiresAt: got.ExpiresAt.Add(-c.offset()),
+	token := bot.Minted{Token: secret.New(got.Token), ExpiresAt: got.ExpiresAt.Add(-c.offset()),
 		Permissions: got.Permissions, Selected: got.Selection == "selected"}
 	for _, r := range got.Repositories {
 		token.Repositories = append(token.Repositories, r.FullName)

@@ -15,9 +15,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 )
+
+var _ bot.GitHub = (*github.Client)(nil)
 
 var write = map[string]string{"contents": "write"}
 

@@ -153,9 +153,11 @@ func TestARedirectIsNotFollowedWithAToken(t *testing.T) {
 
 func TestALinkOutsideTheAPIIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	client := clientOf(t, says(200, "application/json", `{"installations":[]}`, "Link", `<https://evil.test/>; rel="next"`), time.Now)
-	_, err := client.Access(t.Context(), sec("ghu"))
-	requireCode(t, err, "github_bad_answer", true)
+	for _, link := range []string{`<https://evil.test/>; rel="next"`, `<http://127.0.0.1:1/api/v3/x>; rel="next"`, `</api/v3/x>; rel="next"`, `<http://[>; rel="next"`} {
+		client := clientOf(t, says(200, "application/json", `{"installations":[]}`, "Link", link), time.Now)
+		_, err := client.Access(t.Context(), sec("ghu"))
+		requireCode(t, err, "github_bad_answer", true)
+	}
 }
 
 func TestGitHubsPagesAreItsOwn(t *testing.T) {

@@ -37,7 +37,7 @@ func (m *markers) user(now time.Time) *flow.User {
 	return &flow.User{
 		Name: "ann",
 		Flow: &flow.Flow{
-			State: flow.Pending, Due: now, UserCode: m.new().Reveal(), DeviceCode: m.new(),
+			State: flow.Pending, Due: now.Add(-time.Second), UserCode: m.new().Reveal(), DeviceCode: m.new(),
 			WebState: m.new(), CodeVerifier: m.new(), Token: token(),
 		},
 		Connection:  &flow.Connection{Token: token(), Account: flow.Account{Email: m.new().Reveal()}},

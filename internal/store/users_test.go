@@ -133,6 +133,36 @@ func TestDueUsersAreClaimedWithAFence(t *testing.T) {
 	require.NoError(t, users.Save(t.Context(), again[0]))
 }
 
+func TestAClaimStandsUntilItsHolderEndsIt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	users := f.users()
+	require.NoError(t, users.Save(t.Context(), pendingUser("ann", f.clock.Now())))
+	claimed, err := users.Claim(t.Context(), time.Minute, 1)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, f.clock.Now().Add(time.Minute), claimed[0].Held)
+
+	other, err := users.Load(t.Context(), "ann")
+	require.NoError(t, err)
+	require.Equal(t, claimed[0].Held, other.Held)
+	other.BoundAccount = 7
+	require.NoError(t, users.Save(t.Context(), other))
+	none, err := users.Claim(t.Context(), time.Minute, 1)
+	require.NoError(t, err)
+	require.Empty(t, none, "another writer's save does not end it")
+
+	other.Held = time.Time{}
+	require.NoError(t, users.Save(t.Context(), other))
+	again, err := users.Claim(t.Context(), time.Minute, 1)
+	require.NoError(t, err)
+	require.Len(t, again, 1)
+	f.clock.Advance(time.Minute)
+	overdue, err := users.Load(t.Context(), "ann")
+	require.NoError(t, err)
+	require.Zero(t, overdue.Held, "a claim ends by itself")
+}
+
 func TestAUserThatDoesNotOpenIsToldAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -203,6 +233,14 @@ func TestAllWatchersOfAProcessShareOneWatch(t *testing.T) {
 	endLast()
 	require.False(t, hears(t, bob))
 	require.Equal(t, 1, count(), "somebody listens still")
+
+	alone, leaveLast := context.WithCancel(t.Context())
+	others := f.users() // another process, as it were
+	_, err = others.Watch(alone, "ann")
+	require.NoError(t, err)
+	require.Equal(t, 2, count())
+	leaveLast()
+	require.Eventually(t, func() bool { return count() == 1 }, 10*time.Second, time.Millisecond, "the last to leave ends the watch")
 
 	require.NoError(t, f.Close())
 	require.False(t, hears(t, ann2), "a closed store closes the watches")

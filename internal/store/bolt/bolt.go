@@ -37,7 +37,7 @@ const (
 	batchDelay = time.Millisecond
 	// checkLimit is the size in bytes of the largest file that Open checks as a
 	// whole; more would take longer than a start should.
-	checkLimit = 64 << 20
+	checkLimit = 1 << 30
 	// Above compactSize bytes, Open compacts a file more than half of which is
 	// free.
 	compactSize = 16 << 20

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -153,6 +154,14 @@ func TestADamagedFileIsToldApart(t *testing.T) {
 		"cut at a page":   func(content []byte) []byte { return content[:16<<10] },
 		"no meta pages":   func(content []byte) []byte { clear(content[:8<<10]); return content },
 		"zeroed contents": func(content []byte) []byte { clear(content[8<<10:]); return content },
+		"the pages of one record zeroed": func(content []byte) []byte { // the live one, and old copies
+			for page := range slices.Chunk(content, os.Getpagesize()) {
+				if bytes.Contains(page, []byte("0150")) {
+					clear(page)
+				}
+			}
+			return content
+		},
 		"scrambled contents": func(content []byte) []byte {
 			random := rand.New(rand.NewPCG(1, 2))
 			for i := 8 << 10; i < len(content); i++ {

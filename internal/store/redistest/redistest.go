@@ -8,6 +8,7 @@ package redistest
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,7 +58,6 @@ func start(t testing.TB, program string, port int, args ...string) *Server {
 	s := &Server{Addr: address(port), Dir: t.TempDir(), program: program}
 	s.args = append([]string{
 		"--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--logfile", "", "--daemonize", "no",
-		"--enable-debug-command", "local",
 	}, args...)
 	s.Restart(t)
 	t.Cleanup(func() { s.Kill(t) })
@@ -205,13 +206,32 @@ sentinel failover-timeout ours 3000
 	return s
 }
 
-// FreePort finds a port that nobody listens on.
+// Ports below those which systems give to outgoing connections (32768 on Linux,
+// net.ipv4.ip_local_port_range), so that none of these takes a port between
+// the moment it is found free and the moment the server listens.
+const firstPort, lastPort = 20_000, 32_000
+
+// lastFound makes sure that no two servers of this process are given the same.
+var lastFound = func() *atomic.Int64 {
+	at := &atomic.Int64{}
+	at.Store(rand.Int64N(lastPort - firstPort))
+	return at
+}()
+
+// FreePort finds a port that nobody listens on, another one with each call.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	for range lastPort - firstPort {
+		port := firstPort + int(lastFound.Add(1)%(lastPort-firstPort))
+		listener, err := net.Listen("tcp", address(port))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, listener.Close())
+		return port
+	}
+	require.FailNow(t, "no port is free")
+	return 0
 }
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

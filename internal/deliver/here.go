@@ -1,0 +1,59 @@
+package deliver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+// DeliverHere puts the credential where this very process runs, by the same
+// script and so with the same files as [Deliverer.Deliver]: for the command in
+// a server that nobody delivers to.
+func (d *Deliverer) DeliverHere(ctx context.Context, credential flow.Credential) error {
+	job, err := d.delivery(credential)
+	if err != nil {
+		return err
+	}
+	return d.here(ctx, job)
+}
+
+// RemoveHere takes out what deliveries left where this process runs.
+func (d *Deliverer) RemoveHere(ctx context.Context) error { return d.here(ctx, d.removal()) }
+
+func (d *Deliverer) here(ctx context.Context, job job) error {
+	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, shell, "-c", job.script, shell)
+	input, inErr := cmd.StdinPipe()
+	output, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		return explain(&scriptError{"no_shell"})
+	}
+	err := converse(ctx, ctx, &pipes{input, bufio.NewReader(output)}, job)
+	_ = input.Close()
+	_ = cmd.Wait() // the script has said how it went
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return outOfTime(ctx, err)
+	}
+	return explain(err)
+}
+
+// pipes are the script's standard input and output as a [channel].
+type pipes struct {
+	input  io.Writer
+	output *bufio.Reader
+}
+
+func (p *pipes) line(context.Context) (string, error) { return p.output.ReadString('\n') }
+
+func (p *pipes) send(_ context.Context, text string) error {
+	_, err := io.WriteString(p.input, text)
+	return err
+}

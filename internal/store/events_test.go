@@ -1,0 +1,42 @@
+package store_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+)
+
+func TestEventsComeNewestFirstAndOutliveTheProcess(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	keys, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	open := func() (*store.Events, func() error) {
+		backend, err := bolt.Open(path, time.Now)
+		require.NoError(t, err)
+		return store.NewEvents(backend, keys), backend.Close
+	}
+	events, closeStore := open()
+	at := time.Now().UTC().Round(0)
+	for i, action := range []string{"first", "second", "same moment", "same moment"} {
+		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at.Add(time.Duration(min(i, 2))), Action: action, Outcome: "ok"}))
+	}
+	require.NoError(t, closeStore())
+
+	events, closeStore = open()
+	recent, err := events.Recent(t.Context(), 3)
+	require.NoError(t, err)
+	require.NoError(t, closeStore())
+	var actions []string
+	for _, event := range recent {
+		actions = append(actions, event.Action)
+	}
+	require.Equal(t, []string{"same moment", "same moment", "second"}, actions)
+	require.Equal(t, at.Add(2), recent[0].Time)
+}
