@@ -106,7 +106,7 @@ func hubRows() []Setting {
 			bind: func(c *Config, _ ReadFile) value { return wordValue{&c.Hub.ClientID} }},
 		{Name: "hub-access-scopes", Env: []string{"JUPYTERHUB_OAUTH_ACCESS_SCOPES", "JUPYTERHUB_OAUTH_SCOPES"}, Derived: "those of the service's name", Doc: "scopes of which a caller must hold one (JSON list)",
 			bind: func(c *Config, _ ReadFile) value { return listValue{&c.Hub.AccessScopes} }},
-		{Name: "hub-allowed-scopes", Env: []string{"JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"}, Derived: "what the delivery needs", Doc: "the same list as oauth_client_allowed_scopes at the Hub (JSON list)",
+		{Name: "hub-allowed-scopes", Env: []string{"GHSCOPED_HUB_ALLOWED_SCOPES", "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"}, Derived: "what the delivery needs", Doc: "the same list as oauth_client_allowed_scopes at the Hub (JSON list)",
 			bind: func(c *Config, _ ReadFile) value { return listValue{&c.Hub.AllowedScopes} }},
 		{Name: "hub-host", Env: []string{"JUPYTERHUB_HOST"}, Doc: "origin of the Hub where each user has a subdomain",
 			bind: func(c *Config, _ ReadFile) value { return urlValue{to: &c.Hub.Host, origin: true} }},

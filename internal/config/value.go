@@ -161,9 +161,7 @@ func (v homePathValue) String() string { return *v.to }
 type urlRule int
 
 const (
-	// anyHTTP: http or https.
-	anyHTTP urlRule = iota
-	// safeHTTP: https, or http on loopback, where nobody can listen in. The
+	// The zero value takes http and https alike; safeHTTP: https, or http on loopback, where nobody can listen in. The
 	// demo and the tests run on loopback.
 	safeHTTP
 	// orPath: as anyHTTP, or only a path.
