@@ -1,0 +1,237 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// cleanup ends what has to be done for a minted token although its caller has
+// gone.
+const cleanup = 30 * time.Second
+
+// Options are what an [Issuer] is made of; all are needed.
+type Options struct {
+	// Policy returns the policy in force, such as [PolicyFile.Current].
+	Policy func() *Policy
+	// RepositoryFile gives the owner of each repository the last word: without
+	// a [RepositoryFile] that allows it too, nothing is issued.
+	RepositoryFile bool
+	GitHub         GitHub
+	Store          Store
+	Audit          Auditor
+	Clock          func() time.Time
+	Registerer     prometheus.Registerer
+}
+
+// Issuer gives out installation tokens. Safe for concurrent use.
+type Issuer struct {
+	Options
+	issued *prometheus.CounterVec
+}
+
+// New returns an issuer.
+func New(o Options) *Issuer {
+	i := &Issuer{Options: o,
+		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ghscoped_bot_tokens_issued_total",
+			Help: "Requests for bot tokens by what came of them.",
+		}, []string{"status"}),
+	}
+	o.Registerer.MustRegister(i.issued)
+	return i
+}
+
+// Token is what a caller gets: exactly what it asked for.
+type Token struct {
+	Token        secret.String
+	ExpiresAt    time.Time
+	Repositories []string
+	Permissions  map[string]string
+	Rule         string
+}
+
+// Issue gives a caller a token for what it asks, if the policy in force allows
+// it. Every request becomes one audit event, written before the token is
+// returned. Errors are [*flow.Error]; one that is no matter of GitHub has the
+// code bot_refused (the policy), repository_refused (a repository's file) or one
+// of those of a request that cannot be ([Invalid]).
+func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID string) (Token, error) {
+	event := Event{Time: i.Clock(), Action: ActionIssue, Caller: c.String(), RequestID: requestID,
+		Repositories: short(r.Repositories), Permissions: shortPermissions(r.Permissions)}
+	token, err := i.issue(ctx, c, r, &event)
+	if err == nil {
+		i.issued.WithLabelValues(event.Outcome).Inc()
+		return token, nil
+	}
+	var e *flow.Error
+	if !errors.As(err, &e) {
+		e = &flow.Error{Code: "internal", Message: "Something went wrong inside the service.", Err: err}
+		err = e
+	}
+	if event.Outcome == "" {
+		event.Outcome = Failed
+	}
+	event.Code = e.Code
+	i.issued.WithLabelValues(event.Outcome).Inc()
+	return Token{}, errors.Join(err, i.Audit.Record(ctx, event))
+}
+
+func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *Event) (Token, error) {
+	a, problem := r.check()
+	if problem != nil {
+		event.Outcome, event.Why = Refused, problem.Message
+		return Token{}, problem
+	}
+	event.Repositories = a.fullNames()
+	decision := i.Policy().decide(c, a)
+	if !decision.Allowed {
+		event.Outcome, event.Why = Refused, decision.Why
+		return Token{}, &flow.Error{Code: "bot_refused", Message: "No rule of the bot policy allows this.",
+			Hint: "An administrator can see why: ghscoped-service policy explain --as " + c.String() + "."}
+	}
+	event.Rule, event.Reason = decision.Rule, decision.Reason
+	if i.RepositoryFile {
+		if err := i.askOwners(ctx, c, a, event); err != nil {
+			return Token{}, err
+		}
+	}
+	if live, found := i.reusable(ctx, c, a, decision); found {
+		return i.give(ctx, live, event, Reused)
+	}
+	return i.mint(ctx, c, a, decision, event)
+}
+
+// reusable finds a token that the same caller got for the same under the same
+// rule, no older than the rule allows. A store that fails costs a new token,
+// no more.
+func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Live, bool) {
+	if d.Reuse == 0 {
+		return Live{}, false
+	}
+	all, err := i.Store.List(ctx, c.String())
+	now := i.Clock()
+	fits := func(l Live) bool {
+		return l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
+			slices.EqualFunc(l.Repositories, a.fullNames(), strings.EqualFold) && maps.Equal(l.Permissions, a.permissions)
+	}
+	at := slices.IndexFunc(all, fits)
+	if err != nil || at < 0 {
+		return Live{}, false
+	}
+	return all[at], true
+}
+
+// mint makes a new token. Once GitHub has made it, it is either kept for its
+// revocation or revoked, also if the caller has left.
+func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *Event) (Token, error) {
+	minted, err := i.GitHub.Mint(ctx, a.owner, a.names, a.permissions)
+	if err != nil {
+		return Token{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	defer cancel()
+	event.TokenHash, event.ExpiresAt = minted.Token.Hash(), minted.ExpiresAt
+	if difference := compare(a, minted); difference != "" {
+		return Token{}, i.undo(ctx, minted, event, &flow.Error{Code: "github_granted_otherwise",
+			Message: "GitHub granted something else than was asked for, so the token was withdrawn.",
+			Hint:    "Check that the names of the repositories are the current ones.", Err: errors.New(difference)})
+	}
+	live := Live{ID: minted.Token.Hash(), Caller: c.String(), Rule: d.Rule, Repositories: a.fullNames(), Permissions: a.permissions,
+		Token: secret.Store(minted.Token), IssuedAt: i.Clock(), ExpiresAt: minted.ExpiresAt, RequestID: event.RequestID}
+	if err := i.Store.Add(ctx, live); err != nil {
+		return Token{}, i.undo(ctx, minted, event, unavailable("The token could not be kept for its revocation, so it was withdrawn.", err))
+	}
+	token, err := i.give(ctx, live, event, Issued)
+	if err != nil {
+		err = i.undo(ctx, minted, event, err)
+		_ = i.Store.Remove(ctx, live.Caller, live.ID) // it is dead, and expires there by itself
+	}
+	return token, err
+}
+
+// give writes the audit event and, after that, gives the token away.
+func (i *Issuer) give(ctx context.Context, live Live, event *Event, outcome string) (Token, error) {
+	event.Outcome, event.TokenHash, event.ExpiresAt = outcome, live.ID, live.ExpiresAt
+	if err := i.Audit.Record(ctx, *event); err != nil {
+		event.Outcome = Failed
+		return Token{}, unavailable("The audit could not be written, so no token was given.", err)
+	}
+	return Token{Token: live.Token.String, ExpiresAt: live.ExpiresAt, Repositories: live.Repositories,
+		Permissions: live.Permissions, Rule: live.Rule}, nil
+}
+
+// undo revokes a token that nobody got. Where even that fails, the token ends
+// with its hour.
+func (i *Issuer) undo(ctx context.Context, minted Minted, event *Event, cause error) error {
+	if err := i.GitHub.RevokeInstallationToken(ctx, minted.Token); err != nil {
+		event.Why = "the token was given to nobody, but could not be revoked"
+		return errors.Join(cause, fmt.Errorf("and its token lives on until it expires: %w", err))
+	}
+	return cause
+}
+
+// compare says how what GitHub granted differs from what was asked; "": it does
+// not. Reading metadata comes with every token.
+func compare(a ask, m Minted) string {
+	if !m.Selected {
+		return "the token is not limited to repositories"
+	}
+	granted := map[string]bool{}
+	for _, full := range m.Repositories {
+		granted[strings.ToLower(full)] = true
+	}
+	for _, full := range a.fullNames() {
+		if !granted[strings.ToLower(full)] {
+			return "a repository is missing"
+		}
+		delete(granted, strings.ToLower(full))
+	}
+	if len(granted) > 0 {
+		return "a repository too many"
+	}
+	for name, level := range m.Permissions {
+		if a.permissions[name] != level && (name != "metadata" || level != "read") {
+			return "a permission is another"
+		}
+	}
+	for name, level := range a.permissions {
+		if m.Permissions[name] != level {
+			return "a permission is missing"
+		}
+	}
+	return ""
+}
+
+func unavailable(message string, err error) *flow.Error {
+	return &flow.Error{Code: "unavailable", Message: message, Hint: "Try again later.", Passing: true, Err: err}
+}
+
+// short bounds what a refused request can write into the audit.
+func short(names []string) []string {
+	names = slices.Clone(names[:min(len(names), MaxRepositories)])
+	for n := range names {
+		names[n] = names[n][:min(len(names[n]), 201)]
+	}
+	return names
+}
+
+func shortPermissions(permissions map[string]string) map[string]string {
+	if len(permissions) > 50 {
+		return map[string]string{"": fmt.Sprintf("%d permissions", len(permissions))}
+	}
+	bounded := map[string]string{}
+	for name, level := range permissions {
+		bounded[name[:min(len(name), 50)]] = level[:min(len(level), 50)]
+	}
+	return bounded
+}

@@ -1,0 +1,423 @@
+package bot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/bot"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const policyText = `version: 1
+rules:
+  - name: nightly
+    reason: The nightly job refreshes the course material.
+    callers: [service:nbbot]
+    repositories: [octo-org/shared, octo-org/handbook]
+    permissions: {contents: write, pull_requests: write}
+  - name: frequent
+    reason: A job that runs each minute.
+    callers: [service:minutely]
+    repositories: [octo-org/shared]
+    permissions: {contents: write}
+    reuse: 30m
+`
+
+var (
+	nbbot    = bot.Caller{Kind: bot.Service, Name: "nbbot"}
+	minutely = bot.Caller{Kind: bot.Service, Name: "minutely"}
+	noon     = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+)
+
+func push(repositories ...string) bot.Request {
+	return bot.Request{Repositories: repositories, Permissions: map[string]string{"contents": "write"}}
+}
+
+// stage is an issuer among fakes of its neighbours, whose order of work it
+// writes down.
+type stage struct {
+	*bot.Issuer
+	mu     sync.Mutex
+	now    time.Time
+	log    []string
+	asked  []bot.Minted
+	live   map[string]bot.Live
+	events []bot.Event
+	files  map[string]string
+	// What goes wrong.
+	tamper                      func(*bot.Minted)
+	mintErr, storeErr, auditErr error
+	revokeErr                   error
+	minting                     func()
+	registry                    *prometheus.Registry
+	policy                      *bot.Policy
+	repositoryFile, listAll     bool
+}
+
+func newStage(t *testing.T, policy string, change func(*stage)) *stage {
+	t.Helper()
+	p, err := bot.ParsePolicy([]byte(policy))
+	require.NoError(t, err)
+	s := &stage{now: noon, live: map[string]bot.Live{}, registry: prometheus.NewRegistry(), policy: p}
+	if change != nil {
+		change(s)
+	}
+	s.Issuer = bot.New(bot.Options{Policy: func() *bot.Policy { return s.policy }, RepositoryFile: s.repositoryFile,
+		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Registerer: s.registry})
+	return s
+}
+
+func (s *stage) note(format string, args ...any) {
+	s.log = append(s.log, fmt.Sprintf(format, args...))
+}
+
+func (s *stage) Mint(_ context.Context, owner string, names []string, permissions map[string]string) (bot.Minted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mintErr != nil {
+		return bot.Minted{}, s.mintErr
+	}
+	m := bot.Minted{Token: secret.New(fmt.Sprintf("ghs_%d", len(s.asked))), ExpiresAt: s.now.Add(time.Hour), Selected: true, Permissions: map[string]string{"metadata": "read"}}
+	for name, level := range permissions {
+		m.Permissions[name] = level
+	}
+	for _, name := range names {
+		m.Repositories = append(m.Repositories, owner+"/"+name)
+	}
+	s.asked = append(s.asked, m)
+	s.note("mint %s", m.Token.Reveal())
+	if s.minting != nil {
+		s.minting()
+	}
+	if s.tamper != nil {
+		m.Repositories = slices.Clone(m.Repositories)
+		s.tamper(&m)
+	}
+	return m, nil
+}
+
+func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note("revoke %s", token.Reveal())
+	return errors.Join(s.revokeErr, ctx.Err())
+}
+
+func (s *stage) File(_ context.Context, _ secret.String, owner, repository, path string, _ int) ([]byte, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	content, found := s.files[owner+"/"+repository]
+	if path != bot.RepositoryFilePath {
+		return nil, false, errors.New("another path")
+	}
+	return []byte(content), found, nil
+}
+
+func (s *stage) Add(ctx context.Context, live bot.Live) error {
+	s.note("keep %s", live.Token.Reveal())
+	s.live[live.ID] = live
+	return errors.Join(s.storeErr, ctx.Err())
+}
+
+func (s *stage) List(_ context.Context, caller string) ([]bot.Live, error) {
+	var list []bot.Live
+	for _, live := range s.live {
+		if (caller == "" || s.listAll || live.Caller == caller) && s.now.Before(live.ExpiresAt) {
+			list = append(list, live)
+		}
+	}
+	return list, nil
+}
+
+func (s *stage) Remove(_ context.Context, _, id string) error {
+	delete(s.live, id)
+	return nil
+}
+
+func (s *stage) Record(ctx context.Context, event bot.Event) error {
+	s.note("audit %s", event.Outcome)
+	s.events = append(s.events, event)
+	return errors.Join(s.auditErr, ctx.Err())
+}
+
+func requireCode(t *testing.T, err error, code string) {
+	t.Helper()
+	var e *flow.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, code, e.Code, "%v", err)
+}
+
+func TestATokenIsAuditedBeforeItIsGiven(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared", "octo-org/Handbook", "octo-org/shared"), "request-1")
+	require.NoError(t, err)
+	require.Equal(t, "ghs_0", token.Token.Reveal())
+	require.Equal(t, []string{"octo-org/Handbook", "octo-org/shared"}, token.Repositories)
+	require.Equal(t, map[string]string{"contents": "write"}, token.Permissions)
+	require.Equal(t, noon.Add(time.Hour), token.ExpiresAt)
+	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued"}, s.log)
+	require.Equal(t, []bot.Event{{Time: noon, Action: bot.ActionIssue, Caller: "service:nbbot", Rule: "nightly",
+		Reason: "The nightly job refreshes the course material.", Repositories: token.Repositories, Permissions: token.Permissions,
+		TokenHash: token.Token.Hash(), ExpiresAt: token.ExpiresAt, RequestID: "request-1", Outcome: bot.Issued}}, s.events)
+}
+
+func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		caller  bot.Caller
+		request bot.Request
+		code    string
+	}{
+		"another repository":   {nbbot, push("octo-org/secrets"), "bot_refused"},
+		"another caller":       {bot.Caller{Kind: bot.Service, Name: "other"}, push("octo-org/shared"), "bot_refused"},
+		"another bot's rule":   {minutely, push("octo-org/handbook"), "bot_refused"},
+		"more permission":      {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"issues": "read"}}, "bot_refused"},
+		"several owners":       {nbbot, push("octo-org/shared", "octocat/hello"), "several_owners"},
+		"a wildcard":           {nbbot, push("octo-org/*"), "repository_invalid"},
+		"nothing":              {nbbot, push(), "repositories_missing"},
+		"no permission":        {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}}, "permissions_missing"},
+		"unknown permission":   {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"x": "write"}}, "permission_invalid"},
+		"501 repositories":     {nbbot, push(slices.Repeat([]string{"octo-org/shared"}, 501)...), "too_many_repositories"},
+		"a name of a megabyte": {nbbot, push(strings.Repeat("x", 1<<20)), "repository_invalid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, policyText, nil)
+			token, err := s.Issue(t.Context(), tc.caller, tc.request, "r")
+			requireCode(t, err, tc.code)
+			require.Equal(t, tc.code != "bot_refused", bot.Invalid(tc.code))
+			require.Empty(t, token)
+			require.Equal(t, []string{"audit refused"}, s.log)
+			require.Equal(t, tc.code, s.events[0].Code)
+			require.NotEmpty(t, s.events[0].Why)
+			require.LessOrEqual(t, len(fmt.Sprint(s.events[0])), 120_000)
+		})
+	}
+}
+
+func TestATokenThatIsNotWhatWasAskedForIsRevoked(t *testing.T) {
+	t.Parallel()
+	for name, tamper := range map[string]func(*bot.Minted){
+		"all repositories":     func(m *bot.Minted) { m.Selected = false },
+		"one too many":         func(m *bot.Minted) { m.Repositories = append(m.Repositories, "octo-org/other") },
+		"another":              func(m *bot.Minted) { m.Repositories = []string{"octo-org/other"} },
+		"none":                 func(m *bot.Minted) { m.Repositories = nil },
+		"a permission more":    func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "write", "issues": "read"} },
+		"a higher permission":  func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "admin"} },
+		"writing metadata":     func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "write", "metadata": "write"} },
+		"a lower permission":   func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "read"} },
+		"no word of any right": func(m *bot.Minted) { m.Permissions = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, policyText, func(s *stage) { s.tamper = tamper })
+			token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+			requireCode(t, err, "github_granted_otherwise")
+			require.Empty(t, token)
+			require.Equal(t, []string{"mint ghs_0", "revoke ghs_0", "audit failed"}, s.log)
+			require.NotEmpty(t, s.events[0].TokenHash)
+		})
+	}
+}
+
+func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("disk full")
+	s := newStage(t, policyText, func(s *stage) { s.storeErr = broken })
+	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "unavailable")
+	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "revoke ghs_0", "audit failed"}, s.log)
+
+	s = newStage(t, policyText, func(s *stage) { s.auditErr = broken })
+	token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "unavailable")
+	require.Empty(t, token)
+	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued", "revoke ghs_0", "audit failed"}, s.log)
+	require.Empty(t, s.live)
+
+	s = newStage(t, policyText, func(s *stage) { s.mintErr = &flow.Error{Code: "github_limited", Passing: true} })
+	_, err = s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "github_limited")
+	require.Equal(t, []string{"audit failed"}, s.log)
+
+	s = newStage(t, policyText, func(s *stage) { s.storeErr, s.revokeErr = broken, broken })
+	_, err = s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	require.ErrorContains(t, err, "lives on")
+	require.Contains(t, s.events[0].Why, "could not be revoked")
+}
+
+func TestACallerWhoLeavesLeavesNoTokenBehind(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newStage(t, policyText, func(s *stage) { s.minting = cancel })
+	_, err := s.Issue(ctx, nbbot, push("octo-org/shared"), "r")
+	require.NoError(t, err, "what was minted is kept and audited, whoever still listens")
+	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued"}, s.log)
+}
+
+func TestATokenIsGivenAgainWhereTheRuleSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	issue := func(c bot.Caller, r bot.Request) string {
+		token, err := s.Issue(t.Context(), c, r, "r")
+		require.NoError(t, err)
+		return token.Token.Reveal()
+	}
+	require.Equal(t, "ghs_0", issue(minutely, push("octo-org/shared")))
+	s.now = noon.Add(29 * time.Minute)
+	require.Equal(t, "ghs_0", issue(minutely, push("octo-org/SHARED")))
+	require.Equal(t, "audit reused", s.log[len(s.log)-1])
+	require.Equal(t, "ghs_1", issue(nbbot, push("octo-org/shared")), "somebody else's token is never given")
+	require.Equal(t, "ghs_2", issue(nbbot, push("octo-org/shared")), "without a reuse each token is new")
+	require.Equal(t, "ghs_3", issue(minutely, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "read"}}))
+	s.now = noon.Add(30 * time.Minute)
+	require.Equal(t, "ghs_4", issue(minutely, push("octo-org/shared")))
+
+	renamed, err := bot.ParsePolicy([]byte(strings.ReplaceAll(policyText, "name: frequent", "name: other")))
+	require.NoError(t, err)
+	s.policy = renamed
+	require.Equal(t, "ghs_5", issue(minutely, push("octo-org/shared")), "another rule is another reason")
+	s.listAll = true
+	s.policy, err = bot.ParsePolicy([]byte(strings.ReplaceAll(policyText, "[service:minutely]", "['service:minutely', 'service:second']")))
+	require.NoError(t, err)
+	require.Equal(t, "ghs_6", issue(bot.Caller{Kind: bot.Service, Name: "second"}, push("octo-org/shared")), "not even if the store mixes callers up")
+
+	s.policy = &bot.Policy{}
+	_, err = s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+	requireCode(t, err, "bot_refused")
+}
+
+func TestTheOwnerOfEachRepositoryHasTheLastWord(t *testing.T) {
+	t.Parallel()
+	const yes = "version: 1\nallow:\n  - {callers: [service:nbbot], permissions: {contents: write}}\n"
+	const wide = "version: 1\nallow:\n  - {callers: ['service:*'], permissions: {contents: write, administration: write}}\n"
+	for name, tc := range map[string]struct {
+		files map[string]string
+		code  string
+	}{
+		"both allow":        {map[string]string{"octo-org/shared": yes, "octo-org/handbook": wide}, ""},
+		"one has no file":   {map[string]string{"octo-org/shared": yes}, "repository_refused"},
+		"one says no":       {map[string]string{"octo-org/shared": yes, "octo-org/handbook": "version: 1\nallow: []\n"}, "repository_refused"},
+		"one is broken":     {map[string]string{"octo-org/shared": yes, "octo-org/handbook": "version: 1\nallow: [\n"}, "repository_refused"},
+		"one is for others": {map[string]string{"octo-org/shared": yes, "octo-org/handbook": strings.ReplaceAll(yes, "nbbot", "x")}, "repository_refused"},
+		"one allows less":   {map[string]string{"octo-org/shared": yes, "octo-org/handbook": strings.ReplaceAll(yes, "write", "read")}, "repository_refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, policyText, func(s *stage) { s.repositoryFile, s.files = true, tc.files })
+			_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared", "octo-org/handbook"), "r")
+			require.Equal(t, map[string]string{"contents": "read", "metadata": "read"}, s.asked[0].Permissions, "the file is read with no more than that")
+			require.Equal(t, []string{"mint ghs_0", "revoke ghs_0"}, s.log[:2])
+			if tc.code == "" {
+				require.NoError(t, err)
+				require.Equal(t, bot.Issued, s.events[0].Outcome)
+				return
+			}
+			requireCode(t, err, tc.code)
+			require.Equal(t, bot.Refused, s.events[0].Outcome)
+			require.Len(t, s.asked, 1)
+		})
+	}
+	s := newStage(t, policyText, func(s *stage) { s.repositoryFile, s.files = true, map[string]string{"octo-org/secrets": wide} })
+	_, err := s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+	requireCode(t, err, "bot_refused")
+	require.Empty(t, s.asked, "a file cannot widen the policy, so it is not even read")
+}
+
+func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	for range 3 {
+		_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+		require.NoError(t, err)
+	}
+	other, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+	require.NoError(t, err)
+
+	requireCode(t, s.Revoke(t.Context(), "service:nbbot", "service:nbbot", other.Token.Hash()), "token_unknown")
+	require.NoError(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()))
+	requireCode(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()), "token_unknown")
+	last := s.events[len(s.events)-1]
+	require.Equal(t, bot.Event{Time: noon, Action: bot.ActionRevoke, Caller: "service:minutely", By: "user:admin", Rule: "frequent",
+		Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "write"}, TokenHash: other.Token.Hash(),
+		ExpiresAt: noon.Add(time.Hour), Outcome: bot.Revoked}, last)
+
+	s.revokeErr = &flow.Error{Code: "github_unreachable", Passing: true}
+	n, err := s.RevokeAll(t.Context(), "user:admin", "")
+	requireCode(t, err, "github_unreachable")
+	require.Zero(t, n)
+	require.Len(t, s.live, 3, "what lives on is not forgotten")
+	s.revokeErr = nil
+	n, err = s.RevokeAll(t.Context(), "user:admin", "service:nbbot")
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	live, err := s.Live(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, live)
+}
+
+// TestWhatGitHubIsAskedIsWhatIsAnswered lets random callers ask for random
+// things.
+func TestWhatGitHubIsAskedIsWhatIsAnswered(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 2))
+	pick := func(from ...string) string { return from[random.IntN(len(from))] }
+	given := 0
+	for range 2000 {
+		s := newStage(t, policyText, nil)
+		request := bot.Request{Permissions: map[string]string{}}
+		for range random.IntN(3) {
+			request.Repositories = append(request.Repositories, pick("octo-org", "octo-org", "octo-org", "x")+"/"+pick("shared", "handbook", "Shared", "secrets", "*"))
+		}
+		for range random.IntN(3) {
+			request.Permissions[pick("contents", "pull_requests", "issues")] = pick("read", "write")
+		}
+		token, err := s.Issue(t.Context(), bot.Caller{Kind: bot.Service, Name: pick("nbbot", "minutely", "x")}, request, "r")
+		require.Len(t, s.events, 1)
+		if err != nil {
+			require.Empty(t, s.asked, "seed %d", seed)
+			continue
+		}
+		given++
+		require.Len(t, s.asked, 1)
+		require.Equal(t, s.asked[0].Repositories, token.Repositories, "seed %d", seed)
+		require.Equal(t, request.Permissions, token.Permissions, "seed %d", seed)
+		delete(s.asked[0].Permissions, "metadata") // the fake adds it, as GitHub does
+		require.Equal(t, s.asked[0].Permissions, token.Permissions, "seed %d", seed)
+		for _, full := range token.Repositories {
+			require.True(t, slices.ContainsFunc(request.Repositories, func(r string) bool { return strings.EqualFold(r, full) }), "seed %d", seed)
+		}
+	}
+	require.Greater(t, given, 50)
+}
+
+func BenchmarkIssueRefused(b *testing.B) {
+	p, err := bot.ParsePolicy([]byte(policyText))
+	require.NoError(b, err)
+	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return p }, Audit: discard{}, Clock: time.Now, Registerer: prometheus.NewRegistry()})
+	request := push("octo-org/secrets")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := issuer.Issue(b.Context(), nbbot, request, "r"); err == nil {
+			b.Fatal("must be refused")
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refusals/s")
+}
+
+type discard struct{}
+
+func (discard) Record(context.Context, bot.Event) error { return nil }

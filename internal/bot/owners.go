@@ -1,0 +1,80 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// maxAsked is for how many repositories at once the owners are asked: each
+// costs a call to GitHub.
+const maxAsked = 50
+
+// askOwners reads the file of each repository, with a token for nothing but
+// that, and is an error unless each of them allows the request.
+func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *Event) error {
+	if len(a.names) > maxAsked {
+		event.Outcome, event.Why = Refused, "too many repositories for asking their owners"
+		return invalid("too_many_repositories", fmt.Sprintf("%d repositories are named.", len(a.names)),
+			fmt.Sprintf("Where repositories have the last word, at most %d can be asked for at once.", maxAsked))
+	}
+	reading, err := i.GitHub.Mint(ctx, a.owner, a.names, map[string]string{"contents": "read"})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+		defer cancel()
+		_ = i.GitHub.RevokeInstallationToken(ctx, reading.Token) // nobody else has it; it ends with its hour
+	}()
+
+	refusals := make([]error, len(a.names))
+	slots := make(chan struct{}, 4)
+	var group sync.WaitGroup
+	for n, name := range a.names {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			refusals[n] = i.askOwner(ctx, c, a, name, reading.Token)
+		})
+	}
+	group.Wait()
+	for _, err := range refusals {
+		var e *flow.Error
+		if errors.As(err, &e) && e.Code == "repository_refused" {
+			event.Outcome, event.Why = Refused, e.Message
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, token secret.String) error {
+	data, found, err := i.GitHub.File(ctx, token, a.owner, name, RepositoryFilePath, maxRepositoryFile)
+	if err != nil {
+		return err
+	}
+	full := a.owner + "/" + name
+	if !found {
+		return repositoryRefused(full, "has no "+RepositoryFilePath+" on its default branch", nil)
+	}
+	file, err := ParseRepositoryFile(data)
+	if err != nil {
+		return repositoryRefused(full, "has a "+RepositoryFilePath+" with mistakes", err)
+	}
+	if !file.Allows(c, a.permissions) {
+		return repositoryRefused(full, "does not allow this to "+c.String()+" in its "+RepositoryFilePath, nil)
+	}
+	return nil
+}
+
+func repositoryRefused(full, why string, err error) *flow.Error {
+	return &flow.Error{Code: "repository_refused", Message: full + " " + why + ".",
+		Hint: "The owner of the repository has the last word there.", Err: err}
+}

@@ -1,0 +1,336 @@
+package bot
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+const goodPolicy = `version: 1
+rules:
+  - name: nightly
+    reason: The nightly job refreshes the course material.
+    callers: [service:nbbot, "group:teachers-*"]
+    repositories: [octo-org/*]
+    except: [octo-org/secrets]
+    permissions: {contents: write, pull_requests: write}
+    reuse: 30m
+  - name: readers
+    reason: Everybody in the course may read the handbook.
+    callers: ["user:*", "service:reader"]
+    repositories: [octo-org/handbook, Octo-Org/secrets]
+    permissions: {contents: read}
+`
+
+func parse(t testing.TB, text string) *Policy {
+	t.Helper()
+	p, err := ParsePolicy([]byte(text))
+	require.NoError(t, err)
+	return p
+}
+
+func TestAPolicyDecides(t *testing.T) {
+	t.Parallel()
+	p := parse(t, goodPolicy)
+	nbbot, teacher := Caller{Kind: Service, Name: "nbbot"}, Caller{Kind: User, Name: "ada", Groups: []string{"x", "teachers-1"}}
+	student := Caller{Kind: User, Name: "bob", Groups: []string{"students"}}
+	write, read := map[string]string{"contents": "write"}, map[string]string{"contents": "read"}
+	for name, tc := range map[string]struct {
+		caller       Caller
+		repositories []string
+		permissions  map[string]string
+		rule         string
+	}{
+		"a service by name":               {nbbot, []string{"octo-org/shared"}, write, "nightly"},
+		"in other letters":                {nbbot, []string{"OCTO-org/Shared"}, write, "nightly"},
+		"a group by pattern":              {teacher, []string{"octo-org/shared"}, write, "nightly"},
+		"less than allowed":               {nbbot, []string{"octo-org/shared"}, read, "nightly"},
+		"several repositories":            {nbbot, []string{"octo-org/a", "octo-org/b"}, write, "nightly"},
+		"a later rule":                    {teacher, []string{"octo-org/secrets"}, read, "readers"},
+		"any user":                        {student, []string{"octo-org/handbook"}, read, "readers"},
+		"an excluded repository":          {nbbot, []string{"octo-org/secrets"}, write, ""},
+		"one of two excluded":             {nbbot, []string{"octo-org/a", "octo-org/SECRETS"}, write, ""},
+		"two rules that add up":           {teacher, []string{"octo-org/shared", "octo-org/secrets"}, read, ""},
+		"more than allowed":               {student, []string{"octo-org/handbook"}, write, ""},
+		"one permission too many":         {nbbot, []string{"octo-org/a"}, map[string]string{"contents": "read", "issues": "read"}, ""},
+		"another owner":                   {nbbot, []string{"other/shared"}, write, ""},
+		"an owner that only begins so":    {nbbot, []string{"octo-org2/shared"}, write, ""},
+		"a user with a service's name":    {Caller{Kind: User, Name: "nbbot"}, []string{"octo-org/a"}, write, ""},
+		"a service's name in other case":  {Caller{Kind: Service, Name: "NbBot"}, []string{"octo-org/a"}, write, ""},
+		"a group's name as a user's":      {Caller{Kind: User, Name: "teachers-1"}, []string{"octo-org/a"}, write, ""},
+		"a name with the kind in it":      {Caller{Kind: User, Name: "x:service:nbbot"}, []string{"octo-org/a"}, write, ""},
+		"nobody":                          {Caller{}, []string{"octo-org/handbook"}, read, ""},
+		"an unknown permission":           {nbbot, []string{"octo-org/a"}, map[string]string{"everything": "write"}, ""},
+		"an organisation's permission":    {nbbot, []string{"octo-org/a"}, map[string]string{"members": "read"}, ""},
+		"an unknown level":                {nbbot, []string{"octo-org/a"}, map[string]string{"contents": "admin"}, ""},
+		"no permission":                   {nbbot, []string{"octo-org/a"}, nil, ""},
+		"no repository":                   {nbbot, nil, write, ""},
+		"a wildcard":                      {nbbot, []string{"octo-org/*"}, write, ""},
+		"a path":                          {nbbot, []string{"octo-org/../x"}, write, ""},
+		"dots":                            {nbbot, []string{"octo-org/.."}, write, ""},
+		"two owners":                      {nbbot, []string{"octo-org/a", "octo/b"}, write, ""},
+		"too many":                        {nbbot, strings.Split(strings.Repeat("octo-org/a,", 500)+"octo-org/a", ","), write, ""},
+		"letters that look like others":   {nbbot, []string{"octo-org/ѕhared"}, write, ""},
+		"a name that upper-cases strange": {nbbot, []string{"octo-org/ſhared"}, write, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request := Request{Repositories: tc.repositories, Permissions: tc.permissions}
+			got := p.Decide(tc.caller, request)
+			require.Equal(t, tc.rule, got.Rule, got.Why)
+			require.Equal(t, tc.rule != "", got.Allowed)
+			require.NotEmpty(t, got.Why)
+
+			explained := p.Explain(tc.caller, request)
+			require.Equal(t, got.Allowed, explained.Allowed)
+			require.Equal(t, got.Why, explained.Why)
+		})
+	}
+}
+
+func TestAnExplanationNamesEachRule(t *testing.T) {
+	t.Parallel()
+	p := parse(t, goodPolicy)
+	got := p.Explain(Caller{Kind: User, Name: "ada", Groups: []string{"teachers-1"}},
+		Request{Repositories: []string{"octo-org/secrets"}, Permissions: map[string]string{"contents": "read"}})
+	require.Equal(t, []Step{
+		{Rule: "nightly", Line: 3, Why: "it does not include octo-org/secrets"},
+		{Rule: "readers", Line: 10, Allowed: true, Why: "it allows all of it"},
+	}, got.Steps)
+	require.Equal(t, `rule "readers" (line 10) allows this to user:ada`, got.Why)
+
+	got = p.Explain(Caller{Kind: Service, Name: "reader"},
+		Request{Repositories: []string{"octo-org/handbook"}, Permissions: map[string]string{"contents": "write"}})
+	require.Equal(t, []Step{
+		{Rule: "nightly", Line: 3, Why: "it does not name service:reader"},
+		{Rule: "readers", Line: 10, Why: "it does not allow contents:write"},
+	}, got.Steps)
+	require.Equal(t, "no rule allows this to service:reader", got.Why)
+}
+
+func TestAnEmptyPolicyAllowsNothing(t *testing.T) {
+	t.Parallel()
+	p := parse(t, "version: 1\nrules: []\n")
+	require.False(t, p.Decide(Caller{Kind: Service, Name: "a"}, Request{Repositories: []string{"o/r"}, Permissions: map[string]string{"contents": "read"}}).Allowed)
+}
+
+// ruleWith is a policy of one rule with one line exchanged or added.
+func ruleWith(key, value string) string {
+	lines := []string{"version: 1", "rules:", "  - name: one", "    reason: because", "    callers: [service:a]",
+		"    repositories: [o/r]", "    permissions: {contents: read}"}
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimLeft(line, " -"), key+":") {
+			lines[i] = line[:strings.Index(line, key)] + key + ": " + value
+			return strings.Join(lines, "\n") + "\n"
+		}
+	}
+	return strings.Join(append(lines, "    "+key+": "+value), "\n") + "\n"
+}
+
+// badPolicies are what must be refused, with the line and the words that say so.
+// schema says whether the published schema finds it as well.
+var badPolicies = map[string]struct {
+	text, want string
+	schema     bool
+}{
+	"nothing":                         {"", "the file is empty", true},
+	"a comment":                       {"# nothing\n", "the file is empty", true},
+	"null":                            {"null\n", "line 1: the policy must be a mapping", true},
+	"a list":                          {"- a\n", "line 1: the policy must be a mapping", true},
+	"no YAML":                         {"version: 1\nrules: [\n", "this is not YAML", true},
+	"a tab":                           {"version: 1\nrules:\n\t- a\n", "line 3: this is not YAML", true},
+	"two documents":                   {"version: 1\nrules: []\n---\nversion: 1\nrules: []\n", "line 3: the file holds more than one document", true},
+	"another version":                 {"version: 2\nrules: []\n", "line 1: version must be 1", true},
+	"a version in quotes":             {"version: '1'\nrules: []\n", "line 1: version must be 1", true},
+	"no version":                      {"rules: []\n", `line 1: the policy lacks the key "version"`, true},
+	"no rules":                        {"version: 1\n", `line 1: the policy lacks the key "rules"`, true},
+	"an unknown key":                  {"version: 1\nrules: []\nallow_all: true\n", `line 3: the policy knows no key "allow_all"`, true},
+	"a duplicate key":                 {"version: 1\nrules: []\nversion: 1\n", `line 3: the key "version" stands twice, first in line 1`, false},
+	"a merge key":                     {"version: 1\nrules:\n  - <<: {name: a}\n", `line 3: a key of a rule is no plain text`, true},
+	"an anchor":                       {"version: 1\nrules: &r []\n", `line 2: rules uses an anchor`, false},
+	"rules as a mapping":              {"version: 1\nrules: {}\n", "line 2: rules must be a list", true},
+	"an unknown key in a rule":        {ruleWith("repos", "[o/r]"), `line 8: a rule knows no key "repos"`, true},
+	"a duplicate key in a rule":       {ruleWith("name", "one\n    name: two"), `line 4: the key "name" stands twice, first in line 3`, false},
+	"a name with spaces":              {ruleWith("name", "a b"), `line 3: the name "a b"`, true},
+	"a name that is a number":         {ruleWith("name", "12"), `line 3: name must be a text; put "12" in quotes`, true},
+	"an empty reason":                 {ruleWith("reason", `""`), "line 4: reason must be one line", true},
+	"a caller without a kind":         {ruleWith("callers", "[nbbot]"), `line 5: the caller "nbbot" must be`, true},
+	"a caller of an unknown kind":     {ruleWith("callers", "['admin:x']"), `line 5: the caller "admin:x"`, true},
+	"a star alone":                    {ruleWith("callers", `["*"]`), `line 5: the caller "*"`, true},
+	"a caller without a name":         {ruleWith("callers", `["user:"]`), `line 5: the caller "user:"`, true},
+	"no callers":                      {ruleWith("callers", "[]"), "line 5: callers is empty, so nothing can ever match", true},
+	"callers as text":                 {ruleWith("callers", "service:a"), "line 5: callers must be a list", true},
+	"a caller twice":                  {ruleWith("callers", "[service:a, service:a]"), `line 5: "service:a" stands twice in callers`, true},
+	"every repository":                {ruleWith("repositories", `["*"]`), `line 6: the repository "*" must be OWNER/NAME or OWNER/*`, true},
+	"every owner":                     {ruleWith("repositories", `["*/*"]`), `line 6: the repository "*/*"`, true},
+	"a pattern in a name":             {ruleWith("repositories", `["o/r*"]`), `line 6: the repository "o/r*"`, true},
+	"a pattern in an owner":           {ruleWith("repositories", `["o*/r"]`), `line 6: the repository "o*/r"`, true},
+	"a repository without owner":      {ruleWith("repositories", "[r]"), `line 6: the repository "r"`, true},
+	"a repository with a path":        {ruleWith("repositories", "[o/r/x]"), `line 6: the repository "o/r/x"`, true},
+	"an address":                      {ruleWith("repositories", "['https://github.com/o/r']"), "line 6: the repository", true},
+	"no repositories":                 {ruleWith("repositories", "[]"), "line 6: repositories is empty", true},
+	"a repository twice":              {ruleWith("repositories", "[o/r, O/R]"), `line 6: "O/R" stands twice`, false},
+	"an unknown permission":           {ruleWith("permissions", "{content: read}"), `line 7: "content" is no permission`, true},
+	"an organisation's permission":    {ruleWith("permissions", "{members: read}"), `line 7: "members" is no permission`, true},
+	"all permissions":                 {ruleWith("permissions", `{"*": write}`), `line 7: "*" is no permission`, true},
+	"an unknown level":                {ruleWith("permissions", "{contents: admin}"), "line 7: the permission contents can be read or write, not", true},
+	"a level that it lacks":           {ruleWith("permissions", "{metadata: write}"), "line 7: the permission metadata can be read, not", true},
+	"a level that is no text":         {ruleWith("permissions", "{contents: true}"), `line 7: a permission must be a text; put "true" in quotes`, true},
+	"a permission twice":              {ruleWith("permissions", "{contents: read, contents: write}"), `line 7: the key "contents" stands twice`, false},
+	"no permissions":                  {ruleWith("permissions", "{}"), "line 7: permissions is empty", true},
+	"permissions as a list":           {ruleWith("permissions", "[contents]"), "line 7: permissions must be a mapping", true},
+	"a reuse beyond the hour":         {ruleWith("reuse", "51m"), "line 8: reuse must be 1m to 50m", true},
+	"a reuse of nothing":              {ruleWith("reuse", "0m"), "line 8: reuse must be", true},
+	"a reuse in hours":                {ruleWith("reuse", "1h"), "line 8: reuse must be", true},
+	"an exception that does nothing":  {ruleWith("except", "[o/x]"), `line 8: "o/x" excludes nothing: repositories has no o/*`, false},
+	"an exception that takes its all": {ruleWith("except", "[O/r]"), `line 8: "o/r" is named in repositories and in except: it can never match`, false},
+	"an exception by pattern":         {ruleWith("except", `["o/*"]`), `line 8: "o/*" in except must be OWNER/NAME`, true},
+	"a rule's name twice": {ruleWith("permissions", "{contents: read}\n  - {name: one, reason: b, callers: [user:x], repositories: [o/r], permissions: {issues: read}}"),
+		`line 8: the name "one" is that of the rule in line 3 already`, false},
+	"a rule that can never match": {ruleWith("permissions", "{contents: read}\n  - {name: two, reason: b, callers: [service:a], repositories: [o/r], permissions: {contents: read}}"),
+		`line 8: rule "two" can never match: rule "one" in line 3 allows all of it already`, false},
+}
+
+func TestABadPolicyIsRefusedByItsLine(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, func() error { _, err := ParsePolicy([]byte(ruleWith("reuse", "50m"))); return err }())
+	for name, tc := range badPolicies {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := ParsePolicy([]byte(tc.text))
+			require.ErrorContains(t, err, tc.want)
+			require.Nil(t, p)
+			var problems Problems
+			require.True(t, errors.As(err, &problems))
+		})
+	}
+}
+
+func TestAllProblemsAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := ParsePolicy([]byte("version: 3\nrules:\n  - name: a b\n    callers: [x]\n    colour: red\n"))
+	require.EqualError(t, err, `line 1: version must be 1
+line 3: the name "a b" must be 1 to 64 letters, digits, dots, dashes and underscores
+line 3: a rule lacks the key "reason"
+line 3: a rule lacks the key "repositories"
+line 3: a rule lacks the key "permissions"
+line 4: the caller "x" must be service:NAME, user:NAME or group:NAME
+line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse`)
+}
+
+func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
+	t.Parallel()
+	_, err := ParsePolicy([]byte(goodPolicy + strings.Repeat("#", maxPolicy)))
+	require.ErrorContains(t, err, "larger than")
+	_, err = ParseRepositoryFile([]byte("version: 1\nallow: []\n" + strings.Repeat("#", maxRepositoryFile)))
+	require.ErrorContains(t, err, "larger than")
+	_, err = ParsePolicy([]byte("version: 1\nrules:\n" + strings.Repeat("  - {}\n", maxRules+1)))
+	require.ErrorContains(t, err, "more than 1000 rules")
+}
+
+func TestAPatternMatchesWholeNames(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"a", "a", true}, {"a", "ab", false}, {"a", "ba", false}, {"*", "", true}, {"*", "x", true},
+		{"a*", "a", true}, {"a*", "abc", true}, {"a*", "ba", false}, {"*a", "ba", true}, {"*a", "ab", false},
+		{"a*c", "abbc", true}, {"a*c", "ac", true}, {"a*c", "acb", false}, {"*b*", "abc", true}, {"*ab*ab", "abab", true},
+		{"*ab*ab", "ab", false}, {"", "", true}, {"", "a", false}, {"a**b", "ab", true}, {"ü*", "ünal", true},
+	} {
+		require.Equal(t, tc.want, glob(tc.pattern, tc.text), "%q of %q", tc.pattern, tc.text)
+	}
+	require.False(t, glob(strings.Repeat("*a", 100)+"b", strings.Repeat("a", 1000)), "and not for ever")
+}
+
+func TestARepositoryFileAllowsWhatItSays(t *testing.T) {
+	t.Parallel()
+	f, err := ParseRepositoryFile([]byte("version: 1\nallow:\n  - callers: [service:nbbot]\n    permissions: {contents: write}\n    reason: ours\n"))
+	require.NoError(t, err)
+	nbbot := Caller{Kind: Service, Name: "nbbot"}
+	require.True(t, f.Allows(nbbot, map[string]string{"contents": "write"}))
+	require.True(t, f.Allows(nbbot, map[string]string{"contents": "read"}))
+	require.False(t, f.Allows(nbbot, map[string]string{"contents": "read", "issues": "read"}))
+	require.False(t, f.Allows(Caller{Kind: Service, Name: "other"}, map[string]string{"contents": "read"}))
+
+	f, err = ParseRepositoryFile([]byte("version: 1\nallow: []\n"))
+	require.NoError(t, err)
+	require.False(t, f.Allows(nbbot, map[string]string{"contents": "read"}))
+	for _, bad := range []string{"", "version: 1", "allow: []", "version: 1\nallow: [{}]", "version: 1\nallow: []\nallow: []",
+		"version: 1\nallow:\n - {callers: [service:a], permissions: {contents: read}, repositories: [o/r]}"} {
+		_, err := ParseRepositoryFile([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+func TestAPolicyFollowsItsFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	reg := prometheus.NewRegistry()
+	_, err := OpenPolicy(path, reg)
+	require.ErrorContains(t, err, "no such file")
+	require.NoError(t, os.WriteFile(path, []byte("version: 9"), 0o600))
+	_, err = OpenPolicy(path, reg)
+	require.ErrorContains(t, err, "line 1: version must be 1")
+
+	replace := func(text string) {
+		require.NoError(t, os.WriteFile(path+".new", []byte(text), 0o600))
+		require.NoError(t, os.Rename(path+".new", path))
+	}
+	replace(goodPolicy)
+	file, err := OpenPolicy(path, reg)
+	require.NoError(t, err)
+	current := func() float64 {
+		families, err := reg.Gather()
+		require.NoError(t, err)
+		require.Len(t, families, 1)
+		return families[0].GetMetric()[0].GetGauge().GetValue()
+	}
+	first := file.Current()
+	require.Len(t, first.rules, 2)
+	require.Same(t, first, file.Current(), "an unchanged file is not read again")
+	require.Equal(t, 1.0, current())
+
+	replace("version: 1\nrules: [")
+	require.Same(t, first, file.Current(), "the last good one stays")
+	require.ErrorContains(t, file.Err(), "not YAML")
+	require.Equal(t, 0.0, current())
+
+	require.NoError(t, os.WriteFile(path, []byte(ruleWith("reuse", "1m")), 0o600)) // in place
+	require.Len(t, file.Current().rules, 1)
+	require.NoError(t, file.Err())
+
+	require.NoError(t, os.Remove(path))
+	require.Len(t, file.Current().rules, 1)
+	require.Error(t, file.Err())
+	replace(goodPolicy)
+	require.Len(t, file.Current().rules, 2)
+	require.Equal(t, 30*time.Minute, file.Current().rules[0].reuse)
+	require.Equal(t, 1.0, current())
+}
+
+func BenchmarkRefused(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("version: 1\nrules:\n")
+	for i := range 100 {
+		fmt.Fprintf(&text, "  - {name: r%d, reason: x, callers: ['service:bot-%d-*', 'group:g%d'], repositories: [o%d/a, o%d/*], permissions: {contents: write}}\n", i, i, i, i, i)
+	}
+	p := parse(b, text.String())
+	caller := Caller{Kind: Service, Name: "bot-99-x", Groups: []string{"a", "b"}}
+	request := Request{Repositories: []string{"other/a"}, Permissions: map[string]string{"contents": "write"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if p.Decide(caller, request).Allowed {
+			b.Fatal("must be refused")
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "refusals/s")
+}

@@ -1,0 +1,155 @@
+package bot
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+// MaxRepositories is how many repositories GitHub takes for one token.
+const MaxRepositories = 500
+
+// Kinds of callers.
+const (
+	Service = "service"
+	User    = "user"
+	group   = "group"
+)
+
+// Caller is who asks, as the Hub said it.
+type Caller struct {
+	Kind   string // Service or User
+	Name   string
+	Groups []string
+}
+
+// String is the form in which policies and the audit name a caller.
+func (c Caller) String() string { return c.Kind + ":" + c.Name }
+
+// Request is what is asked for: full names of repositories, and permissions by
+// name to "read" or "write".
+type Request struct {
+	Repositories []string
+	Permissions  map[string]string
+}
+
+// permissions are the repository permissions of GitHub Apps with the levels
+// that each can have. Those of organisations and accounts are left out on
+// purpose: they reach beyond the repositories that a token is limited to.
+var permissions = map[string][]string{
+	"actions": readWrite, "administration": readWrite, "attestations": readWrite, "checks": readWrite,
+	"codespaces": readWrite, "contents": readWrite, "dependabot_secrets": readWrite, "deployments": readWrite,
+	"discussions": readWrite, "environments": readWrite, "issues": readWrite, "merge_queues": readWrite,
+	"metadata": {"read"}, "packages": readWrite, "pages": readWrite, "pull_requests": readWrite,
+	"repository_hooks": readWrite, "repository_projects": readWrite, "secret_scanning_alerts": readWrite,
+	"secrets": readWrite, "security_events": readWrite, "statuses": readWrite,
+	"vulnerability_alerts": readWrite, "workflows": {"write"},
+}
+
+var readWrite = []string{"read", "write"}
+
+// covers reports whether a permission at level have includes level want.
+func covers(have, want string) bool {
+	return have == want || (have == "write" && want == "read")
+}
+
+// permissionProblem says what is wrong with a permission; "": nothing.
+func permissionProblem(name, level string) string {
+	levels, known := permissions[name]
+	switch {
+	case !known:
+		return fmt.Sprintf("%.60q is no permission that a repository can give", name)
+	case !slices.Contains(levels, level):
+		return fmt.Sprintf("the permission %s can be %s, not %.60q", name, strings.Join(levels, " or "), level)
+	}
+	return ""
+}
+
+// splitRepository cuts OWNER/NAME; ok only where both can be names at GitHub.
+func splitRepository(full string) (owner, name string, ok bool) {
+	owner, name, ok = strings.Cut(full, "/")
+	return owner, name, ok && isOwner(owner) && isRepositoryName(name)
+}
+
+func isOwner(s string) bool {
+	return s != "" && len(s) <= 100 && !strings.HasPrefix(s, "-") && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isAlphanumeric(r) && r != '-' && r != '_' // "_": enterprise-managed users
+	})
+}
+
+func isRepositoryName(s string) bool {
+	return s != "" && len(s) <= 100 && s != "." && s != ".." && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isAlphanumeric(r) && r != '-' && r != '_' && r != '.'
+	})
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
+// ask is a request that has been checked: one owner, sorted names.
+type ask struct {
+	owner       string
+	names       []string // without the owner
+	permissions map[string]string
+}
+
+func (a ask) fullNames() []string {
+	full := make([]string, len(a.names))
+	for i, name := range a.names {
+		full[i] = a.owner + "/" + name
+	}
+	return full
+}
+
+// check turns a request into an ask, or says what is wrong with it.
+func (r Request) check() (ask, *flow.Error) {
+	a := ask{permissions: r.Permissions}
+	switch {
+	case len(r.Repositories) == 0:
+		return a, invalid("repositories_missing", "No repository is named.", "A bot token is always for named repositories.")
+	case len(r.Repositories) > MaxRepositories:
+		return a, invalid("too_many_repositories", fmt.Sprintf("%d repositories are named.", len(r.Repositories)),
+			fmt.Sprintf("GitHub takes at most %d for one token.", MaxRepositories))
+	case len(r.Permissions) == 0:
+		return a, invalid("permissions_missing", "No permission is named.", "A bot token is always for named permissions.")
+	}
+	for _, name := range sortedKeys(r.Permissions) {
+		if problem := permissionProblem(name, r.Permissions[name]); problem != "" {
+			return a, invalid("permission_invalid", "This permission cannot be given: "+problem+".", "")
+		}
+	}
+	for _, full := range r.Repositories {
+		owner, name, ok := splitRepository(full)
+		if !ok {
+			return a, invalid("repository_invalid", fmt.Sprintf("%.120q names no single repository.", full), "Write OWNER/NAME, without a pattern.")
+		}
+		if a.owner == "" {
+			a.owner = owner
+		}
+		if !strings.EqualFold(a.owner, owner) {
+			return a, invalid("several_owners", "The repositories belong to several owners.",
+				"GitHub gives a token for the repositories of one owner: ask once for each.")
+		}
+		a.names = append(a.names, name)
+	}
+	slices.SortFunc(a.names, func(x, y string) int { return strings.Compare(strings.ToLower(x), strings.ToLower(y)) })
+	a.names = slices.CompactFunc(a.names, strings.EqualFold)
+	return a, nil
+}
+
+// Invalid reports whether the code of an error says that the request cannot be,
+// whatever the policy: the caller has to change it.
+func Invalid(code string) bool {
+	switch code {
+	case "repositories_missing", "too_many_repositories", "permissions_missing", "permission_invalid", "repository_invalid", "several_owners":
+		return true
+	}
+	return false
+}
+
+func invalid(code, message, hint string) *flow.Error {
+	return &flow.Error{Code: code, Message: message, Hint: hint}
+}
