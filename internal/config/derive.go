@@ -57,7 +57,7 @@ func (l *loader) deriveHub() {
 	if hub.AccessScopes == nil {
 		hub.AccessScopes = []string{"access:services", "access:services!service=" + service.Name}
 	}
-	if len(hub.AllowedScopes) == 0 { // JupyterHub tells a managed service [] whatever it allows
+	if hub.AllowedScopes == nil {
 		hub.AllowedScopes = neededScopes(l.config.Delivery.Mode)
 	}
 	hub.LoginScopes = loginScopes(*hub, l.config.Delivery.Mode)

@@ -19,7 +19,7 @@ const (
 // Load reads the settings from args (without the program's name), environ (as
 // os.Environ gives it) and the YAML file that one of them names. The error is
 // [Faults] with everything that is wrong, or flag.ErrHelp where args ask for
-// help. An empty value counts as not set, since JupyterHub passes such.
+// help. An empty value counts as not set.
 func Load(args, environ []string, readFile ReadFile) (Config, error) {
 	l := &loader{
 		table:  Table(),
@@ -64,10 +64,14 @@ type loader struct {
 
 // offer takes a value unless a stronger source has given one.
 func (l *loader) offer(name, text, source string) {
-	if _, taken := l.given[name]; !taken && text != "" {
+	if _, taken := l.given[name]; !taken && !blank(text) {
 		l.given[name] = given{text, source}
 	}
 }
+
+// blank reports what counts as not set: JupyterHub passes empty texts, and to a
+// managed service an empty list of allowed scopes whatever it allows.
+func blank(text string) bool { return text == "" || text == "[]" }
 
 func (l *loader) fault(setting, source, what, fix string) {
 	l.failed[setting] = true
@@ -144,10 +148,10 @@ func (l *loader) environment(env map[string]string) {
 		for _, name := range s.Env {
 			known[name] = true
 			text := env[name]
-			if used != "" && text != "" && text != env[used] {
+			if used != "" && !blank(text) && text != env[used] {
 				l.fault(s.Name, "environment "+name, "it differs from "+used, "set only one of them")
 			}
-			if used == "" && text != "" {
+			if used == "" && !blank(text) {
 				used = name
 				l.offer(s.Name, text, "environment "+name)
 			}

@@ -51,17 +51,19 @@ func Table() []Setting {
 	} {
 		for _, row := range group.rows {
 			row.Group = group.name
-			if own := ownVariable(row.Name); len(row.Env) == 0 || !strings.HasPrefix(row.Env[0], "JUPYTERHUB_") {
-				row.Env = append([]string{own}, row.Env...)
-			}
+			row.Env = variablesOf(row)
 			table = append(table, row)
 		}
 	}
 	return table
 }
 
-func ownVariable(name string) string {
-	return "GHSCOPED_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+func variablesOf(row Setting) []string {
+	own := "GHSCOPED_" + strings.ToUpper(strings.ReplaceAll(row.Name, "-", "_"))
+	if len(row.Env) > 0 && (row.Env[0] == own || strings.HasPrefix(row.Env[0], "JUPYTERHUB_")) {
+		return row.Env
+	}
+	return append([]string{own}, row.Env...)
 }
 
 func githubRows() []Setting {
@@ -106,7 +108,7 @@ func hubRows() []Setting {
 			bind: func(c *Config, _ ReadFile) value { return wordValue{&c.Hub.ClientID} }},
 		{Name: "hub-access-scopes", Env: []string{"JUPYTERHUB_OAUTH_ACCESS_SCOPES", "JUPYTERHUB_OAUTH_SCOPES"}, Derived: "those of the service's name", Doc: "scopes of which a caller must hold one (JSON list)",
 			bind: func(c *Config, _ ReadFile) value { return listValue{&c.Hub.AccessScopes} }},
-		{Name: "hub-allowed-scopes", Env: []string{"GHSCOPED_HUB_ALLOWED_SCOPES", "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"}, Derived: "what the delivery needs", Doc: "the same list as oauth_client_allowed_scopes at the Hub (JSON list)",
+		{Name: "hub-allowed-scopes", Env: []string{"GHSCOPED_HUB_ALLOWED_SCOPES", "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"}, Derived: "what the delivery needs", Doc: "the same list as oauth_client_allowed_scopes at the Hub, which does not pass it on (JSON list)",
 			bind: func(c *Config, _ ReadFile) value { return listValue{&c.Hub.AllowedScopes} }},
 		{Name: "hub-host", Env: []string{"JUPYTERHUB_HOST"}, Doc: "origin of the Hub where each user has a subdomain",
 			bind: func(c *Config, _ ReadFile) value { return urlValue{to: &c.Hub.Host, origin: true} }},

@@ -157,14 +157,14 @@ func (v homePathValue) Set(text string) error {
 }
 func (v homePathValue) String() string { return *v.to }
 
-// urlRule says which addresses a urlValue takes.
+// urlRule says which addresses a urlValue takes; the zero rule: http and https.
 type urlRule int
 
 const (
-	// The zero value takes http and https alike; safeHTTP: https, or http on loopback, where nobody can listen in. The
+	// safeHTTP: https, or http on loopback, where nobody can listen in. The
 	// demo and the tests run on loopback.
-	safeHTTP
-	// orPath: as anyHTTP, or only a path.
+	safeHTTP urlRule = iota + 1
+	// orPath: http, https, or only a path.
 	orPath
 )
 
