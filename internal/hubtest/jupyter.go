@@ -131,7 +131,7 @@ func (j *Jupyter) answers(ctx context.Context) error {
 
 func jupyterArgs(o JupyterOptions, j *Jupyter, port int) []string {
 	args := []string{"-m", o.Module, "--no-browser", "--ip=127.0.0.1", fmt.Sprintf("--port=%d", port)}
-	if o.Module == "notebook" {
+	if o.Version == "hub4" && o.Module == "notebook" {
 		args = append(args, "--notebook-dir="+j.Home)
 	} else {
 		args = append(args, "--ServerApp.root_dir="+j.Home)

@@ -14,6 +14,7 @@ func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
 	for _, options := range []hubtest.JupyterOptions{
 		{},
 		{Module: "jupyterlab"},
+		{Module: "notebook"},
 		{Version: "hub5"},
 		{Version: "hub4", Module: "notebook"},
 	} {

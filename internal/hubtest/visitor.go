@@ -36,7 +36,8 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 		return nil, err
 	}
 	v := &Visitor{hub: h, http: &http.Client{Jar: jar}}
-	login := h.URL + "hub/login"
+	// Without a next page the Hub would start the user's server.
+	login := h.URL + "hub/login?next=" + url.QueryEscape(strings.TrimPrefix(h.ServiceURL, h.origin()))
 	_, page, err := v.get(ctx, login)
 	if err != nil {
 		return nil, err
@@ -44,10 +45,7 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 	form := hiddenFields(page)
 	form.Set("username", user)
 	form.Set("password", h.Password)
-	if _, _, err = v.post(ctx, login, form); err != nil {
-		return nil, err
-	}
-	at, page, err := v.get(ctx, h.ServiceURL)
+	at, page, err := v.post(ctx, login, form)
 	if err != nil {
 		return nil, err
 	}

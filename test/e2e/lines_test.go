@@ -1,0 +1,160 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+)
+
+func TestTheJourneyRunsOnOlderLinesOfJupyterHub(t *testing.T) {
+	t.Parallel()
+	for _, line := range []struct{ version, base string }{{"hub5", "/jhub/"}, {"hub4", "/"}} {
+		t.Run(line.version+" at "+line.base, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, hubtest.Options{Version: line.version, BaseURL: line.base})
+			browser := hubtest.NewBrowser(t)
+			j := w.journey(browser)
+			require.NoError(t, j.Run(within(t, 4*time.Minute), func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+			require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+		})
+	}
+}
+
+// TestNamesOfEveryKind has no browser: what may go wrong with a name is in the
+// addresses, the scripts and the paths.
+func TestNamesOfEveryKind(t *testing.T) {
+	t.Parallel()
+	people := []struct{ user, server string }{
+		{"a+b", ""}, {"o'malley", "gpu test"}, {"ü$&", ""}, {"x@y.org", "ü's"},
+	}
+	options := hubtest.Options{Version: "hub5", BaseURL: "/jhub/"}
+	for _, person := range people {
+		options.Users = append(options.Users, person.user)
+	}
+	w := newWorld(t, options)
+	_, err := w.github.Install("octocat", chosen)
+	require.NoError(t, err)
+	for _, person := range people {
+		t.Run(person.user+" "+person.server, func(t *testing.T) {
+			ctx := within(t, 3*time.Minute)
+			_, err := w.hub.StartServer(ctx, person.user, person.server)
+			require.NoError(t, err)
+			who, err := w.hub.Visit(ctx, person.user)
+			require.NoError(t, err)
+			flow := w.connect(ctx, t, who)
+			require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+			w.waitState(ctx, t, who, "connected")
+			require.Equal(t, []deliveryAnswer{{Server: person.server, State: "delivered"}}, w.connection(ctx, t, who).Deliveries)
+			require.FileExists(t, filepath.Join(w.hub.Home(person.user), journey.CredentialFile))
+			w.push(ctx, t, person.user, person.server)
+			require.NoError(t, w.hub.StopServer(ctx, person.user, person.server))
+		})
+	}
+}
+
+func TestAStoppedServerIsStartedOrWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 3*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "connected")
+	credential := filepath.Join(w.hub.Home("ada"), journey.CredentialFile)
+
+	require.Equal(t, []deliveryAnswer{{State: "waiting"}}, w.connection(ctx, t, ada).Deliveries)
+	require.NoFileExists(t, credential)
+
+	status, err := ada.Call(ctx, http.MethodPost, "api/deliveries", map[string]any{"server": "", "start": true}, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusAccepted, status)
+	w.waitDelivery(ctx, t, ada, "delivered")
+	require.FileExists(t, credential)
+
+	// Disconnected while the server is stopped: the file is taken out when the
+	// server runs again.
+	require.NoError(t, w.hub.StopServer(ctx, "ada", ""))
+	status, err = ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, status)
+	require.FileExists(t, credential)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	_, err = w.hub.Visit(ctx, "ada") // the next sign-in
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { _, err := os.Stat(credential); return os.IsNotExist(err) }, time.Minute, 100*time.Millisecond)
+}
+
+func TestADeliverySurvivesTheServersDeath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 3*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.NoError(t, w.hub.StopServer(ctx, "ada", ""))
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "connected")
+	require.Equal(t, "waiting", w.connection(ctx, t, ada).Deliveries[0].State)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	w.waitDelivery(ctx, t, ada, "delivered")
+}
+
+type deliveryAnswer struct {
+	Server string `json:"server"`
+	State  string `json:"state"`
+}
+
+type connectionAnswer struct {
+	Access     string           `json:"access"`
+	Deliveries []deliveryAnswer `json:"deliveries"`
+}
+
+func (w *world) connection(ctx context.Context, t testing.TB, who *hubtest.Visitor) connectionAnswer {
+	t.Helper()
+	var connection connectionAnswer
+	_, err := who.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
+	require.NoError(t, err)
+	return connection
+}
+
+func (w *world) waitDelivery(ctx context.Context, t testing.TB, who *hubtest.Visitor, state string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		deliveries := w.connection(ctx, t, who).Deliveries
+		return len(deliveries) == 1 && deliveries[0].State == state
+	}, 2*time.Minute, 100*time.Millisecond, state)
+}
+
+// push does a real git push from a terminal of the user's server.
+func (w *world) push(ctx context.Context, t testing.TB, user, server string) {
+	t.Helper()
+	address, err := w.hub.ServerURL(ctx, user, server)
+	require.NoError(t, err)
+	token, err := w.hub.UserToken(ctx, user)
+	require.NoError(t, err)
+	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	require.NoError(t, err)
+	for _, line := range []string{
+		"export GIT_TERMINAL_PROMPT=0",
+		"git clone -q " + w.github.URL() + "/" + chosen + ".git && cd hello",
+		"date +%N >>note.txt && git add note.txt && git -c user.name=Me -c user.email=me@example.org commit -qm 'A note'",
+		"git pull -q --rebase && git push -q",
+	} {
+		out, status, err := terminal.Run(ctx, line)
+		require.NoError(t, err, line)
+		require.Zero(t, status, "%s:\n%s", line, out)
+	}
+}
