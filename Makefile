@@ -16,7 +16,7 @@ DEMO_FLAGS := -hub $(HUB) \
 # Packages whose tests start a real JupyterHub, Jupyter Server or Chromium.
 SLOW := /(internal/hubtest|test)(/|$$)
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow bench rig clean
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow bench pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,12 @@ test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chr
 bench: rig build ## the benchmarks, on the real thing
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
 
+pages: ## a picture of every state of the page, into docs/pages/
+	@demo/install.sh chromium
+	$(GO) run ./test/pages
+
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 proxy system
+	@demo/install.sh hub6 hub5 hub4 proxy axe system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

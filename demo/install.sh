@@ -4,6 +4,7 @@
 #
 #   demo/install.sh hub6 [hub5] [hub4]   a Python environment with that JupyterHub
 #   demo/install.sh proxy                configurable-http-proxy
+#   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
 #   demo/install.sh system               Chromium, redis-server, promtool, a C compiler (the tests)
 #
@@ -73,14 +74,15 @@ install_hub() {
   echo "$sum" >"$target/.installed"
 }
 
-install_proxy() {
-  target=$demo/proxy
-  sum=$(stamp "$(node --version)" "$here/proxy/package.json" "$here/proxy/package-lock.json")
+install_npm() {
+  target=$demo/$1
+  lists=$here/$1
+  sum=$(stamp "$(node --version)" "$lists/package.json" "$lists/package-lock.json")
   if fresh "$target" "$sum"; then return; fi
-  say "Installing configurable-http-proxy (npm packages, once) ..."
+  say "Installing $1 (npm packages, once) ..."
   rm -rf "$target"
   mkdir -p "$target"
-  cp "$here/proxy/package.json" "$here/proxy/package-lock.json" "$target"
+  cp "$lists/package.json" "$lists/package-lock.json" "$target"
   (cd "$target" && npm ci --silent --no-fund --no-audit --ignore-scripts)
   echo "$sum" >"$target/.installed"
 }
@@ -121,18 +123,18 @@ install_system() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|chromium|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|axe|chromium|system ..."
   exit 2
 fi
 require_programs
 for part in "$@"; do
   case $part in
   hub4 | hub5 | hub6) install_hub "$part" ;;
-  proxy) install_proxy ;;
+  proxy | axe) install_npm "$part" ;;
   chromium) install_chromium ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, chromium, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, axe, chromium, system"
     exit 2
     ;;
   esac

@@ -13,8 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
 const (
@@ -38,6 +38,9 @@ type Dependencies struct {
 	// Audit takes one line of JSON for each thing that happened to a token.
 	Audit   io.Writer
 	Version string
+	// WrapStore lets a test stand between the service and its store; nil: nobody
+	// does.
+	WrapStore func(store.Backend) store.Backend
 }
 
 // App is a configured service.
@@ -61,7 +64,7 @@ type App struct {
 func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 	registerBuild(deps.Registry, deps.Version)
 	a := &App{config: cfg, deps: deps}
-	p := &parts{cfg: cfg, deps: deps, events: new(audit.Memory)}
+	p := &parts{cfg: cfg, deps: deps}
 	defer func() {
 		if err != nil && p.backend != nil {
 			err = errors.Join(err, p.backend.Close())
@@ -105,6 +108,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.serve(a.web, listener)
 	a.ended.Go(func() { a.parts.engine.Run(ctx) })
 	a.ended.Go(func() { a.maintain(ctx) })
+	a.ended.Go(func() { a.tryKey(ctx) })
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/securecookie"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
@@ -32,15 +33,19 @@ type parts struct {
 	keys    *store.Keyring
 	raw     store.Backend // as it was opened
 	backend store.Backend // measured
-	events  audit.History
+	events  *store.Events
+	audit   *audit.Log
 	hub     *hub.Client
+	github  *github.Client
 	engine  *flow.Engine
+	bots    *bot.Issuer // nil where bot tokens are not enabled
+	policy  *bot.PolicyFile
 	auth    *hubauth.Auth
 	server  *server.Server
 }
 
 func (p *parts) join() error {
-	for _, part := range []func() error{p.openStore, p.joinHub, p.joinFlow, p.joinAuth, p.joinServer} {
+	for _, part := range []func() error{p.openStore, p.joinHub, p.joinFlow, p.joinBots, p.joinAuth, p.joinServer} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -62,7 +67,13 @@ func (p *parts) openStore() error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	p.keys, p.raw, p.backend = keys, backend, store.Observed(backend, p.deps.Registry)
+	wrapped := backend
+	if p.deps.WrapStore != nil {
+		wrapped = p.deps.WrapStore(backend)
+	}
+	p.keys, p.raw, p.backend = keys, backend, store.Observed(wrapped, p.deps.Registry)
+	p.events = store.NewEvents(p.backend, p.keys)
+	p.audit = audit.New(p.deps.Audit, p.events, p.deps.Logger)
 	return p.verifyKeys(context.Background())
 }
 
@@ -97,23 +108,27 @@ func (p *parts) joinHub() error {
 	if proxy == nil { // pull mode: no server is ever reached into
 		proxy = p.cfg.Hub.APIURL
 	}
-	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP)
+	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP, p.deps.Registry)
 	return nil
 }
 
 func (p *parts) joinFlow() error {
-	client, err := p.gitHub()
-	if err != nil {
+	var err error
+	if p.github, err = p.gitHub(); err != nil {
 		return err
 	}
 	deliverer, err := p.deliverer()
 	if err != nil {
 		return err
 	}
+	var webFlow flow.WebFlow // nil without a client secret
+	if p.github.WebFlow() {
+		webFlow = p.github
+	}
 	p.engine = flow.New(flow.Options{
-		GitHub: client, Hub: p.hub, Deliverer: deliverer,
+		GitHub: p.github, WebFlow: webFlow, Hub: p.hub, Deliverer: deliverer,
 		Store: store.NewUsers(p.backend, p.keys, p.deps.Clock, p.deps.Logger),
-		Audit: audit.New(p.deps.Audit, p.events, p.deps.Logger), GitHubURL: p.cfg.GitHub.URL,
+		Audit: p.audit, GitHubURL: p.cfg.GitHub.URL,
 		Identity: flow.Identity(p.cfg.GitHub.Identity), HubTokenLife: p.cfg.Service.SessionLifetime,
 		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop,
 		Clock: p.deps.Clock, Logger: p.deps.Logger, Registry: p.deps.Registry,
@@ -199,9 +214,10 @@ func (p *parts) joinServer() error {
 		return err
 	}
 	p.server = server.New(server.Options{
-		Auth: p.auth, Flows: p.engine, Pages: pages, Hub: p.hub,
+		Auth: p.auth, Flows: p.engine, Pages: pages, Hub: p.hub, Bots: p.bots,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, AppURL: cfg.GitHub.AppURL,
-		Pull: cfg.Delivery.Mode == config.Pull, CanStart: cfg.Hub.CanStart,
+		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, CanStart: cfg.Hub.CanStart,
+		Admins: server.Admins{Group: cfg.Page.AdminGroup, Scope: cfg.Page.AdminScope}, History: p.events,
 		ShowAvatars: cfg.Page.ShowAvatars, Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
 		Registry: p.deps.Registry, Logger: p.deps.Logger, Clock: p.deps.Clock,
 	})

@@ -13,7 +13,8 @@ import (
 )
 
 // ready reports what keeps the service from doing its job: a store that takes
-// no records, or a Hub that does not know the service. A Hub that is merely
+// no records, a Hub that does not know the service, or files of bot tokens that
+// are not what somebody meant. A Hub that is merely
 // away does not count: restarting the service would not bring it back.
 func (p *parts) ready(ctx context.Context) error {
 	if err := p.backend.Ping(ctx); err != nil {
@@ -27,7 +28,7 @@ func (p *parts) ready(ctx context.Context) error {
 	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
 		return fmt.Errorf("the Hub does not know the service's token: %w", err)
 	}
-	return nil
+	return p.botsReady()
 }
 
 // endLimit bounds the work that a dead session leaves behind.

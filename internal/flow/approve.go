@@ -23,7 +23,7 @@ func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
 	var cause *Error
 	if err != nil {
-		cause = e.trouble(u, "identify", err)
+		cause = e.trouble(u.Name, "identify", err)
 	} else if mismatch := e.Identity.check(u, account); mismatch != nil {
 		e.audit(ctx, u, Event{Action: "identity_mismatch", FlowID: id, Account: account.Login,
 			TokenHash: hash, Outcome: "refused", Code: mismatch.Code})
@@ -93,12 +93,12 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 
 // servers lists a user's servers with the user's own token.
 func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
-	if u.HubToken.Empty() {
+	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
 		return nil, hub.ErrUnauthorized
 	}
 	servers, err := e.Hub.Servers(ctx, u.HubToken.String, u.Name)
 	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
-		e.trouble(u, "servers", err)
+		e.trouble(u.Name, "servers", err)
 	}
 	return servers, err
 }

@@ -16,11 +16,25 @@ func (u *User) underWay(now time.Time) bool {
 	return u.Flow != nil && !u.Flow.State.Final() && (u.Flow.State != Pending || u.Flow.ExpiresAt.After(now))
 }
 
+// blocks reports whether a flow is under way that one of the given mode must not
+// replace. One that nobody has approved gives way to the other mode, and a web
+// flow to another one once its state is spent.
+func (u *User) blocks(mode Mode, now time.Time) bool {
+	f := u.Flow
+	if !u.underWay(now) || f.State != Pending {
+		return u.underWay(now)
+	}
+	return f.Mode == mode && (mode == Device || !f.WebState.Empty())
+}
+
 // tidy drops what no step needs any more: above all the user's Hub token.
 func (e *Engine) tidy(u *User) {
 	needed := u.Flow != nil && !u.Flow.State.Final()
 	for _, d := range u.Deliveries {
 		needed = needed || !d.Due.IsZero()
+	}
+	if u.Connection != nil {
+		needed = needed || !u.Connection.LookDue.IsZero()
 	}
 	if u.HubToken.Empty() || (needed && u.HubTokenExpires.After(e.Clock())) {
 		return
@@ -81,6 +95,7 @@ func (e *Engine) connect(u *User, token Token, account Account) {
 	}
 	u.Connection = &Connection{Account: account, Token: token, Since: now,
 		Access: Access{State: AccessUnknown}, CheckDue: now}
+	e.planLook(u)
 }
 
 // dropConnection forgets the connection: its token is revoked and taken out of

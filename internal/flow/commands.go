@@ -15,6 +15,9 @@ const (
 	CodeNoFlow       = "no_flow"
 	CodePullOnly     = "pull_only"
 	CodeManyServers  = "too_many_servers"
+	CodeNoWebFlow    = "no_web_flow"
+	CodeWebState     = "web_state"
+	CodeFlowUnderWay = "flow_under_way"
 )
 
 var (
@@ -33,16 +36,19 @@ var (
 type Request struct {
 	// Servers to deliver to, by name. None: all that run, or the default one.
 	Servers []string
+	// Redirect is where GitHub sends the browser back to in the web flow; empty:
+	// to the callback address of the GitHub App.
+	Redirect string
 }
 
-// Start begins a device flow, or returns the one that is pending already;
-// created tells which.
+// Start begins a device flow, or returns the one that is under way already;
+// created tells which. A web flow that nobody has approved is replaced.
 func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (user *User, created bool, err error) {
 	if len(request.Servers) > maxServers {
 		return nil, false, errManyServers
 	}
 	user, err = e.User(ctx, caller.User)
-	if err != nil || user.underWay(e.Clock()) {
+	if err != nil || user.blocks(Device, e.Clock()) {
 		return user, false, err
 	}
 	code, err := e.GitHub.DeviceCode(ctx)
@@ -62,7 +68,7 @@ func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (use
 // begin stores a new flow unless another tab was faster; then that one counts.
 func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User, bool, error) {
 	user, err := e.update(ctx, caller.User, func(u *User) error {
-		if u.underWay(e.Clock()) {
+		if u.blocks(started.Mode, e.Clock()) {
 			return errSettled
 		}
 		u.Flow = started
@@ -156,10 +162,15 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.Clock(), nil, 0, 0, true
 			}
 		}
-		if !waiting || e.Deliverer == nil {
+		waiting = waiting || !u.HubToken.Empty() // the fresher one lives longer
+		lookless := u.Connection != nil && e.looks(u.Connection) && (u.HubToken.Empty() || u.Connection.LookDue.IsZero())
+		if e.Deliverer == nil || (!waiting && !lookless) {
 			return errSettled
 		}
 		e.keepHubToken(u, caller.HubToken)
+		if lookless {
+			e.planLook(u)
+		}
 		return nil
 	})
 	if errors.Is(err, errSettled) {

@@ -13,8 +13,12 @@ import (
 const (
 	// startingPoll and waitingPoll are how often the Hub is asked about a server
 	// that is on its way, and about one that is not running.
+	// readyPoll is for one that the Hub has just called ready.
 	startingPoll = time.Second
+	readyPoll    = 100 * time.Millisecond
 	waitingPoll  = 30 * time.Second
+	// startPatience is how long the Hub may take to answer that it starts one.
+	startPatience = 3 * time.Second
 	// startLimit is how long a server may take to start.
 	startLimit = 10 * time.Minute
 	// deliveryTries bounds the attempts at a server that runs but fails in a
@@ -34,10 +38,14 @@ func (e *Engine) deliver(d Delivery) step {
 			return ofDelivery(e, d, func(u *User, d *Delivery) { e.forget(u, d.Server) })
 		case server.Ready:
 			return e.write(ctx, u, d, server)
-		case server.Pending == "spawn", d.Start && server.Pending != "":
+		case server.Pending == "spawn":
+			return e.follow(ctx, u, d, e.awaitStart)
+		case d.Start && server.Pending != "": // it is stopping
 			return ofDelivery(e, d, func(_ *User, d *Delivery) { e.awaitStart(d) })
 		case d.Start:
 			return e.start(ctx, u, d)
+		case d.State == DeliveryStarting: // no more; the Hub may say why
+			return e.follow(ctx, u, d, e.awaitServer)
 		}
 		return ofDelivery(e, d, func(_ *User, d *Delivery) { e.awaitServer(d) })
 	}
@@ -54,14 +62,40 @@ func (e *Engine) find(ctx context.Context, u *User, name string) (hub.Server, er
 	return hub.Server{Name: name}, err
 }
 
+// start asks for a server to be started. The Hub answers when the server runs or
+// after 10 s; meanwhile it can tell more about it, so it is not waited for. An
+// answer that does not say when to ask again may mean that the server failed at
+// once: the next look decides.
 func (e *Engine) start(ctx context.Context, u *User, d Delivery) outcome {
-	err := e.Hub.StartServer(ctx, u.HubToken.String, u.Name, d.Server)
-	if err != nil {
+	asking, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	err := e.Hub.StartServer(asking, u.HubToken.String, u.Name, d.Server)
+	var unavailable *hub.UnavailableError
+	unknown := errors.As(err, &unavailable) && unavailable.RetryAfter == 0
+	if err != nil && !unknown {
 		return e.hubFailed(u, d, err)
 	}
 	return ofDelivery(e, d, func(_ *User, d *Delivery) {
 		d.Start = false // asked for once; a server that dies is not started again and again
 		e.awaitStart(d)
+	})
+}
+
+// follow asks the Hub how far a server is that is, or was, on its way. That is
+// for people to read: what is done next does not depend on it.
+func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*Delivery)) outcome {
+	message, ready, err := e.Hub.Progress(ctx, u.HubToken.String, u.Name, was.Server)
+	if err != nil {
+		e.trouble(u.Name, "progress", err)
+	}
+	return ofDelivery(e, was, func(_ *User, d *Delivery) {
+		then(d)
+		if message != "" {
+			d.Progress = message
+		}
+		if ready {
+			d.Due = e.Clock().Add(readyPoll)
+		}
 	})
 }
 

@@ -29,9 +29,11 @@ type Engine struct {
 // Options are what an Engine is made of.
 type Options struct {
 	GitHub GitHub
-	Hub    Hub
-	Store  Store
-	Audit  Auditor
+	// WebFlow is nil where it is not offered.
+	WebFlow WebFlow
+	Hub     Hub
+	Store   Store
+	Audit   Auditor
 	// Deliverer is nil in pull mode: nothing is written into servers.
 	Deliverer Deliverer
 
@@ -41,10 +43,12 @@ type Options struct {
 	// HubTokenLife bounds how long a user's Hub token is kept for a waiting
 	// delivery.
 	HubTokenLife time.Duration
-	// KeepFresh asks for tokens to be refreshed before they expire, which means
-	// that the long-lived refresh token is stored. Off: it is thrown away.
+	// KeepFresh asks for tokens to be refreshed before they expire, while a
+	// server that holds the token runs; which means that the long-lived refresh
+	// token is stored. Off: it is thrown away. Needs a Deliverer.
 	KeepFresh bool
-	// RevokeOnStop ends the connection when no server that holds it runs.
+	// RevokeOnStop ends the connection when no server that holds it runs. Needs
+	// a Deliverer.
 	RevokeOnStop bool
 
 	Clock    func() time.Time

@@ -52,8 +52,8 @@ func asError(err error) *Error {
 
 // trouble is [asError] for what a step met. The cause goes into the log, and no
 // further.
-func (e *Engine) trouble(u *User, doing string, err error) *Error {
+func (e *Engine) trouble(user, doing string, err error) *Error {
 	cause := asError(err)
-	e.Logger.Warn("a step failed", "step", doing, "user", u.Name, "code", cause.Code, "passing", cause.Passing, "error", err)
+	e.Logger.Warn("a step failed", "step", doing, "user", user, "code", cause.Code, "passing", cause.Passing, "error", err)
 	return cause
 }

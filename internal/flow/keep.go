@@ -24,7 +24,7 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 	access, err := e.GitHub.Access(ctx, u.Connection.Token.Access.String)
 	var cause *Error
 	if err != nil {
-		cause = e.trouble(u, "access", err)
+		cause = e.trouble(u.Name, "access", err)
 	}
 	return outcome{change: func(u *User) {
 		c := u.Connection
@@ -70,7 +70,11 @@ func (e *Engine) expireConnection(context.Context, *User) outcome {
 		if u.Connection == nil || u.Connection.Token.ExpiresAt.After(e.Clock()) {
 			return
 		}
-		e.dropConnection(u, "expired", Expired, errConnectionExpired)
+		cause := u.Connection.RefreshError
+		if cause == nil {
+			cause = errConnectionExpired
+		}
+		e.dropConnection(u, "expired", Expired, cause)
 		u.Revocations = slices.DeleteFunc(u.Revocations, func(r Revocation) bool { return !r.ExpiresAt.After(e.Clock()) })
 	}}
 }
@@ -90,7 +94,7 @@ func (e *Engine) revokeOne(r Revocation) step {
 		event := Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
 		var cause *Error
 		if err != nil {
-			cause = e.trouble(u, "revoke", err)
+			cause = e.trouble(u.Name, "revoke", err)
 			event.Code = cause.Code
 		}
 		e.audit(ctx, u, event)

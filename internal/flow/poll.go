@@ -25,7 +25,7 @@ func (e *Engine) poll(ctx context.Context, u *User) outcome {
 	result, err := e.GitHub.PollOnce(ctx, was.DeviceCode.String)
 	answered := e.Clock()
 	if err != nil {
-		cause := e.trouble(u, "poll", err)
+		cause := e.trouble(u.Name, "poll", err)
 		return ofFlow(was, func(u *User) { e.pollFailed(u, cause, answered) })
 	}
 	if result.Outcome == Granted {
@@ -150,7 +150,11 @@ var errNeverExpires = &Error{Code: "token_never_expires",
 	Hint:    "An admin of the GitHub App must switch on “Expire user authorization tokens” in the App's optional features."}
 
 func (e *Engine) expireCode(_ context.Context, u *User) outcome {
-	return ofFlow(*u.Flow, func(u *User) { e.finish(u, Expired, errCodeExpired) })
+	cause := errCodeExpired
+	if u.Flow.Mode == Web {
+		cause = errNoReturn
+	}
+	return ofFlow(*u.Flow, func(u *User) { e.finish(u, Expired, cause) })
 }
 
 // backoff doubles from base with each failure, bounded, with jitter.

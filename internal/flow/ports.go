@@ -20,8 +20,20 @@ type GitHub interface {
 	Account(ctx context.Context, token secret.String) (Account, error)
 	// Access lists what a token reaches.
 	Access(ctx context.Context, token secret.String) (Access, error)
+	// Refresh trades a refresh token for a new pair; the old one is dead then.
+	Refresh(ctx context.Context, refresh secret.String) (Token, error)
 	// Revoke makes a token invalid. A token that is dead already is no error.
 	Revoke(ctx context.Context, token secret.String) error
+}
+
+// WebFlow is the other way to approve: the browser is sent to GitHub and comes
+// back with a code (RFC 6749, 4.1, with PKCE, RFC 7636). Errors are [*Error].
+type WebFlow interface {
+	// AuthURL is where the browser is sent. redirect is where it comes back to;
+	// empty: the callback address of the GitHub App.
+	AuthURL(state, verifier, redirect string) string
+	// Exchange trades the code for a token; the attempt spends the code.
+	Exchange(ctx context.Context, code, verifier, redirect string) (Token, error)
 }
 
 // DeviceCode is GitHub's answer to the start of a device flow.
@@ -59,6 +71,9 @@ type PollResult struct {
 type Hub interface {
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
 	StartServer(ctx context.Context, token secret.String, user, server string) error
+	// Progress is the Hub's last word on a server that is starting, within about
+	// a second.
+	Progress(ctx context.Context, token secret.String, user, server string) (message string, ready bool, err error)
 	// ServerURL is where a server is reached through the Hub's proxy.
 	ServerURL(server hub.Server) (*url.URL, error)
 }
@@ -101,6 +116,9 @@ type Store interface {
 	// Held set and a new Version, so that no other scheduler gets them meanwhile
 	// and a holder that was paused beyond hold is refused by Save.
 	Claim(ctx context.Context, hold time.Duration, limit int) ([]*User, error)
+	// List returns users in the order of their names, beginning behind after, and
+	// the name to go on from; "" at the end.
+	List(ctx context.Context, after string, limit int) (users []*User, next string, err error)
 	// NextDue is when the next record is due; the zero time: none is.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Watch reports each change of a user's record, by whichever process, until
@@ -113,11 +131,14 @@ type Auditor interface {
 	Record(ctx context.Context, event Event)
 }
 
-// Event is one line of the audit. It names a token by its SHA-256 only.
+// Event is one line of the audit, of a user's token or of a bot's. It names a
+// token by its SHA-256 only.
 type Event struct {
-	Time      time.Time `json:"time"`
-	Action    string    `json:"action"`
-	User      string    `json:"user"`
+	Time   time.Time `json:"time"`
+	Action string    `json:"action"`
+	// User is whose token it is, a Hub user. For a bot's token Caller is set
+	// instead.
+	User      string    `json:"user,omitempty"`
 	FlowID    string    `json:"flow_id,omitempty"`
 	Account   string    `json:"account,omitempty"`
 	Server    string    `json:"server,omitempty"`
@@ -126,6 +147,19 @@ type Event struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Outcome   string    `json:"outcome"`
 	Code      string    `json:"code,omitempty"`
-	// Reason is why a token was revoked or a connection ended.
+	// Reason is why a token was revoked or a connection ended; for a bot's, what
+	// the rule that allowed it is for.
 	Reason string `json:"reason,omitempty"`
+
+	// Caller and what follows is of bots' tokens only. Caller is who asked, as
+	// policies name it (service:nbbot, user:ada); for a revocation whose token it
+	// was, and By who revoked it.
+	Caller       string            `json:"caller,omitempty"`
+	By           string            `json:"by,omitempty"`
+	Rule         string            `json:"rule,omitempty"`
+	Repositories []string          `json:"repositories,omitempty"`
+	Permissions  map[string]string `json:"permissions,omitempty"`
+	RequestID    string            `json:"request_id,omitempty"`
+	// Why says in a sentence why a request was refused.
+	Why string `json:"why,omitempty"`
 }

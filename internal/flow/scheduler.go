@@ -92,7 +92,7 @@ func (e *Engine) work(ctx context.Context, user *User) {
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hold-stepLimit)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
-	e.settle(storing, user, found)
+	_ = e.settle(storing, user.Name, user, user.Held, found) // logged there
 }
 
 // rest waits until the next record is due, something is planned here, or idle

@@ -49,7 +49,12 @@ func (e *Engine) next(u *User) step {
 		consider(d.Due, 0, e.nextOfDelivery(d))
 	}
 	if c := u.Connection; c != nil {
+		consider(c.RefreshDue, 0, e.refresh)
 		consider(c.CheckDue, 0, e.checkAccess)
+		consider(c.LookDue, 0, e.look)
+	}
+	if !u.HubToken.Empty() {
+		consider(u.HubTokenExpires, 0, nothing) // storing the record tidies it
 	}
 	for _, r := range u.Revocations {
 		consider(r.Due, revokePatience, e.revokeOne(r))
@@ -57,9 +62,11 @@ func (e *Engine) next(u *User) step {
 	return chosen
 }
 
+func nothing(context.Context, *User) outcome { return outcome{} }
+
 func (e *Engine) nextOfFlow(f *Flow, now time.Time) step {
 	switch {
-	case f.State == Pending && !f.ExpiresAt.After(now):
+	case f.State == Pending && (f.Mode == Web || !f.ExpiresAt.After(now)):
 		return e.expireCode
 	case f.State == Pending:
 		return e.poll
@@ -79,24 +86,27 @@ func (e *Engine) nextOfDelivery(d Delivery) step {
 	return e.deliver(d)
 }
 
-// settle stores what a step found and ends the claim. The record may have been
-// changed by a command since it was claimed: then the change is applied to the
-// newer state. Trouble with the store is waited out until ctx ends.
-func (e *Engine) settle(ctx context.Context, claimed *User, found outcome) {
-	held, u := claimed.Held, claimed
+// settle stores what a step found and ends the claim until held. The record may
+// have been changed by a command since u was read (nil: it was not): then the
+// change is applied to the newer state. Trouble with the store is waited out
+// until ctx ends.
+func (e *Engine) settle(ctx context.Context, name string, u *User, held time.Time, found outcome) error {
+	var err error
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := e.settleOnce(ctx, u, held, found.change)
-		if err == nil {
-			e.nudge()
-			return
+		if u != nil {
+			if err = e.settleOnce(ctx, u, held, found.change); err == nil {
+				e.nudge()
+				return nil
+			}
 		}
 		u = nil // it has the change already: never apply it twice to the same state
 		for u == nil {
-			if ctx.Err() != nil || (!errors.Is(err, ErrConflict) && !pause(ctx, wait)) {
-				e.giveUp(ctx, claimed.Name, found, err)
-				return
+			if ctx.Err() != nil || (err != nil && !errors.Is(err, ErrConflict) && !pause(ctx, wait)) {
+				err = errors.Join(err, ctx.Err())
+				e.giveUp(ctx, name, found, err)
+				return err
 			}
-			u, err = e.User(ctx, claimed.Name)
+			u, err = e.User(ctx, name)
 		}
 	}
 }

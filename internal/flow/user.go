@@ -22,7 +22,7 @@ type User struct {
 	Revocations []Revocation `json:"revocations,omitempty"`
 
 	// HubToken is the user's own Hub OAuth token. It is kept only while a
-	// delivery waits for it.
+	// delivery, or a look at the servers that hold the token, waits for it.
 	HubToken secret.Stored `json:"hub_token"`
 	// HubTokenExpires ends the use of HubToken whatever the Hub still allows.
 	HubTokenExpires time.Time `json:"hub_token_expires,omitzero"`
@@ -103,8 +103,11 @@ type Flow struct {
 
 	// Web flow: what binds GitHub's answer to this attempt (RFC 6749, 10.12;
 	// RFC 7636).
+	// WebState is cleared when it comes back: it serves once.
 	WebState     secret.Stored `json:"web_state"`
 	CodeVerifier secret.Stored `json:"code_verifier"`
+	// Redirect is where GitHub sends the browser back to.
+	Redirect string `json:"redirect,omitempty"`
 
 	// Token is what GitHub granted, until the account has been checked and it
 	// moves to the connection.
@@ -153,6 +156,16 @@ type Connection struct {
 	CheckDue time.Time `json:"check_due,omitzero"`
 	// CheckFailures counts passing troubles in a row, for the back-off.
 	CheckFailures int `json:"check_failures,omitempty"`
+
+	// LookDue is when the servers that hold the token are to be looked at next:
+	// whether one of them runs. Zero: not planned.
+	LookDue time.Time `json:"look_due,omitzero"`
+	// RefreshDue is when the token is to be refreshed; zero: not planned.
+	RefreshDue time.Time `json:"refresh_due,omitzero"`
+	// RefreshFailures counts passing troubles in a row, for the back-off.
+	RefreshFailures int `json:"refresh_failures,omitempty"`
+	// RefreshError is why the connection will not outlive its token.
+	RefreshError *Error `json:"refresh_error,omitempty"`
 }
 
 // Access is what a token reaches, as the preflight found it.
@@ -237,7 +250,12 @@ func (u *User) Due() time.Time {
 	}
 	if u.Connection != nil {
 		earliest(u.Connection.CheckDue)
+		earliest(u.Connection.LookDue)
+		earliest(u.Connection.RefreshDue)
 		earliest(u.Connection.Token.ExpiresAt)
+	}
+	if !u.HubToken.Empty() {
+		earliest(u.HubTokenExpires)
 	}
 	for _, d := range u.Deliveries {
 		earliest(d.Due)

@@ -1,14 +1,10 @@
 package flow_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
@@ -31,6 +26,7 @@ type world struct {
 	ctx     context.Context
 	now     time.Time
 	mu      sync.Mutex
+	follows bool
 	github  *fakeGitHub
 	hub     *fakeHub
 	servers *fakeServers
@@ -85,7 +81,28 @@ func (w *world) restart() {
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.follows {
+		return time.Now()
+	}
 	return w.now
+}
+
+// follow lets the engine run by itself, on the time of a synctest bubble. The
+// returned function stops it and waits for it.
+func (w *world) follow() (stop func()) {
+	w.mu.Lock()
+	w.follows = true
+	w.mu.Unlock()
+	ctx, cancel := context.WithCancel(w.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 func (w *world) pass(d time.Duration) {
@@ -203,297 +220,4 @@ func hasLabels(m *dto.Metric, labels []string) bool {
 		}
 	}
 	return true
-}
-
-// hooks runs a function in the middle of a call, once: what another tab or
-// process does meanwhile, without a race in the test.
-type hooks struct {
-	mu sync.Mutex
-	at map[string]func()
-}
-
-func (h *hooks) during(call string, f func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.at == nil {
-		h.at = map[string]func(){}
-	}
-	h.at[call] = f
-}
-
-func (h *hooks) hit(call string) {
-	h.mu.Lock()
-	f := h.at[call]
-	delete(h.at, call)
-	h.mu.Unlock()
-	if f != nil {
-		f()
-	}
-}
-
-type fakeGitHub struct {
-	hooks
-	clock     func() time.Time
-	life      time.Duration
-	interval  time.Duration
-	poll      func(n int) (flow.PollResult, error)
-	account   func() (flow.Account, error)
-	access    func() (flow.Access, error)
-	revoke    func(token string) error
-	polls     []time.Time
-	codes     int
-	accesses  int
-	revoked   []string
-	tokenLife time.Duration
-}
-
-func newFakeGitHub(clock func() time.Time) *fakeGitHub {
-	g := &fakeGitHub{clock: clock, life: 15 * time.Minute, interval: 5 * time.Second, tokenLife: 8 * time.Hour}
-	g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.StillPending}, nil }
-	g.account = func() (flow.Account, error) { return flow.Account{ID: 7, Login: "Ada"}, nil }
-	g.access = func() (flow.Access, error) {
-		return flow.Access{State: flow.AccessReady, Repositories: []flow.Repository{{ID: 1, FullName: "o/r", Push: true}}}, nil
-	}
-	g.revoke = func(string) error { return nil }
-	return g
-}
-
-func (g *fakeGitHub) token(value string) flow.Token {
-	return flow.Token{
-		Access: secret.Store(secret.New(value)), ExpiresAt: g.clock().Add(g.tokenLife),
-		Refresh: secret.Store(secret.New(strings.Replace(value, "ghu_", "ghr_", 1))), RefreshExpiresAt: g.clock().Add(4400 * time.Hour),
-	}
-}
-
-func (g *fakeGitHub) approve(token string) {
-	g.poll = func(int) (flow.PollResult, error) {
-		g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.CodeIncorrect}, nil }
-		return flow.PollResult{Outcome: flow.Granted, Token: g.token(token)}, nil
-	}
-}
-
-func (g *fakeGitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
-	g.codes++
-	g.hit("DeviceCode")
-	return flow.DeviceCode{DeviceCode: secret.New("device-code-marker"), UserCode: "ABCD-1234",
-		VerificationURI: "https://github.test/login/device", ExpiresIn: g.life, Interval: g.interval}, nil
-}
-
-func (g *fakeGitHub) PollOnce(ctx context.Context, code secret.String) (flow.PollResult, error) {
-	if code.Reveal() != "device-code-marker" {
-		return flow.PollResult{}, errors.New("wrong device code")
-	}
-	g.polls = append(g.polls, g.clock())
-	result, err := g.poll(len(g.polls))
-	g.hit("PollOnce")
-	return result, errors.Join(err, ctx.Err())
-}
-
-func (g *fakeGitHub) Account(context.Context, secret.String) (flow.Account, error) {
-	g.hit("Account")
-	return g.account()
-}
-
-func (g *fakeGitHub) Access(context.Context, secret.String) (flow.Access, error) {
-	g.accesses++
-	g.hit("Access")
-	return g.access()
-}
-
-func (g *fakeGitHub) Revoke(_ context.Context, token secret.String) error {
-	g.hit("Revoke")
-	if err := g.revoke(token.Reveal()); err != nil {
-		return err
-	}
-	g.revoked = append(g.revoked, token.Reveal())
-	return nil
-}
-
-type fakeHub struct {
-	hooks
-	known   map[string]hub.Server
-	tokens  map[string]bool
-	err     error
-	startOK func(name string) error
-	starts  []string
-	looks   int
-}
-
-func newFakeHub() *fakeHub {
-	h := &fakeHub{known: map[string]hub.Server{}, tokens: map[string]bool{hubToken: true}}
-	h.startOK = func(name string) error {
-		h.spawning(name)
-		return nil
-	}
-	return h
-}
-
-func (h *fakeHub) set(name string, ready bool, pending string) {
-	h.known[name] = hub.Server{Name: name, Ready: ready, Pending: pending, URL: "/user/ada/" + name}
-}
-func (h *fakeHub) runs(names ...string) {
-	for _, name := range names {
-		h.set(name, true, "")
-	}
-}
-func (h *fakeHub) spawning(name string) { h.set(name, false, "spawn") }
-func (h *fakeHub) stopped(name string)  { h.set(name, false, "") }
-
-func (h *fakeHub) refuse(token secret.String, user string) error {
-	switch {
-	case h.err != nil:
-		return h.err
-	case !h.tokens[token.Reveal()]:
-		return hub.ErrUnauthorized
-	case user != userName:
-		return hub.ErrForbidden
-	}
-	return nil
-}
-
-func (h *fakeHub) Servers(_ context.Context, token secret.String, user string) ([]hub.Server, error) {
-	h.looks++
-	err := h.refuse(token, user)
-	h.hit("Servers")
-	if err != nil {
-		return nil, err
-	}
-	var servers []hub.Server
-	for _, s := range h.known {
-		servers = append(servers, s)
-	}
-	return servers, nil
-}
-
-func (h *fakeHub) StartServer(_ context.Context, token secret.String, user, name string) error {
-	if err := h.refuse(token, user); err != nil {
-		return err
-	}
-	h.starts = append(h.starts, name)
-	return h.startOK(name)
-}
-
-func (h *fakeHub) ServerURL(server hub.Server) (*url.URL, error) {
-	return url.Parse("http://proxy.test" + server.URL)
-}
-
-// fakeServers are the files in a user's servers.
-type fakeServers struct {
-	hooks
-	content map[string]string
-	err     error
-	writes  int
-	removes int
-}
-
-func (s *fakeServers) at(server string) string { return s.content["/user/ada/"+server] }
-
-func (s *fakeServers) Deliver(_ context.Context, target flow.Target, c flow.Credential) (string, error) {
-	s.writes++
-	if s.err != nil {
-		return "", s.err
-	}
-	s.content[target.URL.Path] = c.Password.Reveal()
-	s.hit("Deliver")
-	return "terminal", nil
-}
-
-func (s *fakeServers) Remove(_ context.Context, target flow.Target) (string, error) {
-	s.removes++
-	s.hit("Remove")
-	if s.err != nil {
-		return "", s.err
-	}
-	delete(s.content, target.URL.Path)
-	return "terminal", nil
-}
-
-// faultyStore fails when told to; answers says what a Save that was carried out
-// answers all the same.
-type faultyStore struct {
-	flow.Store
-	load, save, answer func() error
-}
-
-func fault(f func() error) error {
-	if f == nil {
-		return nil
-	}
-	return f()
-}
-
-func (s *faultyStore) Load(ctx context.Context, name string) (*flow.User, error) {
-	if err := fault(s.load); err != nil {
-		return nil, err
-	}
-	return s.Store.Load(ctx, name)
-}
-
-func (s *faultyStore) Save(ctx context.Context, user *flow.User) error {
-	if err := fault(s.save); err != nil {
-		return err
-	}
-	if err := s.Store.Save(ctx, user); err != nil {
-		return err
-	}
-	return fault(s.answer)
-}
-
-// times answers err n times, then nil.
-func times(n int, err error) func() error {
-	return func() error {
-		if n--; n >= 0 {
-			return err
-		}
-		return nil
-	}
-}
-
-var errStore = errors.New("the disk is full")
-
-type auditLog struct {
-	mu     sync.Mutex
-	events []flow.Event
-}
-
-func (a *auditLog) Record(_ context.Context, event flow.Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.events = append(a.events, event)
-}
-
-// all are the events of one action.
-func (a *auditLog) all(action string) []flow.Event {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var found []flow.Event
-	for _, event := range a.events {
-		if event.Action == action {
-			found = append(found, event)
-		}
-	}
-	return found
-}
-
-func (a *auditLog) text(t *testing.T) string {
-	encoded, err := json.Marshal(a.events)
-	require.NoError(t, err)
-	return string(encoded)
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -20,7 +20,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
 	var cause *Error
 	if err != nil {
-		cause, method = e.trouble(u, "deliver", err), "none"
+		cause, method = e.trouble(u.Name, "deliver", err), "none"
 		event.Code = cause.Code
 	}
 	e.metrics.delivery.WithLabelValues(method, status(err)).Observe(e.Clock().Sub(began).Seconds())
@@ -92,7 +92,7 @@ func (e *Engine) remove(d Delivery) step {
 		event := Event{Action: "removed", Server: d.Server, Method: method, TokenHash: d.Delivered, Outcome: status(err)}
 		var cause *Error
 		if err != nil {
-			cause = e.trouble(u, "remove", err)
+			cause = e.trouble(u.Name, "remove", err)
 			event.Code = cause.Code
 		}
 		e.audit(ctx, u, event)

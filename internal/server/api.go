@@ -107,7 +107,17 @@ type deliveryAnswer struct {
 	Error  *flow.Error        `json:"error,omitempty"`
 }
 
+// tokenRecheckAge is how old the look at what the token reaches may be when a
+// program asks. Git's helper does so after GitHub has refused the token: one
+// that is dead is then dropped.
+const tokenRecheckAge = 5 * time.Second
+
 func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller) error {
+	if c.holder != nil {
+		if err := s.Flows.Recheck(r.Context(), c.user, tokenRecheckAge); err != nil {
+			return err
+		}
+	}
 	user, err := s.Flows.User(r.Context(), c.user)
 	if err != nil {
 		return err

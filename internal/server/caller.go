@@ -59,10 +59,7 @@ func (s *Server) api(next callerHandler) http.HandlerFunc {
 }
 
 func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.String, next callerHandler) error {
-	holder, err := s.Auth.Holder(r, token)
-	if errors.Is(err, hubauth.ErrSignedOut) {
-		return errBadToken
-	}
+	holder, err := s.holder(r, token)
 	if err != nil {
 		return err
 	}
@@ -76,7 +73,6 @@ func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.
 // field. It answers with the page again.
 func (s *Server) form(next callerHandler) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		session, err := s.Auth.Session(r, true)
 		if errors.Is(err, hubauth.ErrSignedOut) {
 			return s.Auth.Login(w, r, "")
@@ -84,14 +80,23 @@ func (s *Server) form(next callerHandler) http.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if err := s.fromOurPage(r); err != nil {
+		if err := s.checkForm(w, r, session); err != nil {
 			return err
-		}
-		if !session.CheckCSRF(r.PostFormValue("csrf")) {
-			return errCSRF
 		}
 		return next(w, r, caller{user: session.User, session: &session})
 	})
+}
+
+// checkForm demands that a plain form is one of our own page's.
+func (s *Server) checkForm(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
+	if err := s.fromOurPage(r); err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	if !session.CheckCSRF(r.PostFormValue("csrf")) {
+		return errCSRF
+	}
+	return nil
 }
 
 // fromOurPage checks what a browser says of a request's origin. Every browser

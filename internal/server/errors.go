@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -81,10 +82,23 @@ func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 	s.writeHTML(w, r, f.status, func(lang string, out *page) error { return s.Pages.Error(out, lang, view) })
 }
 
-// statuses are those of the engine's errors that are no server fault.
+// statuses are those of errors of the engine and of the bots that are no server
+// fault.
 var statuses = map[string]int{
 	flow.CodeNoFlow:       http.StatusNotFound,
 	flow.CodeNotConnected: http.StatusNotFound,
+
+	"bot_refused":            http.StatusForbidden,
+	"repository_refused":     http.StatusForbidden,
+	"not_installed":          http.StatusUnprocessableEntity,
+	"not_granted":            http.StatusUnprocessableEntity,
+	"installation_suspended": http.StatusUnprocessableEntity,
+	"token_unknown":          http.StatusNotFound,
+	flow.CodeNoWebFlow:       http.StatusNotFound,
+	flow.CodeWebState:        http.StatusForbidden,
+	flow.CodeFlowUnderWay:    http.StatusConflict,
+	flow.CodePullOnly:        http.StatusConflict,
+	flow.CodeManyServers:     http.StatusBadRequest,
 }
 
 // asFault says what a caller is told about an error.
@@ -125,6 +139,9 @@ func asFault(err error) *fault {
 func statusOf(e *flow.Error) int {
 	if status, known := statuses[e.Code]; known {
 		return status
+	}
+	if bot.Invalid(e.Code) {
+		return http.StatusBadRequest
 	}
 	if e.Passing {
 		return http.StatusServiceUnavailable

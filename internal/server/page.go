@@ -101,6 +101,9 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // The forms work without the script; each leads back to the page.
 
 func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) error {
+	if r.PostForm.Get("mode") == string(flow.Web) {
+		return s.leave(w, r, c)
+	}
 	_, _, err := s.Flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: r.PostForm["server"]})
 	return s.backToPage(w, r, err)
 }

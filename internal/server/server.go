@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -19,6 +20,7 @@ import (
 
 // Hub is what the server asks of JupyterHub for a page.
 type Hub interface {
+	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
 }
 
@@ -28,20 +30,28 @@ type Options struct {
 	Flows *flow.Engine
 	Pages *web.Pages
 	Hub   Hub
+	// Bots gives installation tokens; nil: there are none.
+	Bots *bot.Issuer
 
 	// Prefix is JUPYTERHUB_SERVICE_PREFIX; begins and ends with "/".
 	Prefix string
-	// PublicURL is the origin that browsers see; nil where it is not known, then
+	// PublicURL is the service as browsers see it; nil where it is not known, then
 	// the Host header counts.
 	PublicURL *url.URL
 	// AppURL is the GitHub App's page, where it is installed; nil: none named.
 	AppURL *url.URL
+	// WebFlow offers the approval without a code.
+	WebFlow bool
 	// Pull says that servers fetch the credential instead of being given it.
 	Pull bool
 	// CanStart says that the Hub lets the service start servers.
 	CanStart bool
 	// ShowAvatars allows pictures of accounts from AvatarOrigin.
 	ShowAvatars bool
+
+	// Admins see who is connected, and the last events of History.
+	Admins  Admins
+	History History
 
 	// Ready reports what keeps the service from doing its job; nil: nothing.
 	Ready func(ctx context.Context) error
@@ -97,12 +107,17 @@ func (s *Server) Ops() http.Handler {
 func (s *Server) mountPage(r chi.Router) {
 	r.Get("/", s.handle(s.page))
 	r.Get("/oauth_callback", s.handle(s.callback))
+	r.Get("/github_callback", s.handle(s.gitHubCallback))
 	r.Get("/fragment", s.handle(s.fragment))
 	r.Post("/connect", s.form(s.formConnect))
 	r.Post("/cancel", s.form(s.formCancel))
 	r.Post("/disconnect", s.form(s.formDisconnect))
 	r.Post("/deliver", s.form(s.formDeliver))
 	r.Post("/start", s.form(s.formStart))
+	r.Get("/admin", s.handle(s.admin(s.adminPage)))
+	r.Post("/admin/disconnect", s.handle(s.admin(s.adminDisconnect)))
+	r.Post("/admin/disconnect-all", s.handle(s.admin(s.adminDisconnectAll)))
+	r.Post("/admin/revoke-bots", s.handle(s.admin(s.adminRevokeBots)))
 }
 
 func (s *Server) mountAPI(r chi.Router) {
@@ -115,4 +130,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Delete("/connection", s.api(s.deleteConnection))
 	r.Post("/deliveries", s.api(s.postDelivery))
 	r.Post("/credential", s.api(s.postCredential))
+	r.Post("/bot-tokens", s.bots(s.postBotToken))
+	r.Get("/bot-tokens", s.bots(s.getBotTokens))
+	r.Delete("/bot-tokens/{id}", s.bots(s.deleteBotToken))
 }

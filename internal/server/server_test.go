@@ -46,6 +46,8 @@ type fixture struct {
 	hubDown bool
 	hubUser map[string]hub.User // by token
 	github  *gitHub
+	bots    *botGitHub
+	audit   *audit.Memory
 	t       *testing.T
 }
 
@@ -104,7 +106,7 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func setUp(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, github: &gitHub{}, hubUser: map[string]hub.User{
+	f := &fixture{t: t, github: &gitHub{}, bots: &botGitHub{}, audit: new(audit.Memory), hubUser: map[string]hub.User{
 		"hub-ada":      {Kind: "user", Name: "ada", Scopes: []string{access}},
 		"hub-eve":      {Kind: "user", Name: "eve", Scopes: []string{access}},
 		"server-ada":   {Kind: "user", Name: "ada", Scopes: []string{access}},
@@ -117,7 +119,7 @@ func setUp(t *testing.T) *fixture {
 	hubServer := httptest.NewServer(f)
 	t.Cleanup(hubServer.Close)
 	api, _ := url.Parse(hubServer.URL + "/hub/api")
-	client := hub.New(api, api, hubServer.Client())
+	client := hub.New(api, api, hubServer.Client(), prometheus.NewRegistry())
 
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)
@@ -143,6 +145,8 @@ func setUp(t *testing.T) *fixture {
 	require.NoError(t, err)
 	s := server.New(server.Options{
 		Auth: auth, Flows: f.engine, Pages: pages, Hub: client, Prefix: prefix, Pull: true,
+		Bots:   newBots(t, f, store.NewBots(backend, keys), registry),
+		Admins: server.Admins{Group: "staff"}, History: f.audit,
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
 	})
 	service := httptest.NewServer(s.Handler())

@@ -16,6 +16,9 @@ const (
 	// recheckAge is how old a page's list of repositories may be before a look
 	// at the page asks for a new one.
 	recheckAge = 30 * time.Second
+	// staleAfter is how long after its code's end a flow that led to nothing is
+	// still shown.
+	staleAfter = time.Hour
 	// serversLimit bounds the wait for the Hub's list of servers: the page comes
 	// without it rather than late.
 	serversLimit = 3 * time.Second
@@ -27,8 +30,9 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 	if err != nil {
 		return web.View{}, err
 	}
-	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull}
-	if user.Flow != nil {
+	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, WebFlow: s.WebFlow}
+	view.Admin = s.isAdmin(ctx, session)
+	if user.Flow != nil && !s.stale(user) {
 		view.State, view.Flow = web.State(user.Flow.State), flowView(user.Flow)
 	}
 	if user.Connection != nil {
@@ -47,9 +51,14 @@ func (s *Server) unavailableView(user string, cause *flow.Error) web.View {
 	return web.View{User: user, Now: s.Clock(), State: web.Unavailable, Problem: problem(cause)}
 }
 
+// stale: how a flow ended is of no interest for long.
+func (s *Server) stale(user *flow.User) bool {
+	return user.Flow.State.Final() && user.Connection == nil && s.Clock().Sub(user.Flow.ExpiresAt) > staleAfter
+}
+
 func flowView(f *flow.Flow) *web.Flow {
 	return &web.Flow{
-		Mode: web.Mode(f.Mode), UserCode: f.UserCode, VerificationURI: f.VerificationURI,
+		Mode: web.Mode(f.Mode), StartedAt: f.StartedAt, UserCode: f.UserCode, VerificationURI: f.VerificationURI,
 		ExpiresAt: f.ExpiresAt, Interval: f.Interval, Problem: problem(f.Error),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
@@ -144,4 +145,12 @@ func (w *world) current(ctx context.Context, t testing.TB, who *hubtest.Visitor)
 func (w *world) waitState(ctx context.Context, t testing.TB, who *hubtest.Visitor, state string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return w.current(ctx, t, who).State == state }, time.Minute, 20*time.Millisecond, state)
+}
+
+// open signs a user in at the Hub and opens the service's page.
+func open(ctx context.Context, t *testing.T, browser *hubtest.Browser, hub *hubtest.Hub, user string) {
+	t.Helper()
+	require.NoError(t, browser.SignIn(ctx, hub, user))
+	require.NoError(t, browser.Run(ctx,
+		chromedp.Navigate(hub.ServiceURL), chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible), chromedp.WaitReady(journey.State)))
 }

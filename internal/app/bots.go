@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/bot"
+	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+)
+
+// CheckBots reports everything that is wrong with the files that bot tokens
+// need; nil also where there are none.
+func CheckBots(cfg config.Bot) error {
+	if cfg.Policy == "" {
+		return nil
+	}
+	_, err := bot.OpenPolicy(cfg.Policy, prometheus.NewRegistry())
+	return errors.Join(github.CheckKeyFile(cfg.PrivateKey.Path), err)
+}
+
+// joinBots enables bot tokens where their files are configured.
+func (p *parts) joinBots() error {
+	cfg := p.cfg.Bot
+	if cfg.Policy == "" {
+		return nil
+	}
+	if err := CheckBots(cfg); err != nil {
+		return err
+	}
+	policy, err := bot.OpenPolicy(cfg.Policy, p.deps.Registry)
+	if err != nil {
+		return err
+	}
+	p.policy = policy
+	p.bots = bot.New(bot.Options{
+		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: p.github,
+		Store: store.NewBots(p.backend, p.keys), Audit: p.audit,
+		Clock: p.deps.Clock, Registerer: p.deps.Registry,
+	})
+	return nil
+}
+
+// botsReady reports files of bot tokens that cannot be used as they are now.
+func (p *parts) botsReady() error {
+	if p.bots == nil {
+		return nil
+	}
+	if err := p.github.CheckKey(); err != nil {
+		return err
+	}
+	return p.policy.Err()
+}
+
+// keyTrialLimit bounds the one call that tries the App's key.
+const keyTrialLimit = 30 * time.Second
+
+// tryKey says early that GitHub does not take the key: the key of another App
+// looks like any other until it is used.
+func (a *App) tryKey(ctx context.Context) {
+	if a.parts.bots == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, keyTrialLimit)
+	defer cancel()
+	identity, err := a.parts.github.Identity(ctx)
+	switch {
+	case err == nil:
+		a.deps.Logger.Info("bot tokens are enabled", "identity", identity.Name, "policy", fmt.Sprint(a.parts.policy.Current()))
+	case ctx.Err() == nil:
+		a.deps.Logger.Error("bot tokens cannot be given as it is", "error", err)
+	}
+}

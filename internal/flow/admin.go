@@ -1,0 +1,35 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+)
+
+var errEnded = &Error{Code: "connection_ended", Message: "An administrator ended your connection. The token was revoked.",
+	Hint: "Ask them before you connect again."}
+
+// Users lists records in the order of their names, beginning behind after, and
+// the name to go on from; "" at the end. For administrators.
+func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*User, next string, err error) {
+	users, next, err = e.Store.List(ctx, after, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("list the records of users: %w", err)
+	}
+	return users, next, nil
+}
+
+// EndConnection ends a user's connection and revokes its token, in the name of
+// an administrator; reason is for the audit. The token is taken out of servers
+// as soon as the user's own sign-in allows it.
+func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User, error) {
+	return e.update(ctx, name, func(u *User) error {
+		if u.Connection == nil {
+			return errNotConnected
+		}
+		e.dropConnection(u, reason, Cancelled, errEnded)
+		if u.underWay(e.Clock()) {
+			e.finish(u, Cancelled, errEnded)
+		}
+		return nil
+	})
+}

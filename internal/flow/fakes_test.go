@@ -1,0 +1,254 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// hooks runs a function in the middle of a call, once: what another tab or
+// process does meanwhile, without a race in the test.
+type hooks struct {
+	mu sync.Mutex
+	at map[string]func()
+}
+
+func (h *hooks) during(call string, f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.at == nil {
+		h.at = map[string]func(){}
+	}
+	h.at[call] = f
+}
+
+func (h *hooks) hit(call string) {
+	h.mu.Lock()
+	f := h.at[call]
+	delete(h.at, call)
+	h.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+type fakeGitHub struct {
+	hooks
+	clock     func() time.Time
+	life      time.Duration
+	interval  time.Duration
+	poll      func(n int) (flow.PollResult, error)
+	account   func() (flow.Account, error)
+	access    func() (flow.Access, error)
+	revoke    func(token string) error
+	refresh   func() (flow.Token, error)
+	exchange  func() (flow.Token, error)
+	refreshes []string
+	exchanges []string
+	polls     []time.Time
+	codes     int
+	accesses  int
+	revoked   []string
+	tokenLife time.Duration
+	ctx       context.Context // of the poll under way
+}
+
+func newFakeGitHub(clock func() time.Time) *fakeGitHub {
+	g := &fakeGitHub{clock: clock, life: 15 * time.Minute, interval: 5 * time.Second, tokenLife: 8 * time.Hour}
+	g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.StillPending}, nil }
+	g.account = func() (flow.Account, error) { return flow.Account{ID: 7, Login: "Ada"}, nil }
+	g.access = func() (flow.Access, error) {
+		return flow.Access{State: flow.AccessReady, Repositories: []flow.Repository{{ID: 1, FullName: "o/r", Push: true}}}, nil
+	}
+	g.refresh = func() (flow.Token, error) { return g.token(fmt.Sprint("ghu_fresh", len(g.refreshes))), nil }
+	g.exchange = func() (flow.Token, error) { return g.token("ghu_web"), nil }
+	g.revoke = func(string) error { return nil }
+	return g
+}
+
+func (g *fakeGitHub) token(value string) flow.Token {
+	return flow.Token{
+		Access: secret.Store(secret.New(value)), ExpiresAt: g.clock().Add(g.tokenLife),
+		Refresh: secret.Store(secret.New(strings.Replace(value, "ghu_", "ghr_", 1))), RefreshExpiresAt: g.clock().Add(4400 * time.Hour),
+	}
+}
+
+func (g *fakeGitHub) approve(token string) {
+	g.poll = func(int) (flow.PollResult, error) {
+		g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.CodeIncorrect}, nil }
+		return flow.PollResult{Outcome: flow.Granted, Token: g.token(token)}, nil
+	}
+}
+
+func (g *fakeGitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
+	g.codes++
+	g.hit("DeviceCode")
+	return flow.DeviceCode{DeviceCode: secret.New("device-code-marker"), UserCode: "ABCD-1234",
+		VerificationURI: "https://github.test/login/device", ExpiresIn: g.life, Interval: g.interval}, nil
+}
+
+func (g *fakeGitHub) PollOnce(ctx context.Context, code secret.String) (flow.PollResult, error) {
+	if code.Reveal() != "device-code-marker" {
+		return flow.PollResult{}, errors.New("wrong device code")
+	}
+	g.polls = append(g.polls, g.clock())
+	g.ctx = ctx
+	result, err := g.poll(len(g.polls))
+	g.hit("PollOnce")
+	return result, errors.Join(err, ctx.Err())
+}
+
+func (g *fakeGitHub) Account(context.Context, secret.String) (flow.Account, error) {
+	g.hit("Account")
+	return g.account()
+}
+
+func (g *fakeGitHub) Access(context.Context, secret.String) (flow.Access, error) {
+	g.accesses++
+	g.hit("Access")
+	return g.access()
+}
+
+func (g *fakeGitHub) Revoke(_ context.Context, token secret.String) error {
+	g.hit("Revoke")
+	if err := g.revoke(token.Reveal()); err != nil {
+		return err
+	}
+	g.revoked = append(g.revoked, token.Reveal())
+	return nil
+}
+
+func (g *fakeGitHub) Refresh(_ context.Context, refresh secret.String) (flow.Token, error) {
+	g.refreshes = append(g.refreshes, refresh.Reveal())
+	token, err := g.refresh()
+	g.hit("Refresh")
+	return token, err
+}
+
+func (g *fakeGitHub) AuthURL(state, verifier, redirect string) string {
+	return "https://github.test/login/oauth/authorize?" + url.Values{
+		"state": {state}, "code_challenge": {verifier}, "redirect_uri": {redirect}}.Encode()
+}
+
+func (g *fakeGitHub) Exchange(_ context.Context, code, verifier, redirect string) (flow.Token, error) {
+	g.exchanges = append(g.exchanges, code+" "+verifier+" "+redirect)
+	token, err := g.exchange()
+	g.hit("Exchange")
+	return token, err
+}
+
+type fakeHub struct {
+	hooks
+	progress func() (string, bool, error)
+	known    map[string]hub.Server
+	tokens   map[string]bool
+	err      error
+	startOK  func(name string) error
+	starts   []string
+	looks    int
+}
+
+func newFakeHub() *fakeHub {
+	h := &fakeHub{known: map[string]hub.Server{}, tokens: map[string]bool{hubToken: true}}
+	h.progress = func() (string, bool, error) { return "", false, nil }
+	h.startOK = func(name string) error {
+		h.spawning(name)
+		return nil
+	}
+	return h
+}
+
+func (h *fakeHub) set(name string, ready bool, pending string) {
+	h.known[name] = hub.Server{Name: name, Ready: ready, Pending: pending, URL: "/user/ada/" + name}
+}
+func (h *fakeHub) runs(names ...string) {
+	for _, name := range names {
+		h.set(name, true, "")
+	}
+}
+func (h *fakeHub) spawning(name string) { h.set(name, false, "spawn") }
+func (h *fakeHub) stopped(name string)  { h.set(name, false, "") }
+
+func (h *fakeHub) refuse(token secret.String, user string) error {
+	switch {
+	case h.err != nil:
+		return h.err
+	case !h.tokens[token.Reveal()]:
+		return hub.ErrUnauthorized
+	case user != userName:
+		return hub.ErrForbidden
+	}
+	return nil
+}
+
+func (h *fakeHub) Servers(_ context.Context, token secret.String, user string) ([]hub.Server, error) {
+	h.looks++
+	err := h.refuse(token, user)
+	h.hit("Servers")
+	if err != nil {
+		return nil, err
+	}
+	var servers []hub.Server
+	for _, s := range h.known {
+		servers = append(servers, s)
+	}
+	return servers, nil
+}
+
+func (h *fakeHub) StartServer(_ context.Context, token secret.String, user, name string) error {
+	if err := h.refuse(token, user); err != nil {
+		return err
+	}
+	h.starts = append(h.starts, name)
+	return h.startOK(name)
+}
+
+func (h *fakeHub) Progress(_ context.Context, token secret.String, user, _ string) (string, bool, error) {
+	if err := h.refuse(token, user); err != nil {
+		return "", false, err
+	}
+	return h.progress()
+}
+
+func (h *fakeHub) ServerURL(server hub.Server) (*url.URL, error) {
+	return url.Parse("http://proxy.test" + server.URL)
+}
+
+// fakeServers are the files in a user's servers.
+type fakeServers struct {
+	hooks
+	content map[string]string
+	err     error
+	writes  int
+	removes int
+}
+
+func (s *fakeServers) at(server string) string { return s.content["/user/ada/"+server] }
+
+func (s *fakeServers) Deliver(_ context.Context, target flow.Target, c flow.Credential) (string, error) {
+	s.writes++
+	if s.err != nil {
+		return "", s.err
+	}
+	s.content[target.URL.Path] = c.Password.Reveal()
+	s.hit("Deliver")
+	return "terminal", nil
+}
+
+func (s *fakeServers) Remove(_ context.Context, target flow.Target) (string, error) {
+	s.removes++
+	s.hit("Remove")
+	if s.err != nil {
+		return "", s.err
+	}
+	delete(s.content, target.URL.Path)
+	return "terminal", nil
+}

@@ -1,0 +1,153 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const (
+	// refreshAhead is how long before its end a token is refreshed.
+	refreshAhead = 15 * time.Minute
+	// lookInterval is how often the servers that hold a token are looked at.
+	lookInterval = 45 * time.Second
+)
+
+// looks reports whether the servers that hold this connection's token need
+// looking at.
+func (e *Engine) looks(c *Connection) bool {
+	return e.Deliverer != nil && (e.RevokeOnStop || e.refreshable(c))
+}
+
+func (e *Engine) refreshable(c *Connection) bool {
+	return e.KeepFresh && !c.Token.Refresh.Empty() && c.RefreshError == nil
+}
+
+// planLook plans the next look. Where nothing but a refresh is at stake, there
+// is none before it is time for that.
+func (e *Engine) planLook(u *User) {
+	c := u.Connection
+	c.LookDue = time.Time{}
+	if u.HubToken.Empty() || !e.looks(c) {
+		return
+	}
+	c.LookDue = e.Clock().Add(lookInterval + jitter(lookInterval))
+	if refresh := c.Token.ExpiresAt.Add(-refreshAhead); !e.RevokeOnStop && refresh.After(c.LookDue) {
+		c.LookDue = refresh
+	}
+}
+
+// look asks the Hub whether a server that holds the token runs.
+func (e *Engine) look(ctx context.Context, u *User) outcome {
+	hash, used := u.Connection.Token.Access.Hash(), u.HubToken.Hash()
+	servers, err := e.servers(ctx, u)
+	return outcome{change: func(u *User) {
+		c := u.Connection
+		switch {
+		case c == nil || c.Token.Access.Hash() != hash: // it has its own plan
+		case err != nil && hubTrouble(err).Passing:
+			c.LookDue = e.Clock().Add(max(lookInterval, hubTrouble(err).RetryAfter))
+		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
+			c.LookDue = e.Clock() // signed in again meanwhile
+		case err != nil:
+			c.LookDue = time.Time{} // goes on at the next sign-in
+		default:
+			e.looked(u, servers)
+		}
+	}}
+}
+
+func (e *Engine) looked(u *User, servers []hub.Server) {
+	held, running := u.holders(servers)
+	if e.RevokeOnStop && held && !running {
+		e.dropConnection(u, "servers_stopped", Expired, errServersStopped)
+		return
+	}
+	e.planLook(u)
+	c := u.Connection
+	if running && e.refreshable(c) && c.RefreshDue.IsZero() && c.Token.ExpiresAt.Sub(e.Clock()) <= refreshAhead {
+		c.RefreshDue = e.Clock()
+	}
+}
+
+// holders reports whether any server holds a token, and whether one of those
+// runs or is being started again.
+func (u *User) holders(servers []hub.Server) (held, running bool) {
+	up := map[string]bool{}
+	for _, server := range servers {
+		up[server.Name] = server.Ready || server.Pending == "spawn"
+	}
+	for _, d := range u.Deliveries {
+		if d.Delivered != "" && d.State != DeliveryRemoving {
+			held, running = true, running || up[d.Server]
+		}
+	}
+	return held, running
+}
+
+var errServersStopped = &Error{Code: "servers_stopped", Message: "Your server stopped, and the connection ended with it. The token was revoked.",
+	Hint: "Connect again when your server runs."}
+
+// refresh trades the token for a fresh one. The old pair is dead from then on,
+// so a fresh one that finds no place is revoked.
+func (e *Engine) refresh(ctx context.Context, u *User) outcome {
+	old := u.Connection.Token
+	fresh, err := e.GitHub.Refresh(ctx, old.Refresh.String)
+	if err != nil {
+		cause := e.trouble(u.Name, "refresh", err)
+		return outcome{change: func(u *User) {
+			if c := u.Connection; c != nil && c.Token.Access.Hash() == old.Access.Hash() {
+				e.refreshFailed(c, cause)
+			}
+		}}
+	}
+	e.audit(ctx, u, Event{Action: "refreshed", Account: u.Connection.Account.Login,
+		TokenHash: fresh.Access.Hash(), ExpiresAt: fresh.ExpiresAt, Outcome: "ok"})
+	return outcome{
+		change: func(u *User) { e.refreshed(u, old, fresh) },
+		lost:   func(ctx context.Context) { e.undo(ctx, fresh) },
+	}
+}
+
+func (e *Engine) refreshed(u *User, old, fresh Token) {
+	c := u.Connection
+	switch {
+	case u.holds(fresh): // stored already
+		return
+	case c == nil || c.Token.Access.Hash() != old.Access.Hash():
+		e.revoke(u, fresh, "late_refresh")
+		return
+	case fresh.ExpiresAt.IsZero():
+		c.Token = fresh
+		e.dropConnection(u, errNeverExpires.Code, Failed, errNeverExpires)
+		return
+	}
+	c.Token, c.RefreshDue, c.RefreshFailures = fresh, time.Time{}, 0
+	e.planLook(u)
+	for _, d := range u.Deliveries {
+		if d.Delivered != "" && d.State != DeliveryRemoving {
+			e.queue(u, d.Server, false)
+		}
+	}
+}
+
+// refreshFailed tries again where the trouble may pass. Otherwise the connection
+// ends with its token; should that be dead already, because the answer to an
+// earlier try was lost, the check of what it reaches finds out.
+func (e *Engine) refreshFailed(c *Connection, cause *Error) {
+	now := e.Clock()
+	if cause.Passing {
+		c.RefreshFailures++
+		c.RefreshDue = now.Add(max(backoff(time.Second, c.RefreshFailures), cause.RetryAfter))
+		return
+	}
+	c.RefreshDue, c.CheckDue = time.Time{}, now
+	c.RefreshError = &Error{Code: "refresh_failed", Message: "GitHub did not prolong the connection, so it ends with its token.",
+		Hint: "Connect again whenever you need to push."}
+	if cause.Code == CodeTokenDead {
+		c.Token.Refresh, c.Token.RefreshExpiresAt = secret.Stored{}, time.Time{}
+	}
+}

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+const (
+	// adminEvents is how many events of the audit the admin's page shows.
+	adminEvents = 100
+	// adminPage is how many records are read at once.
+	adminPage = 200
+)
+
+// History is what the server asks of the audit.
+type History interface {
+	// Recent returns up to limit events, the newest first.
+	Recent(ctx context.Context, limit int) ([]flow.Event, error)
+}
+
+// Admins are the Hub users who see the admin's page: members of Group, and
+// holders of Scope. Both empty: nobody.
+type Admins struct{ Group, Scope string }
+
+func (a Admins) include(user hub.User) bool {
+	return a.Group != "" && slices.Contains(user.Groups, a.Group) ||
+		a.Scope != "" && slices.Contains(user.Scopes, a.Scope)
+}
+
+// admin wraps what only admins may do. To anybody else there is nothing here.
+// The Hub is asked each time: a right that was taken away is gone at once.
+func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session hubauth.Session) error) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		session, err := s.Auth.Session(r, true)
+		if errors.Is(err, hubauth.ErrSignedOut) && reads(r.Method) && document(r) {
+			return s.Auth.Login(w, r, "admin")
+		}
+		if err != nil {
+			return err
+		}
+		if !s.isAdmin(r.Context(), session) {
+			return errNotFound
+		}
+		return next(w, r, session)
+	}
+}
+
+func (s *Server) isAdmin(ctx context.Context, session hubauth.Session) bool {
+	if s.Admins == (Admins{}) {
+		return false
+	}
+	user, err := s.Hub.Whoami(ctx, session.HubToken.String)
+	return err == nil && s.Admins.include(user)
+}
+
+// adminPage shows who is connected and what happened last, without any token.
+func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
+	view := web.AdminView{User: session.User, Now: s.Clock()}
+	if document(r) {
+		view.CSRF = session.CSRF.Reveal()
+	}
+	err := s.eachConnection(r.Context(), func(user *flow.User) error {
+		view.Connections = append(view.Connections, adminConnection(user))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if view.Bots, err = s.adminBots(r.Context()); err != nil {
+		return err
+	}
+	events, err := s.History.Recent(r.Context(), adminEvents)
+	if err != nil {
+		return err
+	}
+	for _, event := range events {
+		view.Events = append(view.Events, web.AdminEvent{
+			Time: event.Time, Action: event.Action, User: cmp.Or(event.User, event.Caller), Account: event.Account,
+			Server: event.Server, Outcome: event.Outcome, Code: event.Code,
+		})
+	}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Admin(out, lang, view) })
+	return nil
+}
+
+func adminConnection(user *flow.User) web.AdminConnection {
+	connection := web.AdminConnection{
+		User: user.Name, Login: user.Connection.Account.Login,
+		Since: user.Connection.Since, ExpiresAt: user.Connection.Token.ExpiresAt,
+	}
+	for _, d := range user.Deliveries {
+		connection.Servers = append(connection.Servers, web.Server{Name: d.Server, State: web.ServerState(d.State), Method: d.Method})
+	}
+	return connection
+}
+
+// eachConnection calls do for every user who is connected.
+func (s *Server) eachConnection(ctx context.Context, do func(*flow.User) error) error {
+	for after := ""; ; {
+		users, next, err := s.Flows.Users(ctx, after, adminPage)
+		if err != nil {
+			return err
+		}
+		for _, user := range users {
+			if user.Connection == nil {
+				continue
+			}
+			if err := do(user); err != nil {
+				return err
+			}
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
+}
+
+func (s *Server) adminDisconnect(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
+	if err := s.checkForm(w, r, session); err != nil {
+		return err
+	}
+	return s.backToAdmin(w, r, s.end(r.Context(), r.PostForm.Get("user"), session))
+}
+
+func (s *Server) adminDisconnectAll(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
+	if err := s.checkForm(w, r, session); err != nil {
+		return err
+	}
+	return s.backToAdmin(w, r, s.eachConnection(r.Context(), func(user *flow.User) error {
+		return s.end(r.Context(), user.Name, session)
+	}))
+}
+
+// end ends one connection; one that is over already is no error.
+func (s *Server) end(ctx context.Context, name string, by hubauth.Session) error {
+	_, err := s.Flows.EndConnection(ctx, name, "admin "+by.User)
+	var known *flow.Error
+	if errors.As(err, &known) && known.Code == flow.CodeNotConnected {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) backToAdmin(w http.ResponseWriter, r *http.Request, err error) error {
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, s.Prefix+"admin", http.StatusSeeOther)
+	return nil
+}

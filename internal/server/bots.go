@@ -1,0 +1,127 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/ghscoped/ghscoped-service/internal/bot"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// maxBotRequest bounds a request for a bot's token, in bytes: more than 500
+// names of the longest kind, so that too many are told so.
+const maxBotRequest = 256 << 10
+
+var (
+	errNoBots = refuse(http.StatusNotFound, "bots_off", "This service gives no bot tokens.",
+		"An administrator enables them with GHSCOPED_APP_PRIVATE_KEY_FILE and GHSCOPED_BOT_POLICY.")
+	errNoCaller = refuse(http.StatusForbidden, "no_caller", "The Hub does not say whose token this is.",
+		"Use the token of a Hub service or of a user's server.")
+)
+
+// botHandler is a handler that knows which bot calls.
+type botHandler func(w http.ResponseWriter, r *http.Request, c bot.Caller) error
+
+// bots wraps a handler for the holder of a Hub token, a service's or a user's.
+// A browser's session is refused: any script on this origin could use it.
+func (s *Server) bots(next botHandler) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if s.Bots == nil {
+			return errNoBots
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBotRequest)
+		token := hubauth.BearerToken(r)
+		if token.Empty() {
+			return errTokenOnly
+		}
+		holder, err := s.holder(r, token)
+		if err != nil {
+			return err
+		}
+		if holder.Name == "" || (holder.Kind != bot.Service && holder.Kind != bot.User) {
+			return errNoCaller
+		}
+		return next(w, r, bot.Caller{Kind: holder.Kind, Name: holder.Name, Groups: holder.Groups})
+	})
+}
+
+// holder is who shows a Hub token that allows access to this service.
+func (s *Server) holder(r *http.Request, token secret.String) (hub.User, error) {
+	holder, err := s.Auth.Holder(r, token)
+	if errors.Is(err, hubauth.ErrSignedOut) {
+		return hub.User{}, errBadToken
+	}
+	return holder, err
+}
+
+type botTokenAnswer struct {
+	Token        string            `json:"token"`
+	ExpiresAt    time.Time         `json:"expires_at"`
+	Repositories []string          `json:"repositories"`
+	Permissions  map[string]string `json:"permissions"`
+	Git          gitIdentityAnswer `json:"git"`
+}
+
+// gitIdentityAnswer is what commits by the token should carry.
+type gitIdentityAnswer struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+func (s *Server) postBotToken(w http.ResponseWriter, r *http.Request, c bot.Caller) error {
+	var body struct {
+		Repositories []string          `json:"repositories"`
+		Permissions  map[string]string `json:"permissions"`
+		Exclusive    bool              `json:"exclusive"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return err
+	}
+	request := bot.Request{Repositories: body.Repositories, Permissions: body.Permissions, Exclusive: body.Exclusive}
+	token, err := s.Bots.Issue(r.Context(), c, request, middleware.GetReqID(r.Context()))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, botTokenAnswer{
+		Token: token.Token.Reveal(), ExpiresAt: token.ExpiresAt.UTC(), Repositories: token.Repositories,
+		Permissions: token.Permissions, Git: gitIdentityAnswer(token.Identity),
+	})
+	return nil
+}
+
+// liveAnswer is a live token as it is listed: by its SHA-256, never itself.
+type liveAnswer struct {
+	ID           string            `json:"id"`
+	Rule         string            `json:"rule"`
+	Repositories []string          `json:"repositories"`
+	Permissions  map[string]string `json:"permissions"`
+	IssuedAt     time.Time         `json:"issued_at"`
+	ExpiresAt    time.Time         `json:"expires_at"`
+}
+
+func (s *Server) getBotTokens(w http.ResponseWriter, r *http.Request, c bot.Caller) error {
+	live, err := s.Bots.Live(r.Context(), c.String())
+	if err != nil {
+		return err
+	}
+	answer := make([]liveAnswer, len(live))
+	for i, one := range live {
+		answer[i] = liveAnswer{one.ID, one.Rule, one.Repositories, one.Permissions, one.IssuedAt.UTC(), one.ExpiresAt.UTC()}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"tokens": answer})
+	return nil
+}
+
+func (s *Server) deleteBotToken(w http.ResponseWriter, r *http.Request, c bot.Caller) error {
+	if err := s.Bots.Revoke(r.Context(), c.String(), c.String(), chi.URLParam(r, "id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

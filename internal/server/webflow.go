@@ -1,0 +1,52 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+// leave begins a web flow and answers with a page that goes on to GitHub. It is
+// a page and not a redirect, because browsers hold the redirect of a form
+// against the policy's form-action.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, c caller) error {
+	address, _, err := s.Flows.StartWeb(r.Context(), c.forFlow(),
+		flow.Request{Servers: r.PostForm["server"], Redirect: s.gitHubCallbackURL()})
+	if err != nil {
+		return err
+	}
+	view := web.LeaveView{User: c.user, URL: address}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Leave(out, lang, view) })
+	return nil
+}
+
+// gitHubCallbackURL is where GitHub sends the browser back to. Where the public
+// address is not known it is left to GitHub, which takes the App's first one.
+func (s *Server) gitHubCallbackURL() string {
+	if s.PublicURL == nil {
+		return ""
+	}
+	return s.PublicURL.JoinPath("github_callback").String()
+}
+
+// gitHubCallback takes GitHub's answer for the user who is signed in here. The
+// state binds it to an attempt of that very user (RFC 6749, 10.12).
+func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
+	session, err := s.Auth.Session(r, true)
+	if errors.Is(err, hubauth.ErrSignedOut) {
+		return s.Auth.Login(w, r, "") // the attempt is lost, and a new one is a click away
+	}
+	if err != nil {
+		return err
+	}
+	query, by := r.URL.Query(), caller{user: session.User, session: &session}.forFlow()
+	if reason := query.Get("error"); reason != "" {
+		_, err = s.Flows.FailWeb(r.Context(), by, query.Get("state"), reason)
+	} else {
+		_, err = s.Flows.CompleteWeb(r.Context(), by, query.Get("state"), query.Get("code"))
+	}
+	return s.backToPage(w, r, err)
+}

@@ -1,0 +1,175 @@
+package e2e_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+)
+
+func TestTheWebFlowNeedsNoCode(t *testing.T) {
+	t.Parallel()
+	secretFile := filepath.Join(t.TempDir(), "client-secret")
+	require.NoError(t, os.WriteFile(secretFile, []byte("web-flow-secret\n"), 0o600))
+	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_CLIENT_SECRET_FILE": secretFile}})
+	require.NoError(t, w.github.PutApp(githubsim.App{
+		ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: "web-flow-secret",
+		CallbackURLs: []string{w.hub.ServiceURL + "github_callback"},
+	}))
+	_, err := w.github.Install("octocat", chosen)
+	require.NoError(t, err)
+	ctx := within(t, 3*time.Minute)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	browser := hubtest.NewBrowser(t)
+	open(ctx, t, browser, w.hub, "ada")
+	require.NoError(t, browser.Run(ctx,
+		chromedp.Click(journey.Connect, chromedp.NodeVisible),
+		chromedp.Click(chromedp.CSS("#signin-octocat"), chromedp.NodeVisible),
+		chromedp.Click(chromedp.CSS("#authorize"), chromedp.NodeVisible),
+		chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]")),
+	))
+	require.Equal(t, "web", w.onlyToken(t).Via)
+	require.FileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+}
+
+func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	_, err := w.github.Install("octocat", chosen)
+	require.NoError(t, err)
+	ctx := within(t, 3*time.Minute)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	browser := hubtest.NewBrowser(t)
+	open(ctx, t, browser, w.hub, "ada")
+	_, err = chromedp.Call(browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	require.NoError(t, err)
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL), chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	code, err := browser.Text(ctx, journey.UserCode)
+	require.NoError(t, err)
+	require.NoError(t, w.github.Approve(strings.Join(strings.Fields(code), ""), "octocat"))
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))), "the page loads itself again")
+	w.push(ctx, t, "ada", "")
+	require.NoError(t, browser.Run(ctx,
+		chromedp.Click(journey.Disconnect, chromedp.NodeVisible),
+		chromedp.Click(journey.ConfirmDisconnect, chromedp.NodeVisible),
+		chromedp.WaitVisible(journey.NotConnected),
+	))
+}
+
+// TestAScriptOnTheSameOriginGetsNowhere runs an attacker's script in a page of
+// the user's own Jupyter server, which shares the Hub's origin.
+func TestAScriptOnTheSameOriginGetsNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 3*time.Minute)
+	address, err := w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	browser := hubtest.NewBrowser(t, chromedp.Flag("disable-popup-blocking", true))
+	open(ctx, t, browser, w.hub, "ada") // signed in at the service, too
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(address+"lab"), chromedp.WaitReady(chromedp.CSS("#jupyter-config-data"))))
+	attack := func(script string) string {
+		t.Helper()
+		result, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](
+			"(async (page) => { "+script+" })('"+strings.TrimPrefix(w.hub.ServiceURL, strings.TrimSuffix(w.hub.URL, "/"))+"')", chromedp.EvalAwaitPromise))
+		require.NoError(t, err, script)
+		return result
+	}
+	t.Run("fetching the page brings no CSRF token", func(t *testing.T) {
+		page := attack(`return await (await fetch(page)).text()`)
+		require.Contains(t, page, "data-state")
+		require.NotContains(t, page, "csrf")
+	})
+	t.Run("writes are refused", func(t *testing.T) {
+		for _, headers := range []string{`{}`, `{"X-CSRF-Token": "guess"}`} {
+			require.Equal(t, "403", attack(`return String((await fetch(page + "api/flows", {method: "POST", headers: `+headers+`})).status)`))
+		}
+		require.Equal(t, "403", attack(`return String((await fetch(page + "connect", {method: "POST", body: new URLSearchParams({csrf: "guess"})})).status)`))
+	})
+	t.Run("the page cannot be framed", func(t *testing.T) {
+		require.Equal(t, "nothing to read", attack(`
+			const frame = document.createElement("iframe"); frame.src = page; document.body.append(frame);
+			await new Promise(loaded => { frame.onload = loaded; setTimeout(loaded, 3000); });
+			try { return frame.contentDocument?.querySelector("meta[name=csrf-token]")?.content || "nothing to read"; }
+			catch { return "nothing to read"; }`))
+	})
+	t.Run("a window of it cannot be reached into", func(t *testing.T) {
+		require.Equal(t, "nothing to read", attack(`
+			const opened = window.open(page);
+			if (!opened) return "no window";
+			for (let i = 0; i < 30; i++) {
+				await new Promise(done => setTimeout(done, 100));
+				try { const token = opened?.document?.querySelector("meta[name=csrf-token]")?.content; if (token) return token; }
+				catch { return "nothing to read"; }
+			}
+			return "nothing to read";`))
+	})
+	t.Run("no token is in any answer", func(t *testing.T) {
+		require.Equal(t, "403", attack(`return String((await fetch(page + "api/credential", {method: "POST"})).status)`))
+	})
+	var flow flowAnswer
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, status, "nothing was begun")
+}
+
+func TestTheAdminsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{
+		Users: []string{"root", "eve"}, ServiceEnv: map[string]string{"GHSCOPED_ADMIN_SCOPE": "custom:connect-github:admin",
+			"GHSCOPED_HUB_ALLOWED_SCOPES": `["read:users:name!user","read:servers!user","access:servers!user","servers!user","custom:connect-github:admin"]`},
+		Extra: `
+c.JupyterHub.custom_scopes = {"custom:connect-github:admin": {"description": "Manage connections to GitHub"}}
+c.JupyterHub.load_roles.append({"name": "github-admin", "users": ["root"], "scopes": ["custom:connect-github:admin"]})
+connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admin")
+`})
+	ctx := within(t, 3*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "connected")
+
+	for _, user := range []string{"ada", "eve"} {
+		who, err := w.hub.Visit(ctx, user)
+		require.NoError(t, err)
+		for _, route := range []struct{ method, path string }{
+			{http.MethodGet, "admin"}, {http.MethodPost, "admin/disconnect"}, {http.MethodPost, "admin/disconnect-all"},
+		} {
+			status, err := who.Call(ctx, route.method, route.path, nil, nil)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusNotFound, status, "%s: %s %s", user, route.method, route.path)
+		}
+		page, err := who.Page(ctx)
+		require.NoError(t, err)
+		require.NotContains(t, page, `href="/services/connect-github/admin"`)
+	}
+
+	browser := hubtest.NewBrowser(t)
+	open(ctx, t, browser, w.hub, "root")
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL+"admin"), chromedp.WaitVisible(chromedp.CSS("tr[data-user=ada]"))))
+	page, err := hubtest.Read(ctx, browser.Tab(), chromedp.OuterHTML(chromedp.CSS("html")))
+	require.NoError(t, err)
+	require.Contains(t, page, "flow_finished")
+	require.NotContains(t, page, w.onlyToken(t).Token)
+	require.NoError(t, browser.Run(ctx,
+		chromedp.Click(chromedp.CSS("tr[data-user=ada] button"), chromedp.NodeVisible),
+		chromedp.WaitNotPresent(chromedp.CSS("tr[data-user=ada]")),
+	))
+	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+}
