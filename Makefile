@@ -32,15 +32,17 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: lint test-race test-slow ## everything that CI runs
+test: rig lint test-race test-slow ## everything that CI runs
 
-lint: ## go vet, staticcheck, gofmt
+lint: ## go vet, staticcheck, gofmt, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	shellcheck demo/install.sh internal/deliver/helper.sh
+	cat $(addprefix internal/deliver/script/,base.sh home.sh gh.sh gitconfig.sh main.sh) | shellcheck -s sh -e SC2154 -
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
 
-test-unit: ## the tests that need nothing but Go, git and redis-server
+test-unit: ## the tests that need nothing but Go, git, busybox and redis-server
 	$(GO) test $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-race: rig ## the same with the race detector

@@ -6,7 +6,7 @@
 #   demo/install.sh proxy                configurable-http-proxy
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
-#   demo/install.sh system               Chromium, redis-server, promtool, a C compiler (the tests)
+#   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, a C compiler
 #
 # A stamp with the checksum of the pinned versions makes a second run free.
 set -eu
@@ -119,6 +119,8 @@ install_system() {
   command -v redis-server >/dev/null 2>&1 || set -- "$@" redis-server
   command -v promtool >/dev/null 2>&1 || set -- "$@" prometheus
   command -v cc >/dev/null 2>&1 || set -- "$@" gcc libc6-dev # for the race detector
+  command -v busybox >/dev/null 2>&1 || set -- "$@" busybox  # the script's other shell
+  command -v shellcheck >/dev/null 2>&1 || set -- "$@" shellcheck
   [ $# = 0 ] || install_packages "$@"
 }
 

@@ -3,6 +3,7 @@ package deliver
 import (
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -129,4 +130,40 @@ func TestTheScriptHoldsNoSecret(t *testing.T) {
 		word, _ := job.answer(line)
 		require.Empty(t, word, line)
 	}
+}
+
+func TestAHomeOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.home = "/" // which is root's
+	if os.Geteuid() == 0 {
+		p.user = 65534
+	}
+	require.Equal(t, "home_not_owned", p.deliver(Options{}))
+	require.NoDirExists(t, "/.config/ghscoped")
+	require.NoFileExists(t, "/.gitconfig")
+}
+
+func TestSeveralDeliveriesAtOnceDoNotMixTheirFiles(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.write(".gitconfig", "[user]\n\tname = Ada")
+	d, err := New(Options{GHCommand: true})
+	require.NoError(t, err)
+	var all sync.WaitGroup
+	verdicts := make([]string, 8)
+	for i := range verdicts {
+		job, err := d.delivery(withToken("ghu_" + strings.Repeat(string(rune('a'+i)), 100*i+1)))
+		require.NoError(t, err)
+		all.Go(func() { verdicts[i] = p.run(job) })
+	}
+	all.Wait()
+	for _, verdict := range verdicts {
+		// One may clear away what another is about to rename, and is told so.
+		require.True(t, verdict == "done" || causes[verdict].Passing, "%q", verdict)
+	}
+	require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
+	require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")
+	require.Equal(t, "done", p.remove(Options{}))
+	require.Equal(t, "[user]\n\tname = Ada", p.read(".gitconfig"))
 }

@@ -8,7 +8,7 @@
 # where there is one, and git itself (2.41 and later) minds the expiry too.
 
 # Nothing that is read may leave through the environment or a trace.
-set +axv
+set +aefuvxC
 unset line username password
 
 [ "${2-}" = get ] && [ -r "$1" ] || exit 0

@@ -2,7 +2,7 @@ package deliver
 
 import (
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"fmt"
 	"strings"
 
@@ -10,8 +10,21 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-//go:embed script.sh
-var scriptText string
+//go:embed script
+var parts embed.FS
+
+// scriptText is the program, its parts in the order in which they are needed.
+var scriptText = func() string {
+	var text strings.Builder
+	for _, part := range []string{"base", "home", "gh", "gitconfig", "main"} {
+		content, err := parts.ReadFile("script/" + part + ".sh")
+		if err != nil {
+			panic(err) // it is in the binary
+		}
+		text.Write(content)
+	}
+	return text.String()
+}()
 
 //go:embed helper.sh
 var helperText string

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -50,9 +52,12 @@ type Client struct {
 
 // New returns a client for the REST API at api (JUPYTERHUB_API_URL) and for
 // users' servers behind proxy. Redirects of httpClient are switched off: none
-// may be followed with a token.
-func New(api, proxy *url.URL, httpClient *http.Client) *Client {
-	return &Client{api: api, proxy: proxy, http: withoutRedirects(httpClient)}
+// may be followed with a token. Each call is measured:
+// ghscoped_hub_request_duration_seconds, by endpoint and status.
+func New(api, proxy *url.URL, httpClient *http.Client, registry prometheus.Registerer) *Client {
+	measuring := withoutRedirects(httpClient)
+	measuring.Transport = newMeasured(httpClient.Transport, api, registry)
+	return &Client{api: api, proxy: proxy, http: measuring}
 }
 
 func withoutRedirects(httpClient *http.Client) *http.Client {

@@ -1,0 +1,110 @@
+# The places in the home, and what lands there.
+
+make_folder() {
+	[ -d "$1" ] && return
+	case $1 in */*/*) make_folder "${1%/*}" ;; esac
+	attempt mkdir "$1"
+	made=$1$nl$made
+}
+
+find_places() {
+	case ${HOME:-} in
+	/*) ;;
+	*) fail home_missing ;;
+	esac
+	case $HOME in *"$nl"*) fail home_missing ;; esac
+	[ -d "$HOME" ] || fail home_missing
+	env_gitconfig=${GIT_CONFIG_GLOBAL:-}
+	xdg_gitconfig=${XDG_CONFIG_HOME:-$HOME/.config}/git/config
+	credential=$HOME/.config/ghscoped/credential
+	case $credential_path in
+	[~]/*) credential=$HOME/${credential_path#??} ;;
+	/*) credential=$credential_path ;;
+	esac
+	gh=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml
+	folder=$HOME/.config/ghscoped
+	remember_tokens
+	clear_leftovers
+}
+
+# usable FILE: a link or somebody else's file there would carry the credential
+# to where it does not belong.
+usable() {
+	[ ! -h "$1" ] || fail symlink_refused
+	[ -e "$1" ] || return 0
+	owned "$1" || fail foreign_owner
+	[ -f "$1" ] || fail not_a_file
+}
+
+open_folder() {
+	[ ! -h "$folder" ] || fail symlink_refused
+	[ -e "$folder" ] || fresh=yes
+	if [ -d "$folder" ]; then
+		owned "$folder" || fail foreign_owner
+		attempt chmod 700 "$folder"
+	fi
+	make_folder "$folder"
+	make_folder "${credential%/*}"
+	usable "$credential"
+	usable "$folder/gitconfig"
+	usable "$folder/git-credential-ghscoped"
+}
+
+# listen reads the credential; a removal gets none, only the end.
+listen() {
+	complete=''
+	say ready
+	while IFS= read -r line; do
+		case $line in
+		username=*) username=${line#*=} ;;
+		password=*) password=${line#*=} ;;
+		password_expiry_utc=*) expiry=${line#*=} ;;
+		"end $mark_a$mark_b")
+			complete=yes
+			break
+			;;
+		esac
+	done
+	unset line
+	[ -n "$complete" ] || fail input_cut
+}
+
+credential_text() {
+	text="protocol=$protocol${nl}host=$host${nl}username=$username${nl}password=$password${nl}password_expiry_utc=$expiry$nl"
+}
+
+# has_own KEY: the user has a value for KEY outside what ghscoped wrote. Where
+# git is missing or too old to tell, the answer is yes, and nothing is written.
+has_own() {
+	origins=$(cd / && git config --null --show-origin --get-all "$1" 2>/dev/null | tr '\000' '\n') || return 0
+	git config --null --show-origin --list >/dev/null 2>&1 || return 0
+	while IFS= read -r origin && IFS= read -r _; do
+		[ "$origin" = "file:$folder/gitconfig" ] || return 0
+	done <<-END
+		$origins
+	END
+	return 1
+}
+
+# fragment_text is the file that the user's git configuration includes. The
+# empty helper comes first: it takes every other helper off this host, and so
+# none of them is given a copy to keep.
+fragment_text() {
+	for_sh "$shell"
+	command=!$quoted
+	for_sh "$folder/git-credential-ghscoped"
+	command="$command $quoted"
+	for_sh "$credential"
+	for_git "$command $quoted"
+	text="# Written by your JupyterHub's GitHub connection, which removes it again.$nl"
+	text="${text}[credential \"$protocol://$host\"]$nl${tab}helper =$nl${tab}helper = $quoted$nl"
+	if [ -n "$identity_name" ] && ! has_own user.name; then
+		text="${text}[user]$nl${tab}name = $identity_name$nl"
+	fi
+	if [ -n "$identity_email" ] && ! has_own user.email; then
+		text="${text}[user]$nl${tab}email = $identity_email$nl"
+	fi
+	if [ -n "$rewrite_ssh" ]; then
+		text="${text}[url \"$protocol://$host/\"]$nl${tab}insteadOf = git@${host%:*}:$nl${tab}insteadOf = ssh://git@${host%:*}/$nl"
+	fi
+}
