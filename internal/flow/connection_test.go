@@ -132,7 +132,11 @@ func TestTheConnectionEndsWithItsToken(t *testing.T) {
 
 func TestAConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {
 	t.Parallel()
-	w := approved(t, func(w *world) { w.hub.err = fmt.Errorf("x: %w", context.DeadlineExceeded) })
+	w := approved(t, func(w *world) {
+		w.options.HubTokenLife = 24 * time.Hour
+		w.restart()
+		w.hub.err = fmt.Errorf("x: %w", context.DeadlineExceeded)
+	})
 	w.run(9 * time.Hour)
 	require.Equal(t, flow.Expired, w.state())
 	require.Nil(t, w.user().Connection)

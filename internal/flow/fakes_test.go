@@ -128,7 +128,7 @@ func (g *fakeGitHub) Revoke(_ context.Context, token secret.String) error {
 
 func (g *fakeGitHub) Refresh(_ context.Context, refresh secret.String) (flow.Token, error) {
 	g.refreshes = append(g.refreshes, refresh.Reveal())
-	token, err := g.refresh()
+	token, err := g.refresh() // made before whatever happens meanwhile
 	g.hit("Refresh")
 	return token, err
 }
@@ -138,11 +138,11 @@ func (g *fakeGitHub) AuthURL(state, verifier, redirect string) string {
 		"state": {state}, "code_challenge": {verifier}, "redirect_uri": {redirect}}.Encode()
 }
 
-func (g *fakeGitHub) Exchange(_ context.Context, code, verifier, redirect string) (flow.Token, error) {
+func (g *fakeGitHub) Exchange(ctx context.Context, code, verifier, redirect string) (flow.Token, error) {
 	g.exchanges = append(g.exchanges, code+" "+verifier+" "+redirect)
 	token, err := g.exchange()
 	g.hit("Exchange")
-	return token, err
+	return token, errors.Join(err, ctx.Err())
 }
 
 type fakeHub struct {

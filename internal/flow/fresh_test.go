@@ -173,6 +173,17 @@ func TestARefreshInFlightLosesNoToken(t *testing.T) {
 		require.Len(t, w.github.refreshes, 2)
 		require.Equal(t, "ghu_fresh1", reveal(t, w))
 	})
+	t.Run("against another process that was refreshed as well: the later pair is revoked", func(t *testing.T) {
+		t.Parallel()
+		w := refreshing(t, func(w *world) {
+			w.pass(46 * time.Second)
+			w.settle()
+		})
+		w.run(time.Minute)
+		require.Equal(t, "ghu_fresh2", reveal(t, w))
+		require.Equal(t, "ghu_fresh2", w.servers.at(""))
+		require.ElementsMatch(t, []string{"ghr_fresh1", "ghu_fresh1"}, w.github.revoked)
+	})
 	t.Run("against a store that wrote and said it had not", func(t *testing.T) {
 		t.Parallel()
 		w := refreshing(t, func(w *world) { w.store.answer = times(1, errStore) })
@@ -243,12 +254,18 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 		w.run(2 * time.Minute)
 		require.Equal(t, flow.Expired, w.state())
 	})
-	t.Run("also after the user signed out and in again", func(t *testing.T) {
+	t.Run("also after the user signed out and in again at once", func(t *testing.T) {
 		t.Parallel()
 		w := connected(t, revokeOnStop)
 		w.hub.tokens = map[string]bool{"fresh": true}
 		require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
-		w.run(5 * time.Minute)
+		w.hub.stopped("")
+		w.run(2 * time.Minute)
+		require.Equal(t, flow.Expired, w.state())
+	})
+	t.Run("also after the user signed out and came back later", func(t *testing.T) {
+		t.Parallel()
+		w := connected(t, revokeOnStop)
 		w.hub.tokens = map[string]bool{}
 		w.run(5 * time.Minute)
 		require.Equal(t, flow.Connected, w.state(), "signing out alone does not stop a server")

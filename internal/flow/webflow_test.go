@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
@@ -179,6 +180,16 @@ func TestAWebFlowLosesNoToken(t *testing.T) {
 		require.NoError(t, err)
 		cancelled(t, w)
 		require.Equal(t, []string{"ghu_web"}, w.github.revoked)
+	})
+	t.Run("to a browser that went away", func(t *testing.T) {
+		t.Parallel()
+		w := newWebWorld(t)
+		ctx, leave := context.WithCancel(w.ctx)
+		w.github.during("Exchange", leave)
+		_, err := w.CompleteWeb(ctx, caller, w.startWeb(), "code")
+		require.NoError(t, err)
+		w.run(time.Minute)
+		require.Equal(t, flow.Connected, w.state())
 	})
 	t.Run("to a store that is gone", func(t *testing.T) {
 		t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/server"
+	"github.com/ghscoped/ghscoped-service/web"
 )
 
 const botPolicy = `version: 1
@@ -249,4 +252,21 @@ func TestAnAdminRevokesOneOrAllBotTokens(t *testing.T) {
 	events, err := f.audit.Recent(t.Context(), 1)
 	require.NoError(t, err)
 	require.Equal(t, "user:grace", events[0].By)
+}
+
+func TestWithoutAPolicyThereAreNoBots(t *testing.T) {
+	t.Parallel()
+	s := server.New(server.Options{Prefix: prefix, Pages: newPages(t), Logger: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Clock: time.Now})
+	answer := httptest.NewRecorder()
+	s.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, prefix+"api/bot-tokens", nil))
+	require.Equal(t, "bots_off", code(t, answer.Result()))
+	require.Equal(t, http.StatusNotFound, answer.Code)
+}
+
+func newPages(t *testing.T) *web.Pages {
+	t.Helper()
+	pages, err := web.New(web.Options{Prefix: prefix, HubPrefix: "/hub/", GitHubHost: "github.com"})
+	require.NoError(t, err)
+	return pages
 }

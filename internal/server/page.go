@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -43,7 +44,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.unavailable(w, r, "", err)
 	}
-	_ = s.Flows.Recheck(r.Context(), session.User, recheckAge) // the page shows what is known either way
+	s.takeUp(r.Context(), session)
 	view, err := s.view(r.Context(), session)
 	if err != nil {
 		return s.unavailable(w, r, session.User, err)
@@ -91,11 +92,20 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Flows.SignedIn(r.Context(), flow.Caller{User: session.User, HubToken: session.HubToken.String}); err != nil {
-		s.Logger.Error("deliveries that waited for a sign-in were not taken up", "user", session.User, "error", err)
-	}
+	s.takeUp(r.Context(), session)
 	http.Redirect(w, r, s.Prefix+next[len("./"):], http.StatusFound)
 	return nil
+}
+
+// takeUp lets go on what waited for the user to be here: deliveries and
+// removals that need a Hub token, and a look at what the connection reaches.
+// The page shows what is known either way.
+func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
+	present := caller{user: session.User, session: &session}.forFlow()
+	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, session.User, recheckAge))
+	if err != nil {
+		s.Logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
+	}
 }
 
 // The forms work without the script; each leads back to the page.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -154,9 +155,9 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 			require.NoError(t, err)
 			require.Equal(t, http.StatusNotFound, status, "%s: %s %s", user, route.method, route.path)
 		}
-		page, err := who.Page(ctx)
+		shown, err := who.Page(ctx)
 		require.NoError(t, err)
-		require.NotContains(t, page, `href="/services/connect-github/admin"`)
+		require.NotContains(t, shown, `href="/services/connect-github/admin"`)
 	}
 
 	browser := hubtest.NewBrowser(t)
@@ -172,4 +173,42 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 	))
 	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, 30*time.Second, 50*time.Millisecond)
 	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+}
+
+func TestTwoTabsAgree(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 3*time.Minute)
+	browser := hubtest.NewBrowser(t)
+	open(ctx, t, browser, w.hub, "ada")
+	second, closeSecond, err := browser.OpenTab()
+	require.NoError(t, err)
+	defer closeSecond()
+	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(w.hub.ServiceURL), chromedp.WaitVisible(journey.Connect)))
+	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible), chromedp.WaitVisible(journey.UserCode)))
+	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.WaitVisible(journey.UserCode)), "without being touched")
+	first, err := browser.Text(ctx, journey.UserCode)
+	require.NoError(t, err)
+	other, err := hubtest.Read(ctx, second, chromedp.TextContent(journey.UserCode))
+	require.NoError(t, err)
+	require.Equal(t, strings.Join(strings.Fields(first), ""), strings.Join(strings.Fields(other), ""))
+	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Click(chromedp.CSS("#cancel"), chromedp.NodeVisible)))
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
+}
+
+func TestThePageGoesOnWhereEventsDoNotComeThrough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 3*time.Minute)
+	browser := hubtest.NewBrowser(t)
+	_, err := chromedp.Call(browser.Tab(), page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `window.EventSource = class extends EventTarget { constructor() { super(); setTimeout(() => this.onerror?.(new Event("error"))); } close() {} };`,
+	})
+	require.NoError(t, err)
+	open(ctx, t, browser, w.hub, "ada")
+	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	code, err := browser.Text(ctx, journey.UserCode)
+	require.NoError(t, err)
+	require.NoError(t, w.github.Approve(strings.Join(strings.Fields(code), ""), "octocat"))
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))))
 }
