@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// hold is how long a claimed record is another scheduler's no business. A
+	// Hold is how long a claimed record is another scheduler's no business. A
 	// process that dies leaves its records unattended for that long.
-	hold = 45 * time.Second
-	// stepLimit bounds one step well within hold, so that its result is stored
+	Hold = 45 * time.Second
+	// stepLimit bounds one step well within Hold, so that its result is stored
 	// while the claim still stands.
 	stepLimit = 35 * time.Second
 	// workers bounds the steps under way at once.
@@ -69,7 +69,7 @@ func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
 	if limit == 0 {
 		return nil, nil
 	}
-	claimed, err := e.Store.Claim(ctx, hold, limit)
+	claimed, err := e.Store.Claim(ctx, Hold, limit)
 	if err != nil && ctx.Err() == nil {
 		e.Logger.Error("due records could not be claimed", "error", err)
 	}
@@ -89,7 +89,7 @@ func (e *Engine) work(ctx context.Context, user *User) {
 		found = step(limited, user)
 		cancel()
 	}
-	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), hold-stepLimit)
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), Hold-stepLimit)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
 	_ = e.settle(storing, user.Name, user, user.Held, found) // logged there

@@ -38,7 +38,10 @@ func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 	}, nil, http.StatusNoContent)
 	switch statusOf(err) {
 	case http.StatusNotFound:
-		return c.surelyDead(ctx, token)
+		if err := c.surelyDead(ctx, token); err != nil {
+			return err
+		}
+		return c.handInRefresh(ctx, token)
 	case http.StatusUnauthorized:
 		return misconfigured("An administrator must check the client id and the client secret of the GitHub App.", err)
 	case http.StatusUnprocessableEntity:
@@ -61,6 +64,17 @@ func (c *Client) handIn(ctx context.Context, token secret.String) error {
 		return unreachable(err)
 	}
 	return err
+}
+
+// handInRefresh ends what is no access token (any more): a dead one, to which
+// this does nothing, or a refresh token, which DELETE …/token does not know. A
+// GitHub that does not take refresh tokens this way is no fault of the token.
+func (c *Client) handInRefresh(ctx context.Context, token secret.String) error {
+	var known *flow.Error
+	if err := c.handIn(ctx, token); errors.As(err, &known) && known.Passing {
+		return err
+	}
+	return nil
 }
 
 // surelyDead tells the two causes of a 404 apart: a token that is dead, and a

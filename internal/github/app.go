@@ -154,35 +154,29 @@ func (c *Client) ofMint(err error, owner string, i Installation) error {
 	return err
 }
 
-// Identity is the name under which GitHub shows what the App does.
-type Identity struct {
-	Name  string // SLUG[bot]
-	Email string // the address that links a commit to it
-}
-
 // Identity asks for the name and address that commits by an installation token
 // should carry. It is also the way to try the App's key.
-func (c *Client) Identity(ctx context.Context) (Identity, error) {
+func (c *Client) Identity(ctx context.Context) (bot.Identity, error) {
 	var app struct {
 		Slug string `json:"slug"`
 	}
 	err := c.appCall(ctx, "app", http.MethodGet, "app", nil, &app, http.StatusOK)
 	if statusOf(err) == http.StatusNotFound {
-		return Identity{}, ofOAuth("Not Found")
+		return bot.Identity{}, ofOAuth("Not Found")
 	}
 	if err != nil {
-		return Identity{}, err
+		return bot.Identity{}, err
 	}
 	if !isName(app.Slug) {
-		return Identity{}, badAnswer(errors.New("app: no slug"))
+		return bot.Identity{}, badAnswer(errors.New("app: no slug"))
 	}
-	var bot flow.Account
+	var account flow.Account
 	name := app.Slug + "[bot]"
 	q := query{target: target{"bot", gateApp}, method: http.MethodGet, url: c.api.JoinPath("users", name)}
-	if _, err := c.call(ctx, q, &bot, http.StatusOK); err != nil {
-		return Identity{}, err
+	if _, err := c.call(ctx, q, &account, http.StatusOK); err != nil {
+		return bot.Identity{}, err
 	}
-	return Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", bot.ID, name, c.web.Hostname())}, nil
+	return bot.Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", account.ID, name, c.web.Hostname())}, nil
 }
 
 // RevokeInstallationToken makes an installation token invalid. One that is dead

@@ -20,6 +20,13 @@ type keyFile struct {
 	key  *rsa.PrivateKey
 }
 
+// CheckKeyFile reports what is wrong with a file that is to hold the App's
+// private key; nil: it can sign.
+func CheckKeyFile(path string) error {
+	_, err := (&keyFile{path: path}).load()
+	return err
+}
+
 // load returns the key. A file that cannot be read or understood is an error,
 // not the old key: whoever took the key away meant it.
 func (k *keyFile) load() (*rsa.PrivateKey, error) {

@@ -46,7 +46,7 @@ func Verify(ctx context.Context, backend Backend, keys *Keyring) error {
 // Records that do not open are left as they are, and are an error at the end.
 func Reseal(ctx context.Context, backend Backend, keys *Keyring) (resealed int, err error) {
 	var faults error
-	for _, kind := range []Kind{KindUser, KindSession, KindCheck} {
+	for _, kind := range []Kind{KindUser, KindSession, KindBot, KindCheck} {
 		for after := ""; ; {
 			records, err := backend.List(ctx, kind, after, resealPage)
 			if err != nil {

@@ -163,10 +163,16 @@ func (u *Users) open(record Record) (*flow.User, error) {
 		return nil, fmt.Errorf("decoding a user: %w", err)
 	}
 	user.Version = record.Version
-	if apart := record.Due.Sub(user.Due()).Abs(); apart > precision && record.Due.After(u.clock()) {
+	if claimed(record.Due, user.Due(), u.clock()) {
 		user.Held = record.Due
 	}
 	return user, nil
+}
+
+// claimed tells a due time that a claim set from one that the record gives
+// itself, be it by the rules of an earlier release.
+func claimed(stored, own, now time.Time) bool {
+	return stored.Sub(own).Abs() > precision && stored.After(now) && !stored.After(now.Add(flow.Hold))
 }
 
 // precision is what a backend may lose of a due time. A stored one further from
