@@ -98,6 +98,12 @@ func (v *Visitor) Page(ctx context.Context) (string, error) {
 	return page, err
 }
 
+// SignOut ends the visitor's session at the Hub, not at the service.
+func (v *Visitor) SignOut(ctx context.Context) error {
+	_, _, err := v.get(ctx, v.hub.URL+"hub/logout")
+	return err
+}
+
 func (h *Hub) origin() string {
 	u, err := url.Parse(h.URL)
 	if err != nil {

@@ -192,6 +192,40 @@ func TestTheRootAnswersWhenTheHubIsGone(t *testing.T) {
 	require.Equal(t, http.StatusFound, response.StatusCode, "on its way to the Hub, as soon as that is back")
 }
 
+func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	w.connect(ctx, t, ada)
+	require.NoError(t, ada.SignOut(ctx))
+	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, status, "at once")
+
+	ada, err = w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	require.Equal(t, "cancelled", w.current(ctx, t, ada).State)
+}
+
+func TestSomebodyElsesApprovalDeliversNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_IDENTITY": "match"}})
+	ctx := within(t, 2*time.Minute)
+	_, err := w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat")) // whoever was talked into typing ada's code
+	w.waitState(ctx, t, ada, "failed")
+	require.Equal(t, "identity_mismatch", w.current(ctx, t, ada).Error.Code)
+	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+	require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+	require.Contains(t, string(w.hub.Log.Bytes()), `"action":"identity_mismatch"`, "audited")
+}
+
 // requireSecretOnlyIn greps everything the service, the Hub and the user's
 // home hold.
 func (w *world) requireSecretOnlyIn(t *testing.T, secret, page, file string) {
