@@ -186,6 +186,8 @@ type AdminView struct {
 	User        string
 	Now         time.Time
 	Connections []AdminConnection
+	// Bots are the bots' tokens that are live.
+	Bots []AdminBot
 	// Events are the last ones of the audit, newest first.
 	Events []AdminEvent
 }
@@ -199,10 +201,21 @@ type AdminConnection struct {
 	Servers   []Server
 }
 
+// AdminBot is one live token of a bot.
+type AdminBot struct {
+	ID           string // SHA-256 of the token
+	Caller       string
+	Rule         string
+	Repositories []string
+	Since        time.Time
+	ExpiresAt    time.Time
+}
+
 // AdminEvent is one line of the audit.
 type AdminEvent struct {
-	Time    time.Time
-	Action  string
+	Time   time.Time
+	Action string
+	// User is a Hub user, or a bot as policies name it.
 	User    string
 	Account string
 	Server  string

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -141,34 +140,4 @@ func answer(t *testing.T, env []string) error {
 		}
 	}
 	return nil
-}
-
-// A real JupyterHub starts a real server, and is heard of from request to ready.
-func TestProgressOfARealServer(t *testing.T) {
-	t.Parallel()
-	h := hubtest.New(t, hubtest.Options{Users: []string{"ada"}, External: func(env []string) error { return answer(t, env) }})
-	token, err := h.UserToken(t.Context(), "ada")
-	require.NoError(t, err)
-	api, err := url.Parse(h.APIURL)
-	require.NoError(t, err)
-	client, mine := hub.New(api, api, http.DefaultClient, prometheus.NewRegistry()), secret.New(token)
-
-	message, _, err := client.Progress(t.Context(), mine, "ada", "")
-	require.NoError(t, err)
-	require.Empty(t, message, "it is not starting")
-	started := make(chan error, 1)
-	go func() { started <- client.StartServer(t.Context(), mine, "ada", "") }() // answers when the server runs
-	heard := map[string]bool{}
-	ready := false
-	for deadline := time.Now().Add(time.Minute); !ready && time.Now().Before(deadline); {
-		began := time.Now()
-		message, ready, err = client.Progress(t.Context(), mine, "ada", "")
-		require.NoError(t, err)
-		require.Less(t, time.Since(began), 3*time.Second)
-		heard[message] = true
-	}
-	require.NoError(t, <-started)
-	require.True(t, ready)
-	require.Contains(t, heard, "Spawning server...")
-	require.Contains(t, heard, "Server ready at /user/ada/")
 }
