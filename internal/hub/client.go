@@ -156,6 +156,8 @@ type statusError struct{ code int }
 func (e *statusError) Error() string { return "status " + strconv.Itoa(e.code) }
 
 func (c *Client) call(ctx context.Context, method string, target *url.URL, token secret.String, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
 	return exchange(ctx, c.http, method, target, token, nil, answer)
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -120,24 +119,4 @@ func TestWhatTheHubRefusesOfProgress(t *testing.T) {
 			require.ErrorIs(t, err, want)
 		})
 	}
-}
-
-// answer is a service for the Hub to wait for.
-func answer(t *testing.T, env []string) error {
-	for _, variable := range env {
-		if address, ok := strings.CutPrefix(variable, "JUPYTERHUB_SERVICE_URL="); ok {
-			at, err := url.Parse(address)
-			if err != nil {
-				return err
-			}
-			listener, err := net.Listen("tcp", at.Host)
-			if err != nil {
-				return err
-			}
-			server := &http.Server{Handler: http.NotFoundHandler()}
-			t.Cleanup(func() { _ = server.Close() })
-			go func() { _ = server.Serve(listener) }()
-		}
-	}
-	return nil
 }

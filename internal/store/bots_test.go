@@ -94,3 +94,24 @@ func TestManyTokensOfABotAreAllListed(t *testing.T) {
 		require.Len(t, all, want, caller)
 	}
 }
+
+func TestBotsTokensSurviveANewKey(t *testing.T) {
+	t.Parallel()
+	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	old, fresh := store.NewKey(), store.NewKey()
+	before, err := store.NewKeyring(old)
+	require.NoError(t, err)
+	both, err := store.NewKeyring(fresh, old)
+	require.NoError(t, err)
+	after, err := store.NewKeyring(fresh)
+	require.NoError(t, err)
+
+	require.NoError(t, store.NewBots(backend, before).Add(t.Context(), live("service:a", "ghs_a", time.Now().Add(time.Hour))))
+	_, err = store.Reseal(t.Context(), backend, both)
+	require.NoError(t, err)
+	all, err := store.NewBots(backend, after).List(t.Context(), "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"service:a ghs_a"}, names(all))
+}

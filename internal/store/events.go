@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -18,6 +19,9 @@ const KindEvent Kind = "event"
 // keepEvents is how long an event can be read here. The lines that
 // internal/audit writes are the record for longer.
 const keepEvents = 30 * 24 * time.Hour
+
+// eventPage is how many events are looked through in one go.
+const eventPage = 500
 
 // Events remembers audit events for administrators, of all replicas. It is an
 // [audit.History].
@@ -61,6 +65,30 @@ func (e *Events) Recent(ctx context.Context, limit int) ([]flow.Event, error) {
 		}
 	}
 	return events, nil
+}
+
+// Trim forgets all but the newest events, as many as keep, so that whoever makes
+// events without end does not fill the store.
+func (e *Events) Trim(ctx context.Context, keep int) error {
+	for after, seen := "", 0; ; {
+		records, err := e.backend.List(ctx, KindEvent, after, eventPage)
+		if err != nil {
+			return fmt.Errorf("trimming the history: %w", err)
+		}
+		for _, record := range records {
+			after = record.Key
+			if seen++; seen <= keep {
+				continue
+			}
+			err := e.backend.Delete(ctx, KindEvent, record.Key, record.Version)
+			if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict) {
+				return fmt.Errorf("trimming the history: %w", err)
+			}
+		}
+		if len(records) < eventPage {
+			return nil
+		}
+	}
 }
 
 // eventKey sorts the newest first, which is how they are read. What follows

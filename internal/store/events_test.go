@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -39,4 +40,24 @@ func TestEventsComeNewestFirstAndOutliveTheProcess(t *testing.T) {
 	}
 	require.Equal(t, []string{"same moment", "same moment", "second"}, actions)
 	require.Equal(t, at.Add(2), recent[0].Time)
+}
+
+func TestOnlyTheNewestEventsAreKept(t *testing.T) {
+	t.Parallel()
+	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	keys, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	events := store.NewEvents(backend, keys)
+	at := time.Now()
+	for i := range 20 {
+		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at.Add(time.Duration(i)), Action: strconv.Itoa(i)}))
+	}
+	require.NoError(t, events.Trim(t.Context(), 20))
+	require.NoError(t, events.Trim(t.Context(), 3))
+	recent, err := events.Recent(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, recent, 3)
+	require.Equal(t, []string{"19", "18", "17"}, []string{recent[0].Action, recent[1].Action, recent[2].Action})
 }

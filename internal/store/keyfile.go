@@ -52,18 +52,25 @@ func EnsureKeyring(path string) (*Keyring, error) {
 }
 
 // Rotate puts a new key in front of those in a key file, in one step, keeping
-// the file's owner and mode. Running processes go on with the keys they read.
+// the file's owner and mode. Running processes go on with the keys they read,
+// so it is for a store that one process has: see [AddKey].
 func Rotate(path string) error {
+	return changeKeys(path, func(content string) (string, error) { return NewKey().Reveal() + "\n" + content, nil })
+}
+
+// changeKeys replaces a key file by what edit makes of it, in one step, keeping
+// its owner and mode.
+func changeKeys(path string, edit func(content string) (string, error)) error {
 	if _, err := LoadKeyring(path); err != nil {
 		return err
 	}
-	if err := rotate(path); err != nil {
-		return fmt.Errorf("rotating the key file %s: %w", path, err)
+	if err := replaceKeys(path, edit); err != nil {
+		return fmt.Errorf("changing the key file %s: %w", path, err)
 	}
 	return nil
 }
 
-func rotate(path string) error {
+func replaceKeys(path string, edit func(content string) (string, error)) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
@@ -76,7 +83,11 @@ func rotate(path string) error {
 	if err != nil {
 		return err
 	}
-	temporary, err := writeBeside(path, []byte(NewKey().Reveal()+"\n"+string(old)))
+	edited, err := edit(string(old))
+	if err != nil {
+		return err
+	}
+	temporary, err := writeBeside(path, []byte(edited))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *Store) Get(ctx context.Context, kind store.Kind, key string) (store.Rec
 	var record store.Record
 	found := false
 	err := s.read(ctx, func(tx *bbolt.Tx) (err error) {
-		t, ok := openTable(tx, kind)
+		t, ok := openRecords(tx, kind)
 		if !ok {
 			return nil
 		}
@@ -164,7 +164,7 @@ func (s *Store) NextDue(ctx context.Context, kind store.Kind) (due time.Time, er
 func (s *Store) List(ctx context.Context, kind store.Kind, after string, limit int) ([]store.Record, error) {
 	var records []store.Record
 	err := s.read(ctx, func(tx *bbolt.Tx) error {
-		t, ok := openTable(tx, kind)
+		t, ok := openRecords(tx, kind)
 		if !ok {
 			return nil
 		}

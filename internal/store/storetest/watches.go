@@ -23,7 +23,7 @@ func testWatch(t *testing.T, suite Suite) {
 	}
 	record := b.put(store.Record{Key: "a", Due: b.clock.Now()})
 	hears("a new record")
-	record = b.put(record)
+	b.put(record)
 	hears("a changed record")
 	_, err := b.Put(t.Context(), store.Record{Kind: kind, Key: "a"})
 	require.ErrorIs(t, err, store.ErrConflict)
