@@ -16,7 +16,7 @@ DEMO_FLAGS := -hub $(HUB) \
 # Packages whose tests start a real JupyterHub, Jupyter Server or Chromium.
 SLOW := /(internal/hubtest|test)(/|$$)
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow bench pages rig clean
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow fuzz bench pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: rig lint test-race test-slow ## everything that CI runs
+test: rig lint test-race test-slow fuzz ## everything that CI runs
 
 lint: ## go vet, staticcheck, gofmt, shellcheck
 	$(GO) vet ./...
@@ -51,6 +51,10 @@ test-race: rig ## the same with the race detector
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
 	$(GO) test -v -count=1 -p 1 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)')
 
+fuzz: ## a minute of Go's fuzzing of the files that others write
+	$(GO) test -run '^$$' -fuzz '^FuzzPolicy$$' -fuzztime 30s -fuzzminimizetime 20x ./internal/bot
+	$(GO) test -run '^$$' -fuzz '^FuzzRepositoryFile$$' -fuzztime 30s -fuzzminimizetime 20x ./internal/bot
+
 bench: rig build ## the benchmarks, on the real thing
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
 
@@ -59,7 +63,7 @@ pages: ## a picture of every state of the page, into docs/pages/
 	$(GO) run ./test/pages
 
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 proxy axe system
+	@demo/install.sh hub6 hub5 hub4 proxy axe helm cluster buildah system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

@@ -68,10 +68,10 @@ func (a *App) tryKey(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, keyTrialLimit)
 	defer cancel()
-	identity, err := a.parts.github.Identity(ctx)
+	slug, err := a.parts.github.Slug(ctx)
 	switch {
 	case err == nil:
-		a.deps.Logger.Info("bot tokens are enabled", "identity", identity.Name, "policy", fmt.Sprint(a.parts.policy.Current()))
+		a.deps.Logger.Info("bot tokens are enabled", "app", slug, "policy", fmt.Sprint(a.parts.policy.Current()))
 	case ctx.Err() == nil:
 		a.deps.Logger.Error("bot tokens cannot be given as it is", "error", err)
 	}

@@ -11,6 +11,10 @@ import (
 // not do so by itself.
 const purgeEvery = 10 * time.Minute
 
+// mostEvents is how many events of the audit are remembered for administrators;
+// the lines are the record.
+const mostEvents = 20_000
+
 // purger is a backend that keeps expired records until it is told to look.
 type purger interface {
 	Purge(ctx context.Context) (int, error)
@@ -38,6 +42,9 @@ func (a *App) maintain(ctx context.Context) {
 }
 
 func (a *App) purge(ctx context.Context) {
+	if err := a.parts.events.Trim(ctx, mostEvents); err != nil && ctx.Err() == nil {
+		a.deps.Logger.Error("the history could not be trimmed", "error", err)
+	}
 	backend, ok := a.parts.raw.(purger)
 	if !ok {
 		return

@@ -201,6 +201,8 @@ func (p *parts) codecs() ([]securecookie.Codec, error) {
 	}
 	codecs := securecookie.CodecsFromPairs(pairs...)
 	for _, codec := range codecs {
+		// gob, the default, takes more time than everything else about a cookie.
+		codec.(*securecookie.SecureCookie).SetSerializer(securecookie.JSONEncoder{})
 		// How long a cookie counts is the session's affair, not the codec's.
 		codec.(*securecookie.SecureCookie).MaxAge(int(p.cfg.Service.SessionLifetime.Seconds()))
 	}

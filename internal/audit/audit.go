@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
@@ -17,7 +18,7 @@ type History interface {
 	Recent(ctx context.Context, limit int) ([]flow.Event, error)
 }
 
-// Log is a [flow.Auditor]. Safe for concurrent use.
+// Log is a [flow.Auditor] and a [bot.Auditor]. Safe for concurrent use.
 type Log struct {
 	history History
 	logger  *slog.Logger
@@ -26,7 +27,10 @@ type Log struct {
 	out io.Writer
 }
 
-var _ flow.Auditor = (*Log)(nil)
+var (
+	_ flow.Auditor = (*Log)(nil)
+	_ bot.Auditor  = (*Log)(nil)
+)
 
 // New returns a Log that writes lines to out and remembers events in history.
 // The logger hears of events that could not be kept.
@@ -44,13 +48,22 @@ type line struct {
 // Record writes and remembers an event. An event that cannot be written is
 // logged as such, with what it says.
 func (l *Log) Record(ctx context.Context, event flow.Event) {
+	_ = l.Keep(ctx, event) // it is logged, and what happened has happened
+}
+
+// Keep is Record for whoever does nothing without its line: the error says that
+// there is none. That the event could not be remembered is no error, since the
+// line is the record.
+func (l *Log) Keep(ctx context.Context, event flow.Event) error {
 	event.Time = event.Time.UTC()
-	if err := l.write(event); err != nil {
-		l.logger.ErrorContext(ctx, "an audit event could not be written", "error", err, "event", event)
+	written := l.write(event)
+	if written != nil {
+		l.logger.ErrorContext(ctx, "an audit event could not be written", "error", written, "event", event)
 	}
 	if err := l.history.Add(ctx, event); err != nil {
 		l.logger.ErrorContext(ctx, "an audit event could not be remembered", "error", err, "event", event)
 	}
+	return written
 }
 
 // write makes one Write of one line, so that lines of several writers to the

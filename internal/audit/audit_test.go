@@ -94,13 +94,24 @@ func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
 	require.Contains(t, logged.String(), `"action":"delivered"`)
 }
 
+func TestKeepSaysWhetherThereIsALine(t *testing.T) {
+	t.Parallel()
+	event := flow.Event{Time: noon, Action: "bot_token_issue", Caller: "service:nbbot", Permissions: map[string]string{"contents": "write"}}
+	require.ErrorIs(t, audit.New(broken{}, new(audit.Memory), quiet()).Keep(t.Context(), event), errBroken)
+
+	var out bytes.Buffer
+	require.NoError(t, audit.New(&out, broken{}, quiet()).Keep(t.Context(), event), "the line is there, if not the memory of it")
+	require.JSONEq(t, `{"audit": true, "time": "2026-11-21T12:00:00Z", "action": "bot_token_issue",
+		"caller": "service:nbbot", "permissions": {"contents": "write"}, "outcome": ""}`, out.String())
+}
+
 // A field of another type could be a secret in its clear form, or a structure
 // that holds one.
 func TestAnEventHasOnlyPlainFields(t *testing.T) {
 	t.Parallel()
 	for field := range reflect.TypeFor[flow.Event]().Fields() {
 		switch field.Type {
-		case reflect.TypeFor[string](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]string]():
+		case reflect.TypeFor[string](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]string](), reflect.TypeFor[map[string]string]():
 		default:
 			require.Fail(t, "unexpected type", "%s is a %s", field.Name, field.Type)
 		}

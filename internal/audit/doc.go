@@ -5,5 +5,5 @@
 // off. An event names a token by its SHA-256 and has no field that could hold a
 // secret.
 //
-// Border: what is worth an event is decided where it happens (internal/flow).
+// Border: what is worth an event is decided where it happens (internal/flow, internal/bot).
 package audit

@@ -36,7 +36,8 @@ type Options struct {
 // Issuer gives out installation tokens. Safe for concurrent use.
 type Issuer struct {
 	Options
-	issued *prometheus.CounterVec
+	issued   *prometheus.CounterVec
+	identity identity
 }
 
 // New returns an issuer.
@@ -58,6 +59,8 @@ type Token struct {
 	Repositories []string
 	Permissions  map[string]string
 	Rule         string
+	// Identity is what commits by it should carry.
+	Identity Identity
 }
 
 // Issue gives a caller a token for what it asks, if the policy in force allows
@@ -66,7 +69,7 @@ type Token struct {
 // code bot_refused (the policy), repository_refused (a repository's file) or one
 // of those of a request that cannot be ([Invalid]).
 func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID string) (Token, error) {
-	event := Event{Time: i.Clock(), Action: ActionIssue, Caller: c.String(), RequestID: requestID,
+	event := flow.Event{Time: i.Clock(), Action: ActionIssue, Caller: c.String(), RequestID: requestID,
 		Repositories: short(r.Repositories), Permissions: shortPermissions(r.Permissions)}
 	token, err := i.issue(ctx, c, r, &event)
 	if err == nil {
@@ -83,10 +86,10 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 	}
 	event.Code = e.Code
 	i.issued.WithLabelValues(event.Outcome).Inc()
-	return Token{}, errors.Join(err, i.Audit.Record(ctx, event))
+	return Token{}, errors.Join(err, i.Audit.Keep(ctx, event))
 }
 
-func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *Event) (Token, error) {
+func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *flow.Event) (Token, error) {
 	a, problem := r.check()
 	if problem != nil {
 		event.Outcome, event.Why = Refused, problem.Message
@@ -115,13 +118,13 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *Event) (
 // rule, no older than the rule allows. A store that fails costs a new token,
 // no more.
 func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Live, bool) {
-	if d.Reuse == 0 {
+	if d.Reuse == 0 || a.exclusive {
 		return Live{}, false
 	}
 	all, err := i.Store.List(ctx, c.String())
 	now := i.Clock()
 	fits := func(l Live) bool {
-		return l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
+		return !l.Exclusive && l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
 			slices.EqualFunc(l.Repositories, a.fullNames(), strings.EqualFold) && maps.Equal(l.Permissions, a.permissions)
 	}
 	at := slices.IndexFunc(all, fits)
@@ -133,7 +136,7 @@ func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Liv
 
 // mint makes a new token. Once GitHub has made it, it is either kept for its
 // revocation or revoked, also if the caller has left.
-func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *Event) (Token, error) {
+func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *flow.Event) (Token, error) {
 	minted, err := i.GitHub.Mint(ctx, a.owner, a.names, a.permissions)
 	if err != nil {
 		return Token{}, err
@@ -147,7 +150,8 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *E
 			Hint:    "Check that the names of the repositories are the current ones.", Err: errors.New(difference)})
 	}
 	live := Live{ID: minted.Token.Hash(), Caller: c.String(), Rule: d.Rule, Repositories: a.fullNames(), Permissions: a.permissions,
-		Token: secret.Store(minted.Token), IssuedAt: i.Clock(), ExpiresAt: minted.ExpiresAt, RequestID: event.RequestID}
+		Token: secret.Store(minted.Token), IssuedAt: i.Clock(), ExpiresAt: minted.ExpiresAt, RequestID: event.RequestID,
+		Exclusive: a.exclusive}
 	if err := i.Store.Add(ctx, live); err != nil {
 		return Token{}, i.undo(ctx, minted, event, unavailable("The token could not be kept for its revocation, so it was withdrawn.", err))
 	}
@@ -159,20 +163,25 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *E
 	return token, err
 }
 
-// give writes the audit event and, after that, gives the token away.
-func (i *Issuer) give(ctx context.Context, live Live, event *Event, outcome string) (Token, error) {
+// give completes the token, writes the audit event and, after that, gives the
+// token away.
+func (i *Issuer) give(ctx context.Context, live Live, event *flow.Event, outcome string) (Token, error) {
+	who, err := i.identify(ctx, live.Token.String)
+	if err != nil {
+		return Token{}, err
+	}
 	event.Outcome, event.TokenHash, event.ExpiresAt = outcome, live.ID, live.ExpiresAt
-	if err := i.Audit.Record(ctx, *event); err != nil {
+	if err := i.Audit.Keep(ctx, *event); err != nil {
 		event.Outcome = Failed
 		return Token{}, unavailable("The audit could not be written, so no token was given.", err)
 	}
 	return Token{Token: live.Token.String, ExpiresAt: live.ExpiresAt, Repositories: live.Repositories,
-		Permissions: live.Permissions, Rule: live.Rule}, nil
+		Permissions: live.Permissions, Rule: live.Rule, Identity: who}, nil
 }
 
 // undo revokes a token that nobody got. Where even that fails, the token ends
 // with its hour.
-func (i *Issuer) undo(ctx context.Context, minted Minted, event *Event, cause error) error {
+func (i *Issuer) undo(ctx context.Context, minted Minted, event *flow.Event, cause error) error {
 	if err := i.GitHub.RevokeInstallationToken(ctx, minted.Token); err != nil {
 		event.Why = "the token was given to nobody, but could not be revoked"
 		return errors.Join(cause, fmt.Errorf("and its token lives on until it expires: %w", err))

@@ -53,12 +53,13 @@ type stage struct {
 	log    []string
 	asked  []bot.Minted
 	live   map[string]bot.Live
-	events []bot.Event
+	events []flow.Event
 	files  map[string]string
 	// What goes wrong.
 	tamper                      func(*bot.Minted)
 	mintErr, storeErr, auditErr error
-	revokeErr                   error
+	revokeErr, nameErr          error
+	named                       int
 	minting                     func()
 	registry                    *prometheus.Registry
 	policy                      *bot.Policy
@@ -107,6 +108,14 @@ func (s *stage) Mint(_ context.Context, owner string, names []string, permission
 	return m, nil
 }
 
+func (s *stage) Identity(context.Context, secret.String) (bot.Identity, error) {
+	s.named++
+	if s.nameErr != nil {
+		return bot.Identity{}, s.nameErr
+	}
+	return bot.Identity{Name: "ghscoped-demo[bot]", Email: "7+ghscoped-demo[bot]@users.noreply.github.com"}, nil
+}
+
 func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +154,7 @@ func (s *stage) Remove(_ context.Context, _, id string) error {
 	return nil
 }
 
-func (s *stage) Record(ctx context.Context, event bot.Event) error {
+func (s *stage) Keep(ctx context.Context, event flow.Event) error {
 	s.note("audit %s", event.Outcome)
 	s.events = append(s.events, event)
 	return errors.Join(s.auditErr, ctx.Err())
@@ -168,7 +177,7 @@ func TestATokenIsAuditedBeforeItIsGiven(t *testing.T) {
 	require.Equal(t, map[string]string{"contents": "write"}, token.Permissions)
 	require.Equal(t, noon.Add(time.Hour), token.ExpiresAt)
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued"}, s.log)
-	require.Equal(t, []bot.Event{{Time: noon, Action: bot.ActionIssue, Caller: "service:nbbot", Rule: "nightly",
+	require.Equal(t, []flow.Event{{Time: noon, Action: bot.ActionIssue, Caller: "service:nbbot", Rule: "nightly",
 		Reason: "The nightly job refreshes the course material.", Repositories: token.Repositories, Permissions: token.Permissions,
 		TokenHash: token.Token.Hash(), ExpiresAt: token.ExpiresAt, RequestID: "request-1", Outcome: bot.Issued}}, s.events)
 }
@@ -350,7 +359,7 @@ func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {
 	require.NoError(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()))
 	requireCode(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()), "token_unknown")
 	last := s.events[len(s.events)-1]
-	require.Equal(t, bot.Event{Time: noon, Action: bot.ActionRevoke, Caller: "service:minutely", By: "user:admin", Rule: "frequent",
+	require.Equal(t, flow.Event{Time: noon, Action: bot.ActionRevoke, Caller: "service:minutely", By: "user:admin", Rule: "frequent",
 		Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "write"}, TokenHash: other.Token.Hash(),
 		ExpiresAt: noon.Add(time.Hour), Outcome: bot.Revoked}, last)
 
@@ -420,4 +429,37 @@ func BenchmarkIssueRefused(b *testing.B) {
 
 type discard struct{}
 
-func (discard) Record(context.Context, bot.Event) error { return nil }
+func (discard) Keep(context.Context, flow.Event) error { return nil }
+
+func TestAnExclusiveTokenIsGivenToNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	own := push("octo-org/shared")
+	own.Exclusive = true
+	given := map[string]bool{}
+	for _, request := range []bot.Request{own, own, push("octo-org/shared")} {
+		token, err := s.Issue(t.Context(), minutely, request, "r")
+		require.NoError(t, err)
+		given[token.Token.Reveal()] = true
+	}
+	require.Len(t, given, 3, "the rule has reuse")
+	shared, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+	require.NoError(t, err)
+	require.True(t, given[shared.Token.Reveal()])
+}
+
+func TestATokenComesWithTheAppsName(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	for range 2 {
+		token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+		require.NoError(t, err)
+		require.Equal(t, "ghscoped-demo[bot]", token.Identity.Name)
+	}
+	require.Equal(t, 1, s.named, "it is asked for once an hour")
+
+	nameless := newStage(t, policyText, func(s *stage) { s.nameErr = errors.New("no such App") })
+	_, err := nameless.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	require.Error(t, err)
+	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "revoke ghs_0", "audit failed"}, nameless.log, "nobody gets half of it")
+}

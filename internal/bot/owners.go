@@ -16,7 +16,7 @@ const maxAsked = 50
 
 // askOwners reads the file of each repository, with a token for nothing but
 // that, and is an error unless each of them allows the request.
-func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *Event) error {
+func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *flow.Event) error {
 	if len(a.names) > maxAsked {
 		event.Outcome, event.Why = Refused, "too many repositories for asking their owners"
 		return invalid("too_many_repositories", fmt.Sprintf("%d repositories are named.", len(a.names)),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -12,6 +13,9 @@ type GitHub interface {
 	// Mint makes an installation token for repositories of one owner (names
 	// without the owner) and permissions. Both are always named.
 	Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (Minted, error)
+	// Identity is the name under which GitHub shows what the App does. The token
+	// is one of its installation tokens.
+	Identity(ctx context.Context, token secret.String) (Identity, error)
 	// RevokeInstallationToken makes a token invalid. One that is dead already
 	// is no error.
 	RevokeInstallationToken(ctx context.Context, token secret.String) error
@@ -32,6 +36,12 @@ type Minted struct {
 	Selected bool
 }
 
+// Identity is the name and address that commits by a bot's token should carry.
+type Identity struct {
+	Name  string // SLUG[bot]
+	Email string // the address that links a commit to it
+}
+
 // Live is a token that was given away and has not expired. It is stored sealed
 // as a whole: it holds the token, for its revocation and its reuse.
 type Live struct {
@@ -46,6 +56,8 @@ type Live struct {
 	IssuedAt     time.Time         `json:"issued_at"`
 	ExpiresAt    time.Time         `json:"expires_at"`
 	RequestID    string            `json:"request_id,omitempty"`
+	// Exclusive: it is not given again.
+	Exclusive bool `json:"exclusive,omitempty"`
 }
 
 // Store keeps live tokens until they expire.
@@ -60,9 +72,9 @@ type Store interface {
 }
 
 // Auditor keeps one event for each request and each revocation. A token is given
-// away only after its event was kept, so Record says whether it was.
+// away only after its event was kept, so Keep says whether it was.
 type Auditor interface {
-	Record(ctx context.Context, event Event) error
+	Keep(ctx context.Context, event flow.Event) error
 }
 
 // Actions and outcomes of events.
@@ -76,24 +88,3 @@ const (
 	Failed  = "failed"  // GitHub, the store or the audit stood in the way
 	Revoked = "revoked"
 )
-
-// Event is one line of the audit. It names a token by its SHA-256 only.
-type Event struct {
-	Time   time.Time `json:"time"`
-	Action string    `json:"action"`
-	// Caller is who asked; for a revocation whose token it was, and By who
-	// revoked it.
-	Caller       string            `json:"caller"`
-	By           string            `json:"by,omitempty"`
-	Rule         string            `json:"rule,omitempty"`
-	Reason       string            `json:"reason,omitempty"`
-	Repositories []string          `json:"repositories,omitempty"`
-	Permissions  map[string]string `json:"permissions,omitempty"`
-	TokenHash    string            `json:"token_sha256,omitempty"`
-	ExpiresAt    time.Time         `json:"expires_at,omitzero"`
-	RequestID    string            `json:"request_id,omitempty"`
-	Outcome      string            `json:"outcome"`
-	Code         string            `json:"code,omitempty"`
-	// Why says in a sentence why a request was refused.
-	Why string `json:"why,omitempty"`
-}

@@ -33,6 +33,9 @@ func (c Caller) String() string { return c.Kind + ":" + c.Name }
 type Request struct {
 	Repositories []string
 	Permissions  map[string]string
+	// Exclusive asks for a token that nobody else gets, whatever the rule says of
+	// reuse: whoever revokes it at the end of a job ends no other job.
+	Exclusive bool
 }
 
 // permissions are the repository permissions of GitHub Apps with the levels
@@ -94,6 +97,7 @@ type ask struct {
 	owner       string
 	names       []string // without the owner
 	permissions map[string]string
+	exclusive   bool
 }
 
 func (a ask) fullNames() []string {
@@ -106,7 +110,7 @@ func (a ask) fullNames() []string {
 
 // check turns a request into an ask, or says what is wrong with it.
 func (r Request) check() (ask, *flow.Error) {
-	a := ask{permissions: r.Permissions}
+	a := ask{permissions: r.Permissions, exclusive: r.Exclusive}
 	switch {
 	case len(r.Repositories) == 0:
 		return a, invalid("repositories_missing", "No repository is named.", "A bot token is always for named repositories.")
@@ -118,7 +122,8 @@ func (r Request) check() (ask, *flow.Error) {
 	}
 	for _, name := range sortedKeys(r.Permissions) {
 		if problem := permissionProblem(name, r.Permissions[name]); problem != "" {
-			return a, invalid("permission_invalid", "This permission cannot be given: "+problem+".", "")
+			return a, invalid("permission_invalid", "This permission cannot be given: "+problem+".",
+				"ghscoped-service policy schema lists the permissions with their levels.")
 		}
 	}
 	for _, full := range r.Repositories {

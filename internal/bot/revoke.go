@@ -48,7 +48,7 @@ func (i *Issuer) RevokeAll(ctx context.Context, by, caller string) (int, error) 
 // revoke forgets a token only when GitHub has killed it, so that it can be
 // tried again.
 func (i *Issuer) revoke(ctx context.Context, by string, live Live) error {
-	event := Event{Time: i.Clock(), Action: ActionRevoke, Caller: live.Caller, By: by, Rule: live.Rule,
+	event := flow.Event{Time: i.Clock(), Action: ActionRevoke, Caller: live.Caller, By: by, Rule: live.Rule,
 		Repositories: live.Repositories, Permissions: live.Permissions, TokenHash: live.ID, ExpiresAt: live.ExpiresAt, Outcome: Revoked}
 	err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String)
 	if err != nil {
@@ -61,5 +61,5 @@ func (i *Issuer) revoke(ctx context.Context, by string, live Live) error {
 	if err == nil {
 		err = i.Store.Remove(ctx, live.Caller, live.ID)
 	}
-	return errors.Join(err, i.Audit.Record(ctx, event))
+	return errors.Join(err, i.Audit.Keep(ctx, event))
 }

@@ -154,26 +154,36 @@ func (c *Client) ofMint(err error, owner string, i Installation) error {
 	return err
 }
 
-// Identity asks for the name and address that commits by an installation token
-// should carry. It is also the way to try the App's key.
-func (c *Client) Identity(ctx context.Context) (bot.Identity, error) {
+// Slug is the App's name in addresses. Asking for it is also the way to try the
+// App's key.
+func (c *Client) Slug(ctx context.Context) (string, error) {
 	var app struct {
 		Slug string `json:"slug"`
 	}
 	err := c.appCall(ctx, "app", http.MethodGet, "app", nil, &app, http.StatusOK)
 	if statusOf(err) == http.StatusNotFound {
-		return bot.Identity{}, ofOAuth("Not Found")
+		return "", ofOAuth("Not Found")
 	}
+	if err != nil {
+		return "", err
+	}
+	if !isName(app.Slug) {
+		return "", badAnswer(errors.New("app: no slug"))
+	}
+	return app.Slug, nil
+}
+
+// Identity asks for the name and address that commits by an installation token
+// should carry. It takes such a token, because GitHub answers few questions
+// about accounts to who shows none, and these to all behind one address.
+func (c *Client) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
+	slug, err := c.Slug(ctx)
 	if err != nil {
 		return bot.Identity{}, err
 	}
-	if !isName(app.Slug) {
-		return bot.Identity{}, badAnswer(errors.New("app: no slug"))
-	}
 	var account flow.Account
-	name := app.Slug + "[bot]"
-	q := query{target: target{"bot", gateApp}, method: http.MethodGet, url: c.api.JoinPath("users", name)}
-	if _, err := c.call(ctx, q, &account, http.StatusOK); err != nil {
+	name := slug + "[bot]"
+	if _, err := c.call(ctx, c.rest("bot", http.MethodGet, "users/"+name, token), &account, http.StatusOK); err != nil {
 		return bot.Identity{}, err
 	}
 	return bot.Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", account.ID, name, c.web.Hostname())}, nil

@@ -101,7 +101,7 @@ func TestARefusalToMintIsNamed(t *testing.T) {
 
 	o := options(t, sim.URL(), c.Now)
 	o.KeyFile, o.ClientID = path, "another-app"
-	_, err = newClient(t, o).Identity(t.Context())
+	_, err = newClient(t, o).Slug(t.Context())
 	requireCode(t, err, "app_unknown", false)
 }
 
@@ -165,7 +165,9 @@ func TestAKeyThatIsNoneIsNamedWithoutBeingShown(t *testing.T) {
 func TestTheBotHasAName(t *testing.T) {
 	t.Parallel()
 	_, _, client, _ := botWorld(t)
-	identity, err := client.Identity(t.Context())
+	token, err := client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
+	require.NoError(t, err)
+	identity, err := client.Identity(t.Context(), token.Token)
 	require.NoError(t, err)
 	require.Equal(t, githubsim.DefaultSlug+"[bot]", identity.Name)
 	require.Regexp(t, `^[0-9]+\+ghscoped-demo\[bot\]@users\.noreply\.127\.0\.0\.1$`, identity.Email)

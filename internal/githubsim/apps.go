@@ -218,7 +218,7 @@ func (s *Server) mintRepos(i *installation, m mintRequest) (map[int64]bool, bool
 
 func (s *Server) minted(i *installation, repos map[int64]bool, permissions map[string]string) reply {
 	t := &token{value: "ghs_" + randomFrom(tokenAlphabet, 516), app: i.app, installation: i, repos: repos,
-		permissions: permissions, issued: s.Now(), expires: s.Now().Add(installationTokenLife)}
+		permissions: permissions, issued: s.Now(), expires: s.Now().Add(s.opts.InstallationTokenLife)}
 	s.keep(t)
 	body := map[string]any{"token": t.value, "expires_at": t.expires.UTC().Format(time.RFC3339), "permissions": permissions,
 		"repository_selection": s.installationJSON(i)["repository_selection"]}

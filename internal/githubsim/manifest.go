@@ -25,9 +25,12 @@ type manifest struct {
 	Callbacks   []string          `json:"callback_urls"`
 	Public      bool              `json:"public"`
 	Permissions map[string]string `json:"default_permissions"`
+	Hook        *struct {
+		URL string `json:"url"`
+	} `json:"hook_attributes"`
 
-	state, owner string
-	issued       time.Time
+	state, org, owner string
+	issued            time.Time
 }
 
 // postManifest takes the form that a registering program shows. It comes from
@@ -39,8 +42,12 @@ func (s *Server) postManifest(w http.ResponseWriter, r *http.Request) {
 		s.write(w, r, s.pageError(http.StatusBadRequest, "The manifest is not valid: url and redirect_url are needed."))
 		return
 	}
+	if m.Hook != nil && m.Hook.URL == "" {
+		s.write(w, r, s.pageError(http.StatusBadRequest, "The manifest is not valid: hook_attributes need a url."))
+		return
+	}
 	s.mu.Lock()
-	m.state, m.issued = r.URL.Query().Get("state"), s.Now()
+	m.state, m.org, m.issued = r.URL.Query().Get("state"), chi.URLParam(r, "org"), s.Now()
 	pending := randomHex(20)
 	s.manifests["pending "+pending] = m
 	s.mu.Unlock()
@@ -63,6 +70,12 @@ func (s *Server) confirmManifest(n *session, r *http.Request) reply {
 		return s.pageError(http.StatusNotFound, "There is no such manifest.")
 	}
 	m.Name, m.owner, m.issued = r.PostFormValue("name"), n.login, s.Now()
+	if m.org != "" {
+		if org := s.account(m.org); org == nil || !s.administers(n.login, org) {
+			return s.pageError(http.StatusNotFound, "There is no such organisation that you own.")
+		}
+		m.owner = m.org
+	}
 	if m.Name == "" || s.appBySlug(slugOf(m.Name)) != nil {
 		return s.pageError(http.StatusUnprocessableEntity, "This name is taken.")
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	Clock    func() time.Time // default time.Now; Server.Advance adds to it
 	Interval time.Duration    // device flow polling interval, whole seconds; default 5 s
 	Limits   Limits
+	// InstallationTokenLife is an hour at GitHub; a test of what happens at the
+	// end of it needs less.
+	InstallationTokenLife time.Duration
 
 	Accounts     []Account
 	Repositories []Repository
@@ -88,6 +91,7 @@ func (o Options) withDefaults() Options {
 	fill(&o.Listen, "127.0.0.1:0")
 	fill(&o.AdminListen, "127.0.0.1:0")
 	fill(&o.Interval, 5*time.Second)
+	fill(&o.InstallationTokenLife, time.Hour)
 	fill(&o.Limits.CodeEntriesPerHour, 50)
 	fill(&o.Limits.TokensPerUser, 10)
 	fill(&o.Limits.TokensPerHour, 10)

@@ -34,6 +34,7 @@ func (s *Server) webRoutes() []route {
 		{post, "/settings/apps/authorizations", s.forPerson(s.dropGrant)},
 		{get, "/settings/apps/new", s.forPerson(s.manifestPage)},
 		{post, "/settings/apps/new", s.postManifest},
+		{post, "/organizations/{org}/settings/apps/new", s.postManifest},
 		{post, "/settings/apps/new/confirmation", s.forPerson(s.confirmManifest)},
 
 		{get, "/{owner}/{repo}", s.forPerson(s.repoPage)},

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	userTokenLife         = 8 * time.Hour
-	refreshTokenLife      = 15897600 * time.Second
-	installationTokenLife = time.Hour
-	base62                = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	userTokenLife    = 8 * time.Hour
+	refreshTokenLife = 15897600 * time.Second
+	base62           = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
 // token is one access token, and the refresh token that came with it.

@@ -64,7 +64,7 @@ func (g *botGitHub) Mint(_ context.Context, owner string, names []string, permis
 	return m, nil
 }
 
-func (g *botGitHub) Identity(context.Context) (bot.Identity, error) {
+func (g *botGitHub) Identity(context.Context, secret.String) (bot.Identity, error) {
 	return bot.Identity{Name: "app[bot]", Email: "7+app[bot]@users.noreply.github.com"}, nil
 }
 

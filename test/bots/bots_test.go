@@ -1,0 +1,269 @@
+package bots_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+)
+
+const actor = githubsim.DefaultSlug + "[bot]"
+
+// work clones the shared repository, commits on a branch and pushes it.
+func work(branch, file string) string {
+	return `set -e
+rm -rf work; git clone -q $GITHUB/octo-org/shared.git work; cd work
+git checkout -q -B ` + branch + `; date +%N >` + file + `; git add .; git commit -q -m "refresh ` + file + `"
+git push -q origin ` + branch + "\n"
+}
+
+// asBot wraps a job in ghscoped bot exec.
+func asBot(job string) string {
+	return "cat >steps <<'END'\n" + strings.ReplaceAll(job, "$GITHUB", "$GHSCOPED_GITHUB_URL") + "END\n" +
+		"ghscoped bot exec --repo octo-org/shared --permission contents:write -- sh steps\n"
+}
+
+func (w *world) pushesSince(n int) []githubsim.Push { return w.github.Stats().Pushes[n:] }
+
+func TestARealHubServiceOpensABranchAndIsNamedInTheAudit(t *testing.T) {
+	w := shared
+	before := len(w.github.Stats().Pushes)
+	w.must(t, asBot(work("nightly", "material.txt")))
+
+	pushes := w.pushesSince(before)
+	require.Len(t, pushes, 1)
+	require.Equal(t, actor, pushes[0].Actor)
+	author, err := w.github.Git("octo-org/shared", "log", "-1", "--format=%an %ae / %cn", "nightly")
+	require.NoError(t, err)
+	require.Regexp(t, `^ghscoped-demo\[bot\] \d+\+ghscoped-demo\[bot\]@users\.noreply\.127\.0\.0\.1 / ghscoped-demo\[bot\]\n$`, author)
+	require.Equal(t, "revoked", w.tokenState(pushes[0].TokenSHA256), "the job is over")
+
+	var trail []string
+	for _, e := range w.audit(t, "--user", "nbbot") {
+		if e.TokenHash == pushes[0].TokenSHA256 {
+			trail = append(trail, e.Action+" "+e.Outcome+" "+e.Caller+" "+e.Rule+" "+strings.Join(e.Repositories, ","))
+		}
+	}
+	require.Equal(t, []string{
+		"bot_token_issue issued service:nbbot nightly octo-org/shared",
+		"bot_token_revoke revoked service:nbbot nightly octo-org/shared",
+	}, trail)
+}
+
+func TestItIsRefusedInARepositoryOutsideItsRule(t *testing.T) {
+	w := shared
+	out, code := w.do(t, "ghscoped bot exec --repo octo-org/handbook --permission contents:write -- git --version\n")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "No rule of the bot policy allows this.")
+	require.NotContains(t, out, "git version", "the command is not run")
+	trail := w.audit(t, "--user", "service:nbbot", "--repo", "octo-org/handbook")
+	require.Equal(t, "refused", trail[len(trail)-1].Outcome)
+	require.Equal(t, "no rule allows this to service:nbbot", trail[len(trail)-1].Why)
+
+	// The App is installed there too; the token that the bot does get is not for it.
+	out, code = w.do(t, asBot("set -e; rm -rf other; git clone -q $GITHUB/octo-org/handbook.git other; cd other\n"+
+		"git commit -q --allow-empty -m x; git push origin HEAD:refs/heads/nightly\n"))
+	require.NotZero(t, code)
+	require.Contains(t, out, "denied")
+	_, err := w.github.Git("octo-org/handbook", "rev-parse", "--verify", "refs/heads/nightly")
+	require.Error(t, err)
+}
+
+func TestAJobThatOutlivesItsTokenKeepsPushing(t *testing.T) {
+	w := shared
+	before := len(w.github.Stats().Pushes)
+	folder := filepath.Join(w.folder, "nbbot")
+	steps := work("long", "first.txt") + `printf %s "$GH_TOKEN" | sha256sum | cut -c-64 >../at-first
+sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
+` + strings.ReplaceAll("date >LATE; git add .; git commit -q -m LATE; git push -q origin long\nghscoped bot-token >../now\n", "LATE", "second.txt")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, code := w.do(t, asBot(steps))
+		if code != 0 {
+			t.Errorf("exit %d: %s", code, out)
+		}
+	}()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join(folder, "waiting"))
+		return err == nil
+	}, patience, 50*time.Millisecond)
+	w.github.Advance(tokenLife)
+	first, err := os.ReadFile(filepath.Join(folder, "at-first"))
+	require.NoError(t, err)
+	require.Equal(t, "expired", w.tokenState(strings.TrimSpace(string(first))), "the job's first token is dead at GitHub")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "goon"), nil, 0o600))
+	<-done
+
+	pushes := w.pushesSince(before)
+	require.Len(t, pushes, 2)
+	require.True(t, pushes[0].Accepted && pushes[1].Accepted)
+	require.NotEqual(t, pushes[0].TokenSHA256, pushes[1].TokenSHA256)
+	now, err := os.ReadFile(filepath.Join(folder, "now"))
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(now), "ghs_"), "bot-token gives the job its token of that moment")
+	issued := w.audit(t, "--user", "nbbot", "--action", "bot_token_issue")
+	for _, push := range pushes {
+		require.True(t, slices.ContainsFunc(issued, func(e event) bool { return e.TokenHash == push.TokenSHA256 && e.Rule == "nightly" }))
+	}
+}
+
+func TestItsPullRequestStartsWorkflows(t *testing.T) {
+	w := shared
+	require.NoError(t, w.github.Commit("octo-org/shared", "tests", map[string]string{".github/workflows/ci.yaml": "on: pull_request\n"}))
+	w.must(t, asBot(work("proposal", "proposal.txt")))
+	var token struct {
+		Token string
+		Git   struct{ Name string }
+	}
+	out := w.must(t, "ghscoped bot-token --repo octo-org/shared --permission pull_requests:write --json\n")
+	require.NoError(t, json.Unmarshal([]byte(out), &token))
+	require.Equal(t, actor, token.Git.Name)
+
+	request, err := http.NewRequest(http.MethodPost, w.github.Info().APIURL+"/repos/octo-org/shared/pulls",
+		strings.NewReader(`{"title":"Fresh material","head":"proposal","base":"main"}`))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token.Token)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusCreated, response.StatusCode)
+	pull := w.github.Stats().Pulls[0]
+	require.Equal(t, actor, pull.Actor)
+	require.Equal(t, []string{".github/workflows/ci.yaml"}, pull.Workflows)
+}
+
+// TestACompromisedBotReachesNothingOfTheOthers holds the Hub token of docsbot.
+func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
+	w := shared
+	status, own := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
+	require.Equal(t, http.StatusOK, status, own)
+	w.must(t, "ghscoped bot-token --repo octo-org/shared --permission contents:write\n")
+	issued := w.audit(t, "--user", "service:nbbot", "--action", "bot_token_issue")
+	foreign := issued[len(issued)-1].TokenHash
+	require.Equal(t, "live", w.tokenState(foreign))
+
+	for name, body := range map[string]string{
+		"another bot's repository":          ask("octo-org/shared", "contents", "read"),
+		"another bot's repository, to push": ask("octo-org/shared", "contents", "write"),
+		"another bot's pull requests":       ask("octo-org/shared", "pull_requests", "write"),
+		"a group's repository":              ask("octocat/hello", "contents", "write"),
+		"one of its own with another's":     `{"repositories":["octo-org/handbook","octo-org/shared"],"permissions":{"contents":"write"}}`,
+		"its own, with more permissions":    ask("octo-org/handbook", "pull_requests", "write"),
+		"its own, and administration":       `{"repositories":["octo-org/handbook"],"permissions":{"contents":"write","administration":"write"}}`,
+		"somebody's whom no rule names":     ask("octocat/notes", "contents", "read"),
+	} {
+		status, answer := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", body)
+		require.Equal(t, http.StatusForbidden, status, "%s: %s", name, answer)
+		require.Contains(t, answer, `"bot_refused"`, name)
+	}
+	_, list := w.call(t, w.docsToken, http.MethodGet, "api/bot-tokens", "")
+	require.NotContains(t, list, foreign)
+	status, _ = w.call(t, w.docsToken, http.MethodDelete, "api/bot-tokens/"+foreign, "")
+	require.Equal(t, http.StatusNotFound, status)
+	require.Equal(t, "live", w.tokenState(foreign))
+	for _, path := range []string{"api/credential", "api/flows", "api/deliveries"} {
+		status, _ = w.call(t, w.docsToken, http.MethodPost, path, "{}")
+		require.Equal(t, http.StatusForbidden, status, path)
+	}
+	status, err := w.hub.API(t.Context(), w.docsToken, http.MethodGet, "/services/nbbot", nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, status, "the Hub tells it nothing of the other bot")
+}
+
+func TestAGroupsRuleIsForItsMembersServers(t *testing.T) {
+	w := shared
+	for user, want := range map[string]int{"tess": http.StatusOK, "ada": http.StatusForbidden} {
+		token, err := w.hub.UserToken(t.Context(), user, "access:services!service=connect-github")
+		require.NoError(t, err)
+		status, answer := w.call(t, token, http.MethodPost, "api/bot-tokens", ask("octocat/hello", "contents", "write"))
+		require.Equal(t, want, status, "%s: %s", user, answer)
+	}
+}
+
+func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
+	w := shared
+	ready := func() int {
+		status, _ := w.call(t, "", http.MethodGet, "readyz", "")
+		return status
+	}
+	current := func() string {
+		_, metrics := w.call(t, w.metricsToken, http.MethodGet, "metrics", "")
+		for line := range strings.Lines(metrics) {
+			if value, found := strings.CutPrefix(line, "ghscoped_bot_policy_current "); found {
+				return strings.TrimSpace(value)
+			}
+		}
+		return "none"
+	}
+	require.Equal(t, http.StatusOK, ready())
+	require.Equal(t, "1", current())
+	t.Cleanup(func() { require.NoError(t, os.WriteFile(w.policy, []byte(policyText), 0o600)) })
+	require.NoError(t, os.WriteFile(w.policy, []byte(policyText+"  - name: nightly\n"), 0o600))
+	require.Equal(t, http.StatusServiceUnavailable, ready())
+	require.Equal(t, "0", current())
+	status, answer := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
+	require.Equal(t, http.StatusOK, status, answer)
+
+	require.NoError(t, os.WriteFile(w.policy, []byte("version: 1\nrules: []\n"), 0o600))
+	require.Equal(t, http.StatusOK, ready())
+	status, _ = w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
+	require.Equal(t, http.StatusForbidden, status, "the new policy is in force without a restart")
+}
+
+// TestTheKeyAndTheTokensAreNowhere comes last: it looks at what all the others
+// have left behind.
+func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
+	w := shared
+	markers := map[string]string{"docsbot's Hub token": w.docsToken, "the service's Hub token": w.hub.ServiceToken}
+	lines := strings.Split(strings.TrimSpace(string(w.keyPEM())), "\n")
+	for i, line := range lines[1 : len(lines)-1] {
+		markers[fmt.Sprint("line ", i, " of the key")] = line
+	}
+	for i, token := range w.github.Tokens() {
+		markers[fmt.Sprint("token ", i)] = token.Token
+	}
+	require.Greater(t, len(markers), 30)
+
+	_, metrics := w.call(t, w.metricsToken, http.MethodGet, "metrics", "")
+	require.Contains(t, metrics, `ghscoped_bot_tokens_issued_total{status="issued"}`)
+	places := map[string][]byte{"the log and the audit": w.service.Log.Bytes(), "the metrics": []byte(metrics), "the Hub's log": w.hub.Log.Bytes()}
+	for _, path := range []string{"api/bot-tokens", "api/connection", "api/openapi.yaml", "metrics", "readyz", "healthz", "static/none"} {
+		_, answer := w.call(t, w.docsToken, http.MethodGet, path, "")
+		places["the answer of "+path] = []byte(answer)
+	}
+	content, err := os.ReadFile(filepath.Join(w.folder, "store.db"))
+	require.NoError(t, err)
+	places["the store"] = content
+	for place, content := range places {
+		for name, marker := range markers {
+			require.False(t, bytes.Contains(content, []byte(marker)), "%s holds %s", place, name)
+		}
+	}
+	for _, word := range []string{"nbbot", "docsbot", "octo-org", "nightly"} {
+		require.NotContains(t, metrics, word, "no caller, repository or rule is a label")
+	}
+	require.Contains(t, string(w.service.Log.Bytes()), "bot tokens are enabled", "the key was tried at the start")
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.service.PID()))
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^Max core file size +0 +0 +bytes`, string(limits))
+}
+
+func TestTheReferenceHasTheBotsCommands(t *testing.T) {
+	reference, err := os.ReadFile("../../docs/ghscoped.md")
+	require.NoError(t, err)
+	for _, command := range []string{"bot-token", "bot exec"} {
+		help := shared.must(t, "ghscoped "+command+" --help\n")
+		require.Contains(t, string(reference), "```text\n"+help+"```", command)
+	}
+}
