@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+
+	"github.com/ghscoped/ghscoped-service/internal/app"
 )
 
 // checkConfig reports every fault of the settings, or prints them as they came
@@ -12,6 +14,10 @@ func checkConfig(_ context.Context, in invocation) int {
 	cfg, code, ok := settings(in)
 	if !ok {
 		return code
+	}
+	if err := app.CheckBots(cfg.Bot); err != nil {
+		fmt.Fprintf(in.stderr, "ghscoped-service: %v\n", err)
+		return exitUsage
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")

@@ -24,6 +24,7 @@ const (
 type invocation struct {
 	args, environ  []string
 	readFile       config.ReadFile
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	build          func(config.Config, app.Dependencies) (service, error)
 }
@@ -47,6 +48,13 @@ func commands() []command {
 		{"serve", "runs the service", serve},
 		{"check-config", "reports every fault of the settings, or prints them", checkConfig},
 		{"healthcheck", "asks the running service whether it is well", healthcheck},
+		{"policy", "checks a bot policy, or explains what it says to a request", policy},
+		{"audit", "finds lines of the audit by user, action, repository and time", audit},
+		{"install", "copies the ghscoped command into a folder, for users' servers", install},
+		{"doctor", "looks at each leg the service stands on, and says what to change", diagnose},
+		{"create-app", "registers the GitHub App, by a form that it serves to your browser", createApp},
+		{"keys", "makes and rotates the keys that seal the store", keys},
+		{"store", "checks and compacts the store's file", storeFile},
 		{"version", "prints the version", version},
 	}
 }

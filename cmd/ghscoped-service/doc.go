@@ -3,10 +3,16 @@
 //	ghscoped-service [serve] [settings]   runs the service
 //	ghscoped-service check-config …       reports every fault of the settings
 //	ghscoped-service healthcheck …        asks the running service
+//	ghscoped-service policy …             checks or explains a bot policy
+//	ghscoped-service audit …              finds lines of the audit
+//	ghscoped-service doctor …             looks at each leg it stands on
+//	ghscoped-service create-app …         registers the GitHub App
+//	ghscoped-service keys …               makes and rotates sealing keys
+//	ghscoped-service store …              checks and compacts the store's file
 //	ghscoped-service version
 //
-// Exit codes: 0 done, 2 the settings or the command line are wrong, 1 anything
-// else. The service logs JSON lines on standard error and writes audit events,
+// Exit codes: 0 done (allowed, found), 2 the settings or the command line are wrong, 1 anything
+// else (refused, nothing found). The service logs JSON lines on standard error and writes audit events,
 // also JSON lines, on standard output.
 //
 // Border: here are only flags, signals and exit codes; what is joined to what

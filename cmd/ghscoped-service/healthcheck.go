@@ -20,7 +20,7 @@ func healthcheck(ctx context.Context, in invocation) int {
 	if !ok {
 		return code
 	}
-	if err := askHealth(ctx, healthURL(cfg.Service)); err != nil {
+	if err := askHealth(ctx, opsURL(cfg.Service, "healthz")); err != nil {
 		fmt.Fprintf(in.stderr, "ghscoped-service: not well: %v\n", err)
 		return exitFault
 	}
@@ -28,12 +28,12 @@ func healthcheck(ctx context.Context, in invocation) int {
 	return exitOK
 }
 
-// healthURL is where the service answers on this machine: an address that
-// means every interface is asked on loopback.
-func healthURL(s config.Service) string {
-	address, path := s.Listen, s.Prefix+"healthz"
+// opsURL is where the service tells about itself on this machine: an address
+// that means every interface is asked on loopback.
+func opsURL(s config.Service, name string) string {
+	address, path := s.Listen, s.Prefix+name
 	if s.MetricsAddr != "" {
-		address, path = s.MetricsAddr, "/healthz"
+		address, path = s.MetricsAddr, "/"+name
 	}
 	host, port, _ := net.SplitHostPort(address) // config has checked it
 	switch host {

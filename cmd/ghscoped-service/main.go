@@ -14,7 +14,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, invocation{
-		args: os.Args[1:], environ: os.Environ(), readFile: os.ReadFile,
+		args: os.Args[1:], environ: os.Environ(), readFile: os.ReadFile, stdin: os.Stdin,
 		stdout: os.Stdout, stderr: os.Stderr, build: buildApp,
 	}))
 }

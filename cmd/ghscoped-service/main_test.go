@@ -148,7 +148,7 @@ func TestHealthIsAskedWhereTheServiceAnswers(t *testing.T) {
 		"http://10.0.0.1:83/p/healthz":  {Listen: "10.0.0.1:83", Prefix: "/p/"},
 		"http://127.0.0.1:84/healthz":   {Listen: ":80", Prefix: "/p/", MetricsAddr: ":84"},
 	} {
-		require.Equal(t, want, healthURL(s))
+		require.Equal(t, want, opsURL(s, "healthz"))
 	}
 }
 

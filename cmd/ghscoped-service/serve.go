@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
+	"github.com/ghscoped/ghscoped-service/internal/release"
 )
 
 // stopLimit is how long the service may take to hand over what it does: less
@@ -22,9 +23,12 @@ func serve(ctx context.Context, in invocation) int {
 		return code
 	}
 	logger := slog.New(slog.NewJSONHandler(in.stderr, &slog.HandlerOptions{Level: cfg.Service.LogLevel}))
+	if err := noCoreDumps(); err != nil {
+		logger.Warn("core dumps could not be switched off", "error", err)
+	}
 	s, err := in.build(cfg, app.Dependencies{
 		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
-		Version: buildVersion(),
+		Version: release.Version(),
 	})
 	if err != nil {
 		logger.Error("the service cannot be set up", "error", err)
@@ -34,7 +38,7 @@ func serve(ctx context.Context, in invocation) int {
 		logger.Error("the service cannot start", "error", err)
 		return exitFault
 	}
-	logger.Info("serving", "address", s.Addr().String(), "prefix", cfg.Service.Prefix, "version", buildVersion())
+	logger.Info("serving", "address", s.Addr().String(), "prefix", cfg.Service.Prefix, "version", release.Version())
 
 	<-ctx.Done()
 	logger.Info("stopping")

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+)
+
+// Exit codes of bot exec where the command could not be run, as a shell has
+// them. Otherwise it is the command's own, 128 and the number for a signal.
+const (
+	exitCannotRun = 126
+	exitNoCommand = 127
+	exitSignalled = 128
+)
+
+// botExec runs a command with a bot's token, and revokes it at the end.
+func botExec(set *flag.FlagSet, _ invocation) runner {
+	var o botOptions
+	o.declare(set)
+	return func(ctx context.Context, in invocation, positional []string) error {
+		asked, err := o.request()
+		if err != nil {
+			return err
+		}
+		if len(positional) == 0 {
+			return &fault{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
+		}
+		service, err := in.service()
+		if err != nil {
+			return err
+		}
+		asked.Exclusive = true // it is revoked at the end, which must end no other job
+		k := &keeper{service: service, asked: asked, clock: in.clock}
+		return in.runJob(ctx, k, positional)
+	}
+}
+
+// runJob runs the command for as long as it takes, whatever becomes of ctx: it
+// is the command's affair to end at a signal.
+func (in invocation) runJob(ctx context.Context, k *keeper, command []string) error {
+	token, err := k.token(ctx)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	defer func() {
+		if err := k.end(ctx); err != nil {
+			p := newPrinter(in.stderr, in.getenv)
+			p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + asFault(err).message)
+		}
+	}()
+	socket, remove, err := k.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	github, err := githubURL(in.getenv)
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	job := exec.Command(command[0], command[1:]...)
+	job.Stdin, job.Stdout, job.Stderr = in.stdin, in.stdout, in.stderr
+	job.Env = append(os.Environ(), jobEnv(in.getenv, github, token, socket, program)...)
+	return in.wait(job)
+}
+
+// wait runs the command, passes signals on to it, and ends as it did.
+func (in invocation) wait(job *exec.Cmd) error {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+	if err := job.Start(); err != nil {
+		f := &fault{exit: exitCannotRun, code: "cannot_run", message: "The command cannot be run: " + err.Error()}
+		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+			f.exit = exitNoCommand
+		}
+		return f
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- job.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			if !in.toldByTerminal(s) {
+				_ = job.Process.Signal(s) // it may have ended just now
+			}
+		case err := <-ended:
+			return endedAs(err)
+		}
+	}
+}
+
+// toldByTerminal: Ctrl-C and Ctrl-\ at a terminal reach the command without us,
+// and a second signal would mean something else to many programs.
+func (in invocation) toldByTerminal(s os.Signal) bool {
+	file, ok := in.stdin.(*os.File)
+	return ok && (s == syscall.SIGINT || s == syscall.SIGQUIT) && isTerminal(file)
+}
+
+func endedAs(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	code := exit.ExitCode()
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		code = exitSignalled + int(status.Signal())
+	}
+	return &fault{exit: code, code: "job_failed", message: exit.String(), shown: true}
+}
+
+// jobEnv is what a job gets beside our own environment: the token for programs
+// that want it there, for as long as its hour lasts; git's configuration, which
+// asks the keeper each time; and the name for commits.
+func jobEnv(getenv func(string) string, github *url.URL, token client.BotToken, socket, program string) []string {
+	env := []string{
+		socketVariable + "=" + socket, "GIT_TERMINAL_PROMPT=0",
+		"GIT_AUTHOR_NAME=" + token.Git.Name, "GIT_AUTHOR_EMAIL=" + token.Git.Email,
+		"GIT_COMMITTER_NAME=" + token.Git.Name, "GIT_COMMITTER_EMAIL=" + token.Git.Email,
+		"GH_TOKEN=" + token.Token.Reveal(), "GITHUB_TOKEN=" + token.Token.Reveal(),
+	}
+	if github.Host != "github.com" { // as the program gh wants it
+		env = append(env, "GH_HOST="+github.Host, "GH_ENTERPRISE_TOKEN="+token.Token.Reveal())
+	}
+	count, _ := strconv.Atoi(getenv("GIT_CONFIG_COUNT")) // git refuses what is no number; then ours counts alone
+	key := "credential." + github.String() + ".helper"
+	helper := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + botHelperName
+	// The empty helper first: whatever else is configured gets no copy.
+	for i, value := range []string{"", helper} {
+		n := strconv.Itoa(count + i)
+		env = append(env, "GIT_CONFIG_KEY_"+n+"="+key, "GIT_CONFIG_VALUE_"+n+"="+value)
+	}
+	return append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(count+2))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+)
+
+// botHelperName is git's credential helper inside bot exec.
+const botHelperName = "git-credential-bot"
+
+// botHelper answers git with the job's token, a new one when the old nears its
+// end. As gitHelper, it never stands in git's way.
+func botHelper(*flag.FlagSet, invocation) runner {
+	return func(ctx context.Context, in invocation, positional []string) error {
+		if len(positional) == 0 || in.getenv(socketVariable) == "" {
+			return &fault{exit: exitUsage, code: "usage", message: "This is for git inside of ghscoped bot exec.", hint: "ghscoped bot exec --help says how to call that."}
+		}
+		switch positional[0] {
+		case "get":
+			in.reportOnly(ctx, in.getForBot(ctx))
+		case "erase":
+			in.reportOnly(ctx, in.eraseForBot(ctx))
+		default:
+			_, _ = io.Copy(io.Discard, in.stdin)
+		}
+		return nil
+	}
+}
+
+// askedOfBot reads git's question; ok is false where it is none of ours.
+func (in invocation) askedOfBot() (request credential.Request, ok bool, err error) {
+	request, err = credential.Parse(in.stdin)
+	if err != nil {
+		return request, false, nil
+	}
+	host, err := githubURL(in.getenv)
+	return request, err == nil && request.For(host), err
+}
+
+func (in invocation) getForBot(ctx context.Context) error {
+	request, ok, err := in.askedOfBot()
+	if !ok || err != nil {
+		return err
+	}
+	token, err := in.askKeeper(ctx, keeperQuestion{})
+	if err != nil {
+		return err
+	}
+	return credential.Answer{Username: "x-access-token", Password: token.Token.String, ExpiresAt: token.ExpiresAt}.Write(in.stdout, request)
+}
+
+func (in invocation) eraseForBot(ctx context.Context) error {
+	request, ok, err := in.askedOfBot()
+	if !ok || err != nil || request.Password.Empty() {
+		return err
+	}
+	_, err = in.askKeeper(ctx, keeperQuestion{Refused: request.Password.Hash()})
+	return err
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+)
+
+const (
+	// socketVariable tells a job's git where its keeper is.
+	socketVariable = "GHSCOPED_BOT_SOCKET"
+	// renewBefore is how much of a token's hour must be left for it to be given
+	// out: longer than a push takes.
+	renewBefore = 10 * time.Minute
+	// revokeLimit bounds the revocations at the end of a job.
+	revokeLimit = 15 * time.Second
+)
+
+// botService is what a keeper asks of the service.
+type botService interface {
+	BotToken(ctx context.Context, asked client.BotRequest) (client.BotToken, error)
+	RevokeBotToken(ctx context.Context, id string) error
+}
+
+// keeper holds a job's token, mints a new one when that nears its end, and
+// revokes all of them when the job is over. The job's git reaches it by a
+// socket in a folder that only this user can open, so nothing is on a disk.
+type keeper struct {
+	service botService
+	asked   client.BotRequest
+	clock   func() time.Time
+
+	mu      sync.Mutex
+	current client.BotToken
+	minted  []client.BotToken
+}
+
+// token is one that is good for a while.
+func (k *keeper) token(ctx context.Context) (client.BotToken, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	left := k.current.ExpiresAt.Sub(k.clock())
+	if left > renewBefore {
+		return k.current, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, mintLimit)
+	defer cancel()
+	fresh, err := k.service.BotToken(ctx, k.asked)
+	if err != nil {
+		if left > 0 {
+			return k.current, nil // the old one may do
+		}
+		return client.BotToken{}, err
+	}
+	k.current = fresh
+	k.minted = append(k.minted, fresh)
+	return fresh, nil
+}
+
+// refused forgets the token that GitHub did not take, so that the next question
+// gets a new one.
+func (k *keeper) refused(hash string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.current.Token.Hash() == hash {
+		k.current = client.BotToken{}
+	}
+}
+
+// end revokes what has not ended by itself.
+func (k *keeper) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+	defer cancel()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var failures []error
+	for _, token := range k.minted {
+		if k.clock().Before(token.ExpiresAt) {
+			failures = append(failures, k.service.RevokeBotToken(ctx, token.Token.Hash()))
+		}
+	}
+	k.minted, k.current = nil, client.BotToken{}
+	return errors.Join(failures...)
+}
+
+// keeperQuestion asks for the token, or tells that one was refused.
+type keeperQuestion struct {
+	Refused string `json:"refused,omitempty"` // SHA-256
+}
+
+type keeperAnswer struct {
+	Token *client.BotToken `json:"token,omitempty"`
+	Error *client.Error    `json:"error,omitempty"`
+}
+
+// listen makes the socket; remove takes it away again.
+func (k *keeper) listen(ctx context.Context) (path string, remove func(), err error) {
+	folder, err := os.MkdirTemp("", "ghscoped-") // of mode 0700
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(folder, "bot")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	var done sync.WaitGroup
+	done.Go(func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			done.Go(func() { k.answer(ctx, connection) })
+		}
+	})
+	return path, func() {
+		_ = listener.Close()
+		done.Wait()
+		_ = os.RemoveAll(folder) // an empty folder is all that could stay
+	}, nil
+}
+
+func (k *keeper) answer(ctx context.Context, connection net.Conn) {
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(mintLimit))
+	var question keeperQuestion
+	if json.NewDecoder(connection).Decode(&question) != nil {
+		return
+	}
+	var answer keeperAnswer
+	if question.Refused != "" {
+		k.refused(question.Refused)
+	} else if token, err := k.token(ctx); err == nil {
+		answer.Token = &token
+	} else {
+		f := asFault(err)
+		answer.Error = &client.Error{Code: f.code, Message: f.message, Hint: f.hint}
+	}
+	_ = json.NewEncoder(connection).Encode(answer) // who asked has gone: nothing to be done
+}
+
+// askKeeper asks the keeper of the job that this process is part of.
+func (in invocation) askKeeper(ctx context.Context, question keeperQuestion) (client.BotToken, error) {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "unix", in.getenv(socketVariable))
+	if err != nil {
+		return client.BotToken{}, &fault{exit: exitFailed, code: "no_job", message: "The job that this belongs to has ended: nobody keeps its token any more.",
+			hint: "Start it with ghscoped bot exec."}
+	}
+	defer connection.Close()
+	_ = connection.SetDeadline(time.Now().Add(mintLimit))
+	var answer keeperAnswer
+	err = json.NewEncoder(connection).Encode(question)
+	if err == nil {
+		err = json.NewDecoder(connection).Decode(&answer)
+	}
+	switch {
+	case err != nil:
+		return client.BotToken{}, err
+	case answer.Error != nil:
+		return client.BotToken{}, answer.Error
+	case answer.Token == nil:
+		return client.BotToken{}, nil
+	}
+	return *answer.Token, nil
+}

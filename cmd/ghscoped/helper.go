@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+)
+
+// usualWait is how long a push waits for its user to connect, unless
+// GHSCOPED_WAIT says otherwise.
+const usualWait = 5 * time.Minute
+
+// gitHelper answers git (gitcredentials(7)). Whatever happens it exits with 0
+// and never says quit: git then goes on as if there were no helper.
+func gitHelper(*flag.FlagSet, invocation) runner {
+	return func(ctx context.Context, in invocation, positional []string) error {
+		if len(positional) == 0 {
+			return &fault{exit: exitUsage, code: "usage", message: "git names an operation: get, store or erase.",
+				hint: "People want ghscoped login or ghscoped setup."}
+		}
+		switch positional[0] {
+		case "get":
+			in.reportOnly(ctx, in.get(ctx))
+		case "erase":
+			in.reportOnly(ctx, in.erase(ctx))
+		default: // store: there is nothing to keep. Unknown ones: as the manual wants
+			_, _ = io.Copy(io.Discard, in.stdin)
+		}
+		return nil
+	}
+}
+
+// reportOnly tells people of a fault and lets git go on.
+func (in invocation) reportOnly(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		asFault(err).show(in, false)
+	}
+}
+
+// asked reads git's question; ok is false where it is none of ours: another
+// host, a connection that others can read, a line that is not one. Then
+// nothing is said either.
+func (in invocation) asked() (request credential.Request, ok bool, err error) {
+	request, err = credential.Parse(in.stdin)
+	if err != nil {
+		return request, false, nil
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return request, false, err
+	}
+	return request, request.For(host) && in.onAHub(), nil
+}
+
+// get hands the credential to git, first waiting for the user to connect where
+// there is a terminal to say so on.
+func (in invocation) get(ctx context.Context) error {
+	request, ok, err := in.asked()
+	if !ok || err != nil {
+		return err
+	}
+	service, err := in.service()
+	if err != nil {
+		return err
+	}
+	got, err := askCredential(ctx, service, request)
+	if client.Is(err, client.CodeNotConnected) {
+		if err := in.connectForGit(ctx, service); err != nil {
+			return err
+		}
+		got, err = askCredential(ctx, service, request)
+	}
+	if client.Is(err, client.CodeOtherHost) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return credential.Answer{Username: got.Username, Password: got.Password, ExpiresAt: got.ExpiresAt}.Write(in.stdout, request)
+}
+
+func askCredential(ctx context.Context, service *client.Client, request credential.Request) (client.Credential, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return service.Credential(ctx, request.Protocol, request.Host, request.Path)
+}
+
+// connectForGit lets the user connect while git waits. git has our standard
+// output and perhaps the others too; the person is at the terminal.
+func (in invocation) connectForGit(ctx context.Context, service *client.Client) error {
+	limit, err := waitLimit(in.getenv)
+	if err != nil {
+		return err
+	}
+	terminal, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
+	if err != nil || limit == 0 || in.getenv("GIT_TERMINAL_PROMPT") == "0" {
+		return errors.Join(notConnected(in.getenv), closeOf(terminal))
+	}
+	defer terminal.Close()
+	in.stderr = terminal // where people look
+	p := newPrinter(terminal, in.getenv)
+	p.line(p.bold("git needs GitHub, and you are not connected yet."))
+	_, err = in.connect(ctx, service, p, limit)
+	if err != nil {
+		if ctx.Err() == nil {
+			asFault(err).show(in, false)
+		}
+		return &fault{shown: true}
+	}
+	p.line(p.green("Connected.") + " git goes on.")
+	return nil
+}
+
+func closeOf(file *os.File) error {
+	if file == nil {
+		return nil
+	}
+	return file.Close()
+}
+
+// waitLimit is how long to wait for the user; 0: not at all.
+func waitLimit(getenv func(string) string) (time.Duration, error) {
+	text := getenv("GHSCOPED_WAIT")
+	if text == "" {
+		return usualWait, nil
+	}
+	limit, err := time.ParseDuration(text)
+	if text == "0" {
+		limit, err = 0, nil
+	}
+	if err != nil || limit < 0 {
+		return 0, &fault{exit: exitUsage, code: "bad_wait", message: "GHSCOPED_WAIT is not a length of time.", hint: "It must look like 90s or 5m; 0 does not wait."}
+	}
+	return limit, nil
+}
+
+func notConnected(getenv func(string) string) *fault {
+	hint := "Choose “Connect GitHub” in the Hub's Services menu"
+	if page := client.Page(getenv); page != "" {
+		hint = "Open " + page
+	}
+	return &fault{exit: exitNotConnected, code: client.CodeNotConnected, message: "You are not connected to GitHub.",
+		hint: hint + ", or run ghscoped login; then do this again."}
+}
+
+// erase: GitHub has refused the credential. It stays where it is, but the
+// service is asked about the connection, whereupon it looks at the token and
+// drops one that is dead.
+func (in invocation) erase(ctx context.Context) error {
+	_, ok, err := in.asked()
+	if !ok || err != nil {
+		return err
+	}
+	service, err := in.service()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if _, err := service.Connection(ctx); err != nil && !client.Is(err, client.CodeNotConnected) {
+		return err
+	}
+	return nil
+}

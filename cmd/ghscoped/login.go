@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+)
+
+// loginLimit is longer than any code lives.
+const loginLimit = time.Hour
+
+// loginOptions are those of login and of its alias.
+type loginOptions struct {
+	clientID, appURL string
+	json             bool
+	// file is where the credential also goes, as git's "store" helper reads it.
+	file string
+}
+
+func login(set *flag.FlagSet, in invocation) runner {
+	var o loginOptions
+	set.StringVar(&o.clientID, "client-id", "", "client `ID` of a GitHub App: asks GitHub itself, without the service (default $GH_SCOPED_CREDS_CLIENT_ID)")
+	set.StringVar(&o.appURL, "app-url", appURL(in.getenv), "public page `URL` of that App (default $GH_SCOPED_CREDS_APP_URL)")
+	set.BoolVar(&o.json, "json", false, "tell programs what happens: one JSON object a line")
+	return func(ctx context.Context, in invocation, positional []string) error {
+		if err := noWords(positional); err != nil {
+			return err
+		}
+		return in.login(ctx, o)
+	}
+}
+
+func (in invocation) login(ctx context.Context, o loginOptions) error {
+	if o.clientID != "" || in.alone() && clientID(in.getenv) != "" {
+		return in.loginAlone(ctx, o)
+	}
+	service, err := in.service()
+	if err != nil {
+		return err
+	}
+	ui := in.loginUI(o)
+	connection, err := readConnection(ctx, service)
+	if client.Is(err, client.CodeNotConnected) {
+		if err := in.loginByService(ctx, service, ui); err != nil {
+			return err
+		}
+		connection, err = settled(ctx, service)
+	}
+	if err != nil {
+		return err
+	}
+	if err := in.keepFile(ctx, service, o.file); err != nil {
+		return err
+	}
+	return ui.connected(connection, service.Now())
+}
+
+// loginByService follows a flow. One that this call has begun is cancelled
+// with it: nobody else may be waiting with its code.
+func (in invocation) loginByService(ctx context.Context, service *client.Client, ui loginUI) error {
+	created, err := in.follow(ctx, service, ui, loginLimit)
+	if err != nil && ctx.Err() != nil && created {
+		parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+		defer cancel()
+		_ = service.CancelFlow(parting) // it expires by itself
+	}
+	return err
+}
+
+func readConnection(ctx context.Context, service *client.Client) (client.Connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return service.Connection(ctx)
+}
+
+// settled reads a new connection, once the service has looked at what it
+// reaches; a service that takes longer is not waited for.
+func settled(ctx context.Context, service *client.Client) (client.Connection, error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(askLimit)
+	for {
+		connection, err := readConnection(ctx, service)
+		if err != nil || connection.Access != "unknown" {
+			return connection, err
+		}
+		select {
+		case <-ctx.Done():
+			return connection, ctx.Err()
+		case <-limit:
+			return connection, nil
+		case <-tick.C:
+		}
+	}
+}
+
+// keepFile writes the file that the alias was asked for, and otherwise sees to
+// it that git asks this program.
+func (in invocation) keepFile(ctx context.Context, service *client.Client, file string) error {
+	if file == "" {
+		return in.setUpOnce()
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	got, err := service.Credential(ctx, host.Scheme, host.Host, "")
+	if err != nil {
+		return err
+	}
+	return writeStore(file, host, got.Username, got.Password)
+}

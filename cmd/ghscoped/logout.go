@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/deliver"
+)
+
+func logout(set *flag.FlagSet, _ invocation) runner {
+	asJSON := set.Bool("json", false, "for programs: one JSON object")
+	return func(ctx context.Context, in invocation, positional []string) error {
+		if err := noWords(positional); err != nil {
+			return err
+		}
+		end := in.logoutAtService
+		if in.alone() {
+			end = in.logoutAlone
+		}
+		if err := end(ctx); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(in, map[string]bool{"connected": false})
+		}
+		newPrinter(in.stdout, in.getenv).line("Disconnected from GitHub; the token is revoked.")
+		return nil
+	}
+}
+
+func (in invocation) logoutAtService(ctx context.Context) error {
+	service, err := in.service()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	err = service.Disconnect(ctx)
+	if client.Is(err, client.CodeNotConnected) {
+		return alreadyOut
+	}
+	return err
+}
+
+var alreadyOut = &fault{exit: exitNotConnected, code: client.CodeNotConnected,
+	message: "You are not connected to GitHub; there is nothing to end."}
+
+// logoutAlone revokes the token in the file and takes out what login put in.
+// The files go even where GitHub cannot be reached: then the fault says so.
+func (in invocation) logoutAlone(ctx context.Context) error {
+	kept, err := in.keptCredential()
+	if err != nil {
+		return err
+	}
+	if kept.Password.Empty() {
+		return alreadyOut
+	}
+	gh, web, err := in.github(orNone(clientID(in.getenv)), appURL(in.getenv))
+	if err != nil {
+		return err
+	}
+	var revoked error
+	if kept.For(web) {
+		revoked = gh.Revoke(ctx, kept.Password)
+	}
+	deliverer, err := deliver.New(deliver.Options{HTTP: in.http})
+	if err != nil {
+		return err
+	}
+	return errors.Join(deliverer.RemoveHere(ctx), notRevoked(revoked))
+}
+
+// notRevoked says that a token lives on, although nothing is left of it here.
+func notRevoked(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fault{exit: exitUnreachable, code: "not_revoked", message: "The token was taken out of this machine, but GitHub did not take the word that it is to die.",
+		hint: "It expires by itself; to end it now, revoke the App's access in your GitHub settings, under Applications."}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
+)
+
+type setupOptions struct{ system, rewriteSSH, undo bool }
+
+func setup(set *flag.FlagSet, _ invocation) runner {
+	var o setupOptions
+	set.BoolVar(&o.system, "system", false, "for all users of this machine, as in an image (/etc/gitconfig), not just for this one")
+	set.BoolVar(&o.rewriteSSH, "rewrite-ssh", false, "also has git use https where an address says ssh, as submodules may")
+	set.BoolVar(&o.undo, "undo", false, "takes out again what setup put in; the file is as it was, byte for byte")
+	return func(_ context.Context, in invocation, positional []string) error {
+		if err := noWords(positional); err != nil {
+			return err
+		}
+		file, changed, err := in.setUp(o)
+		if err != nil {
+			return err
+		}
+		host, err := githubURL(in.getenv)
+		if err != nil {
+			return err
+		}
+		newPrinter(in.stdout, in.getenv).line(said(o, changed, host.String(), file))
+		return nil
+	}
+}
+
+func said(o setupOptions, changed bool, host, file string) string {
+	switch {
+	case o.undo && changed:
+		return "git no longer asks ghscoped (" + file + ")."
+	case o.undo:
+		return "There was nothing to undo in " + file + "."
+	case changed:
+		return "git now asks ghscoped for " + host + " (" + file + ")."
+	}
+	return "git asks ghscoped for " + host + " already (" + file + ")."
+}
+
+func (in invocation) setUp(o setupOptions) (file string, changed bool, err error) {
+	file = gitconfig.SystemFile(in.getenv)
+	if !o.system {
+		if file, err = gitconfig.UserFile(in.getenv); err != nil {
+			return "", false, err
+		}
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return file, false, err
+	}
+	if o.undo {
+		changed, err = gitconfig.Remove(file)
+		return file, changed, ofSetup(err, file)
+	}
+	own, err := ownPath()
+	if err != nil {
+		return file, false, err
+	}
+	changed, err = gitconfig.Put(file, settings(host, own, o.rewriteSSH))
+	return file, changed, ofSetup(err, file)
+}
+
+func ofSetup(err error, file string) error {
+	switch {
+	case errors.Is(err, gitconfig.ErrBusy):
+		return &fault{exit: exitFailed, code: "git_config_busy", message: "Somebody else is changing " + file + ".",
+			hint: "Do this again; if no git runs, remove " + file + ".lock."}
+	case errors.Is(err, fs.ErrPermission):
+		return &fault{exit: exitFailed, code: "git_config_not_writable", message: "You may not write " + file + ".",
+			hint: "Without --system only your own configuration is changed."}
+	}
+	return err
+}
+
+// settings are git's for one host. The empty helper comes first: it takes every
+// other helper off this host, so that none is given a copy to keep.
+func settings(host *url.URL, program string, rewriteSSH bool) []string {
+	lines := []string{
+		`[credential "` + host.String() + `"]`, "\thelper =", "\thelper = " + helperLine(program),
+	}
+	if rewriteSSH {
+		name := host.Hostname()
+		lines = append(lines, `[url "`+host.String()+`/"]`, "\tinsteadOf = git@"+name+":", "\tinsteadOf = ssh://git@"+name+"/")
+	}
+	return lines
+}
+
+// helperLine is how git calls this program: by its path, which saves git the
+// search and one process. A path that a shell would take apart is quoted.
+func helperLine(program string) string {
+	if strings.ContainsFunc(program, func(r rune) bool { return !strings.ContainsRune(plainRunes, r) }) {
+		quoted := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + helperName
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(quoted) + `"`
+	}
+	return program + " " + helperName
+}
+
+const plainRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@"
+
+// ownPath is where this program is: by the name that PATH finds it under, if
+// that is it, since what the name links to may change with the next version.
+func ownPath() (string, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	named, err := exec.LookPath("ghscoped")
+	if err != nil {
+		return own, nil
+	}
+	if a, errA := os.Stat(own); errA == nil {
+		if b, errB := os.Stat(named); errB == nil && os.SameFile(a, b) {
+			return named, nil
+		}
+	}
+	return own, nil
+}
+
+// setUpOnce has git ask this program, unless it does so already by whatever
+// way: an image, or a delivery.
+func (in invocation) setUpOnce() error {
+	host, err := githubURL(in.getenv)
+	if err != nil || strings.Contains(gitHelperFor(host), "ghscoped") {
+		return err
+	}
+	_, _, err = in.setUp(setupOptions{})
+	return err
+}
+
+// gitHelperFor is the helper that git would ask last for a host; empty where
+// there is none, or no git.
+func gitHelperFor(host *url.URL) string {
+	out, err := exec.Command("git", "config", "--get-urlmatch", "credential.helper", host.String()).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}

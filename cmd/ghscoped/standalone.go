@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/deliver"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// grace is how often GitHub may call a code incorrect, which it also does for
+// a moment after an approval.
+const grace = 2
+
+// github is a client of GitHub itself.
+func (in invocation) github(id, app string) (*github.Client, *url.URL, error) {
+	web, err := githubURL(in.getenv)
+	if err != nil {
+		return nil, nil, err
+	}
+	api := github.APIURL(web)
+	if told := in.getenv("GHSCOPED_GITHUB_API_URL"); told != "" {
+		if api, err = url.Parse(told); err != nil {
+			return nil, nil, &fault{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_API_URL is not a web address."}
+		}
+	}
+	made, err := github.New(github.Options{Web: web, API: api, ClientID: id, AppURL: app,
+		HTTP: in.http, Clock: in.clock, Registerer: prometheus.NewRegistry()})
+	return made, web, err
+}
+
+// loginAlone runs the device flow itself and leaves the same files as a
+// delivery of the service.
+func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
+	id := o.clientID
+	if id == "" {
+		id = clientID(in.getenv)
+	}
+	gh, web, err := in.github(id, o.appURL)
+	if err != nil {
+		return err
+	}
+	ui := in.loginUI(o)
+	token, err := in.approval(ctx, gh, ui)
+	if err != nil {
+		return err
+	}
+	// From here on there is a token, which must end up in a file or dead.
+	ctx = context.WithoutCancel(ctx)
+	account, err := in.keepToken(ctx, gh, web, token, o.file)
+	if err != nil {
+		return errors.Join(err, gh.Revoke(ctx, token.Access.String))
+	}
+	connection, err := reach(ctx, gh, token.Access.String, account.Login)
+	connection.ExpiresAt = token.ExpiresAt.UTC()
+	if o.appURL != "" {
+		connection.InstallationsURL = o.appURL + "/installations/new"
+	}
+	if err != nil { // nice to know, not needed
+		connection.Login, connection.Access = account.Login, "unknown"
+	}
+	return ui.connected(connection, in.clock())
+}
+
+// approval shows a code and polls until it is approved (RFC 8628).
+func (in invocation) approval(ctx context.Context, gh *github.Client, ui announcer) (flow.Token, error) {
+	code, err := gh.DeviceCode(ctx)
+	if err != nil {
+		return flow.Token{}, err
+	}
+	end := in.clock().Add(code.ExpiresIn)
+	ui.announce(client.Flow{State: "pending", UserCode: code.UserCode, VerificationURI: code.VerificationURI, ExpiresAt: end})
+	stop := ui.waiting(ctx, func() time.Duration { return end.Sub(in.clock()) })
+	defer stop()
+	interval, pause, wrong := code.Interval, code.Interval, 0
+	for in.clock().Before(end) {
+		select {
+		case <-ctx.Done():
+			return flow.Token{}, ctx.Err()
+		case <-time.After(pause):
+		}
+		result, err := gh.PollOnce(ctx, code.DeviceCode)
+		pause = interval
+		var trouble *flow.Error
+		if errors.As(err, &trouble) && trouble.Passing { // the code outlives it
+			pause = max(interval, trouble.RetryAfter)
+			continue
+		}
+		if err != nil {
+			return flow.Token{}, err
+		}
+		switch result.Outcome {
+		case flow.Granted:
+			return result.Token, nil
+		case flow.SlowDown:
+			interval = max(interval+5*time.Second, result.Interval)
+			pause = interval
+		case flow.WasDenied:
+			return flow.Token{}, outcome(client.Flow{State: "denied"})
+		case flow.CodeIncorrect:
+			if wrong++; wrong <= grace {
+				continue
+			}
+			return flow.Token{}, outcome(client.Flow{State: "expired"})
+		case flow.CodeExpired:
+			return flow.Token{}, outcome(client.Flow{State: "expired"})
+		}
+	}
+	return flow.Token{}, outcome(client.Flow{State: "expired"})
+}
+
+// keepToken checks a token and puts it where git finds it.
+func (in invocation) keepToken(ctx context.Context, gh *github.Client, web *url.URL, token flow.Token, file string) (flow.Account, error) {
+	if token.ExpiresAt.IsZero() {
+		return flow.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire; this one was revoked.",
+			hint: "Its owner must opt in to “User-to-server token expiration” in the App's optional features at GitHub."}
+	}
+	account, err := gh.Account(ctx, token.Access.String)
+	if err != nil {
+		return account, err
+	}
+	const username = "x-access-token"
+	if file != "" {
+		return account, writeStore(file, web, username, token.Access.String)
+	}
+	deliverer, err := deliver.New(deliver.Options{HTTP: in.http})
+	if err != nil {
+		return account, err
+	}
+	return account, deliverer.DeliverHere(ctx, flow.Credential{Host: web, Username: username,
+		Password: token.Access.String, ExpiresAt: token.ExpiresAt, Account: account})
+}
+
+// reach is what a token is good for, as the service would say it.
+func reach(ctx context.Context, gh *github.Client, token secret.String, loginName string) (client.Connection, error) {
+	access, err := gh.Access(ctx, token)
+	connection := client.Connection{Login: loginName, Access: string(access.State), FixURL: access.Fix, Repositories: []client.Repository{}}
+	for _, repository := range access.Repositories {
+		connection.Repositories = append(connection.Repositories, client.Repository{FullName: repository.FullName, Push: repository.Push})
+	}
+	return connection, err
+}
+
+// writeStore writes one line for git's "store" helper (git-credential-store(1)),
+// in place of what the file held.
+func writeStore(file string, host *url.URL, username string, password secret.String) error {
+	line := url.URL{Scheme: host.Scheme, Host: host.Host, User: url.UserPassword(username, password.Reveal())}
+	temporary, err := os.CreateTemp(filepath.Dir(file), ".ghscoped-*") // of mode 0600
+	if err != nil {
+		return fmt.Errorf("the credential cannot be written: %w", err)
+	}
+	_, writeErr := fmt.Fprintln(temporary, line.String())
+	if err := errors.Join(writeErr, temporary.Close()); err != nil {
+		return errors.Join(fmt.Errorf("the credential cannot be written: %w", err), os.Remove(temporary.Name()))
+	}
+	if err := os.Rename(temporary.Name(), file); err != nil {
+		return errors.Join(fmt.Errorf("the credential cannot be written: %w", err), os.Remove(temporary.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+const (
+	// maxBody bounds an answer, in bytes.
+	maxBody = 1 << 20
+	// tolerated is the difference between clocks that makes none: the Date
+	// header has whole seconds, and answers take a moment.
+	tolerated = 30 * time.Second
+)
+
+// Client calls one service for the holder of one Hub token. It is not safe for
+// concurrent use.
+type Client struct {
+	base  *url.URL
+	token secret.String
+	http  *http.Client
+	clock func() time.Time
+	skew  time.Duration
+}
+
+// New returns a client for the service at base, which ends with "/". Redirects
+// are not followed: none may take the token along.
+func New(base *url.URL, token secret.String, httpClient *http.Client, clock func() time.Time) *Client {
+	own := *httpClient
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{base: base, token: token, http: &own, clock: clock}
+}
+
+// Skew is how far the service's clock is ahead of this machine's, as of its
+// last answer; differences that cannot matter count as none.
+func (c *Client) Skew() time.Duration { return c.skew }
+
+// Now is the time by the service's clock, by which its answers are to be read.
+func (c *Client) Now() time.Time { return c.clock().Add(c.skew) }
+
+// Credential is what git gets.
+type Credential struct {
+	Username string
+	Password secret.String
+	// ExpiresAt is by this machine's clock, which is the one that git reads.
+	ExpiresAt time.Time
+}
+
+// Credential asks for the credential for a host, as git names it.
+func (c *Client) Credential(ctx context.Context, protocol, host, path string) (Credential, error) {
+	var got struct {
+		Username string        `json:"username"`
+		Password secret.Stored `json:"password"`
+		Expiry   int64         `json:"password_expiry_utc"`
+	}
+	asked := map[string]string{"protocol": protocol, "host": host, "path": path}
+	if err := c.call(ctx, http.MethodPost, "api/credential", asked, &got); err != nil {
+		return Credential{}, err
+	}
+	if got.Username == "" || got.Password.Empty() || got.Expiry == 0 {
+		return Credential{}, notTheService(http.StatusOK, errors.New("no credential in it"))
+	}
+	return Credential{got.Username, got.Password.String, time.Unix(got.Expiry, 0).Add(-c.skew)}, nil
+}
+
+// Connection is what the user is connected to.
+type Connection struct {
+	Login            string       `json:"login"`
+	ExpiresAt        time.Time    `json:"expires_at"`
+	Access           string       `json:"access"`
+	Repositories     []Repository `json:"repositories"`
+	InstallationsURL string       `json:"installations_url,omitempty"`
+	FixURL           string       `json:"fix_url,omitempty"`
+}
+
+// Repository is one that the connection reaches.
+type Repository struct {
+	FullName string `json:"full_name"`
+	Push     bool   `json:"push"`
+}
+
+// Connection reads the connection; a [*Error] with the code not_connected says
+// that there is none.
+func (c *Client) Connection(ctx context.Context) (Connection, error) {
+	var got Connection
+	err := c.call(ctx, http.MethodGet, "api/connection", nil, &got)
+	return got, err
+}
+
+// Disconnect ends the connection.
+func (c *Client) Disconnect(ctx context.Context) error {
+	return c.call(ctx, http.MethodDelete, "api/connection", nil, nil)
+}
+
+// call makes one request and reads its answer into out; in and out may be nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	answer, err := c.send(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if out == nil || answer.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
+	if err != nil {
+		return unreachable(err)
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return notTheService(answer.StatusCode, err)
+	}
+	return nil
+}
+
+// send makes one request; any answer but a good one is a [*Error].
+func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base.String()+path, body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	c.readClock(answer)
+	if answer.StatusCode >= 200 && answer.StatusCode < 300 {
+		return answer, nil
+	}
+	defer answer.Body.Close()
+	return nil, ofAnswer(answer)
+}
+
+func (c *Client) readClock(answer *http.Response) {
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	c.skew = 0
+	if skew := date.Sub(c.clock()); skew.Abs() > tolerated {
+		c.skew = skew.Round(time.Second)
+	}
+}

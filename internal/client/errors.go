@@ -1,0 +1,88 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Codes of errors that callers tell apart. The first three are this package's
+// own, the others the service's.
+const (
+	CodeUnreachable   = "service_unreachable"
+	CodeNotTheService = "not_the_service"
+	CodeBusy          = "service_busy"
+	CodeNotConnected  = "not_connected"
+	CodeNoFlow        = "no_flow"
+	CodeBadToken      = "bad_token"
+	CodeNoAccess      = "no_access"
+	CodeNotFound      = "not_found"
+	CodeOtherHost     = "other_host"
+)
+
+// Error is why the service did not do what it was asked: for programs (Code),
+// for a person (Message), and what can be done (Hint).
+type Error struct {
+	// Status is that of the HTTP answer; 0: there was none.
+	Status  int    `json:"-"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Err     error  `json:"-"`
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Code + ": " + e.Message
+	}
+	return e.Code + ": " + e.Message + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is reports whether err is an [*Error] with this code.
+func Is(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+func unreachable(err error) *Error {
+	return &Error{Code: CodeUnreachable, Message: "The service “Connect GitHub” of this Hub does not answer.",
+		Hint: "Try again in a moment; ghscoped doctor says more.", Err: err}
+}
+
+func notTheService(status int, err error) *Error {
+	return &Error{Status: status, Code: CodeNotTheService, Message: "What answers is not the service “Connect GitHub”.",
+		Hint: "Check GHSCOPED_URL; ghscoped doctor says more.", Err: err}
+}
+
+// ofAnswer reads the service's own error. An answer without one comes from
+// something on the way: a proxy that has lost the service, or a Hub without it.
+func ofAnswer(answer *http.Response) *Error {
+	var body struct {
+		Error Error `json:"error"`
+	}
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxBody)) // a part of it is no JSON and said below
+	err := fmt.Errorf("it answered %s", answer.Status)
+	if json.Unmarshal(text, &body) != nil || body.Error.Code == "" {
+		if answer.StatusCode >= http.StatusInternalServerError {
+			return unreachable(err)
+		}
+		return notTheService(answer.StatusCode, err)
+	}
+	known := body.Error
+	known.Status, known.Err = answer.StatusCode, err
+	switch known.Code {
+	case CodeNotFound:
+		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Tell the people who run this Hub."
+	case CodeNoAccess:
+		known.Message = "This server's token does not allow access to the service “Connect GitHub”."
+		known.Hint = "An admin of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
+	case CodeBadToken:
+		known.Message = "The Hub does not know this server's token (any more)."
+		known.Hint = "Restart your server from the Hub's home page."
+	}
+	return &known
+}

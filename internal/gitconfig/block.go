@@ -1,0 +1,113 @@
+package gitconfig
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	begin = `# >>> ghscoped setup >>> "ghscoped setup --undo" takes this out again`
+	end   = "# <<< ghscoped setup <<<"
+	// What else goes with the block is said on its first line.
+	withNewline = " (with the newline before it)"
+	withFile    = " (with this file)"
+)
+
+// Put puts the lines into the file, in place of an earlier block of ours.
+func Put(path string, lines []string) (changed bool, err error) {
+	return change(path, func(text string, there bool) (string, bool) {
+		kept, made := without(text, there)
+		note, before := "", ""
+		switch {
+		case !there, made && kept == "":
+			note = withFile
+		case kept != "" && !strings.HasSuffix(kept, "\n"):
+			note, before = withNewline, "\n"
+		}
+		return kept + before + begin + note + "\n" + strings.Join(lines, "\n") + "\n" + end + "\n", true
+	})
+}
+
+// Remove takes our block out. A file that was made for it goes whole, unless
+// something else has been put into it since.
+func Remove(path string) (changed bool, err error) {
+	if !exists(path) {
+		return false, nil // not even the folder of its lock may be there
+	}
+	return change(path, func(text string, there bool) (string, bool) {
+		kept, made := without(text, there)
+		return kept, there && !(made && kept == "")
+	})
+}
+
+// Has reports whether the text of a file holds our block.
+func Has(text string) bool {
+	return slices.ContainsFunc(strings.SplitAfter(text, "\n"), isBegin)
+}
+
+func isBegin(line string) bool { return strings.HasPrefix(line, "# >>> ghscoped setup >>>") }
+
+// without is the text without our block; made says that the file was made for
+// it. Settings that git or the user put between our lines stay, under the
+// header they stood under.
+func without(text string, there bool) (kept string, made bool) {
+	if !there {
+		return "", false
+	}
+	var out strings.Builder
+	b := block{}
+	for _, line := range strings.SplitAfter(text, "\n") {
+		switch {
+		case isBegin(line):
+			b = block{inside: true}
+			made = made || strings.Contains(line, withFile)
+			if strings.Contains(line, withNewline) {
+				b.newline = true
+			}
+		case strings.TrimRight(line, "\r\n") == end && b.inside:
+			b.inside = false
+		case b.inside:
+			out.WriteString(b.keep(line))
+		default:
+			if line != "" {
+				b.followed = true
+			}
+			out.WriteString(line)
+		}
+	}
+	kept = out.String()
+	if b.newline && !b.followed && !b.kept {
+		kept = strings.TrimSuffix(kept, "\n")
+	}
+	return kept, made
+}
+
+// block is the state of reading over ours.
+type block struct {
+	inside   bool
+	newline  bool   // the newline before it is ours
+	header   string // of the section we are in, until something of it is kept
+	kept     bool   // something was put between our lines
+	followed bool   // something was put behind it
+}
+
+// keep returns what of a line between ours belongs to somebody else.
+func (b *block) keep(line string) string {
+	trimmed := strings.TrimSpace(line)
+	if strings.HasPrefix(trimmed, "[") {
+		b.header = line
+		return ""
+	}
+	if trimmed == "" || ours(trimmed) {
+		return ""
+	}
+	header := b.header
+	b.header, b.kept = "", true
+	return header + line
+}
+
+// ours reports whether a setting is one that we write.
+func ours(line string) bool {
+	return line == "helper =" || strings.HasPrefix(line, "helper =") && strings.Contains(line, "ghscoped") ||
+		strings.HasPrefix(line, "insteadOf = git@") || strings.HasPrefix(line, "insteadOf = ssh://git@")
+}

@@ -1,0 +1,177 @@
+package gitconfig_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
+)
+
+var lines = []string{`[credential "https://github.com"]`, "\thelper =", "\thelper = /opt/ghscoped git-credential-ghscoped"}
+
+// git asks the real git about one file.
+func git(t *testing.T, file string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"config", "--file", file}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return string(out)
+}
+
+func TestUndoLeavesTheFileAsItWas(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]string{
+		"ordinary":              "[user]\n\tname = Ada\n",
+		"no newline at its end": "[user]\n\tname = Ada",
+		"empty":                 "",
+		"only a comment":        "# mine\n",
+		"Windows lines":         "[user]\r\n\tname = Ada\r\n",
+		"an include":            "[include]\n\tpath = ~/other\n",
+		"another helper":        "[credential]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper = cache\n",
+		"blank lines":           "\n\n[user]\n\n\tname = Ada\n\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "config")
+			require.NoError(t, os.WriteFile(file, []byte(before), 0o600))
+			for range 2 { // the second time finds what the first left
+				_, err := gitconfig.Put(file, lines)
+				require.NoError(t, err)
+			}
+			require.Equal(t, "\n/opt/ghscoped git-credential-ghscoped\n",
+				"\n"+last(git(t, file, "--get-all", "credential.https://github.com.helper")))
+			info, err := os.Stat(file)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+			changed, err := gitconfig.Remove(file)
+			require.NoError(t, err)
+			require.True(t, changed)
+			after, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, before, string(after))
+			require.NoFileExists(t, file+".lock")
+		})
+	}
+}
+
+func last(text string) string {
+	all := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	return all[len(all)-1] + "\n"
+}
+
+func TestPuttingTwiceChangesNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	changed, err := gitconfig.Put(file, lines)
+	require.NoError(t, err)
+	require.True(t, changed)
+	changed, err = gitconfig.Put(file, lines)
+	require.NoError(t, err)
+	require.False(t, changed)
+}
+
+func TestAFileMadeForItGoesAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	_, err := gitconfig.Put(file, lines)
+	require.NoError(t, err)
+	_, err = gitconfig.Remove(file)
+	require.NoError(t, err)
+	require.NoFileExists(t, file)
+
+	changed, err := gitconfig.Remove(file)
+	require.NoError(t, err)
+	require.False(t, changed)
+}
+
+func TestWhatWasAddedSinceStays(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada"), 0o644))
+	_, err := gitconfig.Put(file, lines)
+	require.NoError(t, err)
+	git(t, file, "credential.https://github.com.username", "ada") // lands between our lines
+	git(t, file, "core.editor", "vi")                             // lands behind them
+
+	_, err = gitconfig.Remove(file)
+	require.NoError(t, err)
+	require.Equal(t, "Ada\n", git(t, file, "user.name"))
+	require.Equal(t, "ada\n", git(t, file, "credential.https://github.com.username"))
+	require.Equal(t, "vi\n", git(t, file, "core.editor"))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "ghscoped")
+}
+
+func TestALinkIsFollowedAndStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "dotfiles"), filepath.Join(dir, ".gitconfig")
+	require.NoError(t, os.WriteFile(real, []byte("[user]\n"), 0o644))
+	require.NoError(t, os.Symlink("dotfiles", link))
+	_, err := gitconfig.Put(link, lines)
+	require.NoError(t, err)
+	target, err := os.Readlink(link)
+	require.NoError(t, err)
+	require.Equal(t, "dotfiles", target)
+	text, err := os.ReadFile(real)
+	require.NoError(t, err)
+	require.True(t, gitconfig.Has(string(text)))
+}
+
+func TestWhileGitChangesTheFileNobodyElseDoes(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(file+".lock", nil, 0o644))
+	_, err := gitconfig.Put(file, lines)
+	require.ErrorIs(t, err, gitconfig.ErrBusy)
+	require.FileExists(t, file+".lock", "it is not ours")
+}
+
+func TestTheUsersFileIsTheOneThatGitWrites(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		make []string
+		env  map[string]string
+		want string
+	}{
+		{"none there", nil, nil, ".gitconfig"},
+		{"the new place only", []string{".config/git/config"}, nil, ".config/git/config"},
+		{"both", []string{".config/git/config", ".gitconfig"}, nil, ".gitconfig"},
+		{"XDG_CONFIG_HOME", []string{"xdg/git/config"}, map[string]string{"XDG_CONFIG_HOME": "HOME/xdg"}, "xdg/git/config"},
+		{"GIT_CONFIG_GLOBAL", []string{".gitconfig"}, map[string]string{"GIT_CONFIG_GLOBAL": "HOME/named"}, "named"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			for _, file := range c.make {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(home, file)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(home, file), nil, 0o644))
+			}
+			env := []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1"}
+			getenv := map[string]string{"HOME": home}
+			for name, value := range c.env {
+				getenv[name] = strings.Replace(value, "HOME", home, 1)
+				env = append(env, name+"="+getenv[name])
+			}
+			got, err := gitconfig.UserFile(func(name string) string { return getenv[name] })
+			require.NoError(t, err)
+			require.Equal(t, filepath.Join(home, c.want), got)
+
+			cmd := exec.Command("git", "config", "--global", "a.b", "c")
+			cmd.Env = env
+			require.NoError(t, cmd.Run())
+			text, err := os.ReadFile(got)
+			require.NoError(t, err)
+			require.Contains(t, string(text), "[a]", "git itself wrote there")
+		})
+	}
+}
