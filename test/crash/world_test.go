@@ -1,0 +1,150 @@
+package crash_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
+)
+
+// world is one Hub with as many services as there are lanes, and a GitHub.
+type world struct {
+	hub    *hubtest.Hub
+	github *githubsim.Server
+	lanes  []*lane
+	folder string // stores of the services
+	keys   string
+}
+
+func newWorld(ctx context.Context, t *testing.T) *world {
+	t.Helper()
+	w := &world{github: newGitHub(t), folder: t.TempDir(), keys: filepath.Join(t.TempDir(), "keys")}
+	require.NoError(t, os.WriteFile(w.keys, []byte(store.NewKey().Reveal()+"\n"), 0o600))
+	moves := rig.WatchMoves(t)
+	for _, user := range users {
+		w.lanes = append(w.lanes, &lane{user: user, github: w.github, moves: moves})
+	}
+	others := w.others(t)
+	w.hub = hubtest.New(t, hubtest.Options{
+		Users: users, ServerEnv: map[string]string{"PATH": moves.Path}, Extra: rig.Register(others...),
+		External: func(env []string) error { return w.startAll(ctx, env, others) },
+	})
+	t.Cleanup(func() {
+		for _, l := range w.lanes {
+			require.NoError(t, l.stop())
+		}
+	})
+	var group sync.WaitGroup
+	for i, l := range w.lanes {
+		if l.hub = w.hub; i > 0 {
+			l.hub = others[i-1].Hub(w.hub)
+		}
+		group.Go(func() { l.enter(ctx, t) })
+	}
+	group.Wait()
+	require.False(t, t.Failed())
+	return w
+}
+
+// enter starts the user's server and signs the user in.
+func (l *lane) enter(ctx context.Context, t *testing.T) {
+	if _, err := l.hub.StartServer(ctx, l.user, ""); err != nil {
+		t.Error(err)
+		return
+	}
+	person, err := l.hub.Visit(ctx, l.user)
+	if err != nil {
+		t.Error(err)
+	}
+	l.person = person
+}
+
+func newGitHub(t *testing.T) *githubsim.Server {
+	t.Helper()
+	o := githubsim.Options{Interval: time.Second, Limits: githubsim.Limits{
+		RevokePerHour: 1e6, AnonymousPerHour: 1e6, UserPerHour: 1e6, TokensPerUser: 1e6,
+	}}
+	for _, user := range users {
+		o.Accounts = append(o.Accounts, account(user))
+		o.Repositories = append(o.Repositories, repository(user))
+	}
+	github := githubsim.New(o)
+	require.NoError(t, github.Start())
+	t.Cleanup(func() { require.NoError(t, github.Close()) })
+	for _, user := range users {
+		_, err := github.InstallApp(githubsim.DefaultClientID, user, true)
+		require.NoError(t, err)
+	}
+	return github
+}
+
+// others are the services of all lanes but the first, whose service is the one
+// that every Hub of hubtest has.
+func (w *world) others(t *testing.T) (services []rig.Service) {
+	for i := range w.lanes[1:] {
+		services = append(services, rig.NewService(fmt.Sprintf("%s-%d", hubtest.ServiceName, i+2), redistest.FreePort(t)))
+	}
+	return services
+}
+
+// startAll starts every lane's service; env is that of the first.
+func (w *world) startAll(ctx context.Context, env []string, others []rig.Service) error {
+	for i, l := range w.lanes {
+		if l.env = env; i > 0 {
+			l.env = others[i-1].Env(env)
+		}
+		l.env = append(slices.Clip(l.env), "GHSCOPED_CLIENT_ID="+githubsim.DefaultClientID, "GHSCOPED_APP_URL="+w.github.Info().AppURL,
+			"GHSCOPED_GITHUB_URL="+w.github.URL(), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
+			"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, l.user+".db"))
+		if err := l.start(ctx, "", ""); err != nil {
+			return fmt.Errorf("%w:\n%s", err, l.service.Log.Tail(20))
+		}
+	}
+	return nil
+}
+
+// requireNoSecrets searches the stores and the logs for all that was ever
+// issued.
+func (w *world) requireNoSecrets(t *testing.T) {
+	t.Helper()
+	secrets := rig.SecretsOf(w.github)
+	require.NoError(t, secrets.AddKeyFile(w.keys))
+	for _, l := range w.lanes {
+		secrets.Add("the service's Hub token", rig.Variable(l.env, "JUPYTERHUB_API_TOKEN"))
+		for _, cookie := range l.cookies(t) {
+			secrets.Add("the cookie "+cookie.Name, cookie.Value)
+		}
+	}
+	require.Greater(t, secrets.Len(), 2*len(w.lanes))
+	found, size, err := secrets.FindIn(w.folder)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	for _, l := range w.lanes {
+		for _, log := range append(l.logs, l.service.Log.Bytes()) {
+			size += len(log)
+			require.Empty(t, secrets.Find(log), "the log of the service of %s", l.user)
+		}
+	}
+	t.Logf("%d secrets, none of them in %d kB of stores and logs", secrets.Len(), size>>10)
+}
+
+func (l *lane) cookies(t *testing.T) []*http.Cookie {
+	t.Helper()
+	address, err := url.Parse(l.hub.ServiceURL)
+	require.NoError(t, err)
+	return l.person.Cookies(address)
+}

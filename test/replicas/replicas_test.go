@@ -1,0 +1,250 @@
+package replicas_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
+)
+
+const (
+	people  = 200
+	servers = 4 // of them have a server that runs
+	chaos   = 2 * time.Minute
+	// starts is when the last of them begins, thinks how long one takes at
+	// GitHub at most.
+	starts = 80 * time.Second
+	thinks = 30 * time.Second
+	// after is how long everything may take to settle when the killing is over:
+	// the 45 s of a claim whose holder is dead, twice.
+	after = 100 * time.Second
+)
+
+func TestFlowsSurviveReplicasThatAreKilledAndARestartOfRedis(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	w := newWorld(ctx, t)
+	t.Run("a page on one replica hears what the other did", func(t *testing.T) { w.hearAcross(ctx, t) })
+
+	limited, end := context.WithTimeout(ctx, chaos+after)
+	defer end()
+	began := time.Now()
+	errs := make(chan error, people)
+	for _, p := range w.people {
+		go func() { errs <- p.live(limited, w.github) }()
+	}
+	kills := w.wreak(limited, t)
+	for range w.people {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d kills, Redis killed once; the last flow ended after %.0f s", kills, time.Since(began).Seconds())
+	w.requireTokens(limited, t)
+	w.requireOneWriteEach(t)
+
+	polls := w.github.PollSummary()
+	require.Zero(t, polls.TooEarly)
+	require.GreaterOrEqual(t, polls.Flows, people)
+	t.Logf("%d flows, %d polls, none too early; the closest came %v after its time", polls.Flows, polls.Polls, polls.MinSlack)
+	w.requireNoSecrets(t)
+}
+
+// wreak kills a replica every few seconds and starts it again, and kills and
+// starts Redis once.
+func (w *world) wreak(ctx context.Context, t *testing.T) (kills int) {
+	t.Helper()
+	end, redis := time.Now().Add(chaos), time.Now().Add(chaos/2)
+	for time.Now().Before(end) {
+		victim := w.replicas[rand.N(len(w.replicas))]
+		victim.kill()
+		kills++
+		pause(ctx, rand.N(3*time.Second))
+		require.NoError(t, victim.start(ctx))
+		if !redis.IsZero() && time.Now().After(redis) {
+			redis = time.Time{}
+			w.redis.Kill(t)
+			pause(ctx, 2*time.Second)
+			w.redis.Restart(t)
+		}
+		pause(ctx, time.Second+rand.N(4*time.Second))
+	}
+	return kills
+}
+
+// requireTokens waits until every user has the live token that is due, and no
+// other one but those whose answer was lost with the process that got it.
+func (w *world) requireTokens(ctx context.Context, t *testing.T) {
+	t.Helper()
+	lost := 0
+	want := map[string]int{}
+	for _, p := range w.people {
+		want[p.name] = p.lost
+		if p.intent == stay {
+			want[p.name]++
+		}
+		lost += p.lost
+	}
+	wrong := func() (wrong []string) {
+		live := map[string]int{}
+		for _, token := range w.github.Tokens() {
+			if token.State == "live" {
+				live[token.Actor]++
+			}
+		}
+		for name, count := range want {
+			if live[name] != count {
+				wrong = append(wrong, fmt.Sprintf("%s has %d live tokens instead of %d", name, live[name], count))
+			}
+		}
+		return wrong
+	}
+	for len(wrong()) > 0 && pause(ctx, time.Second) {
+	}
+	require.Empty(t, wrong())
+	t.Logf("%d tokens issued, %d of them lost with the process that got them", len(w.github.Tokens()), lost)
+}
+
+// requireOneWriteEach counts the files that were put into the servers, and the
+// deliveries that the audit knows of.
+func (w *world) requireOneWriteEach(t *testing.T) {
+	t.Helper()
+	for _, p := range w.people[:servers] {
+		expected := 0
+		if p.intent == stay || p.intent == leave {
+			expected = 1
+		}
+		file := filepath.Join(w.hub.Home(p.name), journey.CredentialFile)
+		require.Equal(t, expected, w.moves.Count(t, file), "%s, who wants to %s", p.name, p.intent)
+		if p.intent == stay {
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Contains(t, string(content), w.liveToken(p.name))
+		}
+	}
+	delivered := map[string]int{}
+	for _, log := range w.logs() {
+		for line := range bytes.Lines(log) {
+			var event struct {
+				Action, Outcome, User string
+				Hash                  string `json:"token_sha256"`
+			}
+			if json.Unmarshal(line, &event) == nil && event.Action == "delivered" && event.Outcome == "ok" {
+				delivered[event.Hash]++
+			}
+		}
+	}
+	require.NotEmpty(t, delivered)
+	for hash, count := range delivered {
+		require.Equal(t, 1, count, "token %s", hash)
+	}
+}
+
+func (w *world) liveToken(user string) string {
+	for _, token := range w.github.Tokens() {
+		if token.Actor == user && token.State == "live" {
+			return token.Token
+		}
+	}
+	return "none"
+}
+
+func (w *world) requireNoSecrets(t *testing.T) {
+	t.Helper()
+	secrets := rig.SecretsOf(w.github)
+	require.NoError(t, secrets.AddKeyFile(w.keys))
+	secrets.Add("the service's Hub token", w.hub.ServiceToken)
+	for _, p := range w.people {
+		for _, cookie := range p.Cookies(w.address) {
+			secrets.Add("the cookie "+cookie.Name, cookie.Value)
+		}
+	}
+	require.Greater(t, secrets.Len(), 3*people)
+	found, size, err := secrets.FindIn(w.redis.Dir)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	for _, log := range w.logs() {
+		size += len(log)
+		require.Empty(t, secrets.Find(log))
+	}
+	t.Logf("%d secrets, none of them in %d kB of Redis files and logs", secrets.Len(), size>>10)
+}
+
+// hearAcross watches a user's flow at one replica while the other one changes
+// it.
+func (w *world) hearAcross(ctx context.Context, t *testing.T) {
+	const user = "listener"
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	require.NoError(t, w.hub.CreateUser(ctx, user))
+	token, err := w.hub.UserToken(ctx, user)
+	require.NoError(t, err)
+	events := w.listen(ctx, t, w.replicas[0], token)
+	require.Empty(t, (<-events).State, "no flow yet")
+
+	begun := time.Now()
+	require.Equal(t, http.StatusCreated, w.direct(ctx, t, w.replicas[1], token, http.MethodPost))
+	heard := await(events, "pending")
+	require.Equal(t, "pending", heard.State)
+	require.NotEmpty(t, heard.UserCode)
+	t.Logf("a new flow was heard of after %v", time.Since(begun).Round(time.Millisecond))
+
+	begun = time.Now()
+	require.Equal(t, http.StatusOK, w.direct(ctx, t, w.replicas[1], token, http.MethodDelete))
+	require.Equal(t, "cancelled", await(events, "cancelled").State)
+	t.Logf("its cancellation was heard of after %v", time.Since(begun).Round(time.Millisecond))
+}
+
+// await reads events up to the one with a state; the zero answer: there is none.
+func await(events <-chan answer, state string) answer {
+	for event := range events {
+		if event.State == state {
+			return event
+		}
+	}
+	return answer{}
+}
+
+func accounts() (accounts []githubsim.Account, repositories []githubsim.Repository) {
+	for i := range people {
+		accounts = append(accounts, githubsim.Account{Login: nameOf(i)})
+	}
+	return accounts, []githubsim.Repository{{FullName: nameOf(0) + "/notes"}}
+}
+
+func nameOf(i int) string { return fmt.Sprintf("person-%03d", i) }
+
+// eachAtOnce does f for 0…n-1, several at once.
+func eachAtOnce(n, atOnce int, f func(i int) error) error {
+	var group sync.WaitGroup
+	errs, next := make(chan error, n), make(chan int, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	for range atOnce {
+		group.Go(func() {
+			for i := range next {
+				if err := f(i); err != nil {
+					errs <- err
+				}
+			}
+		})
+	}
+	group.Wait()
+	close(errs)
+	return <-errs
+}
