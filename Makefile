@@ -13,10 +13,14 @@ DEMO_FLAGS := -hub $(HUB) \
 	$(if $(APP_URL),-app-url '$(APP_URL)') \
 	$(if $(GITHUB_URL),-github-url '$(GITHUB_URL)')
 
-# Packages whose tests start a real JupyterHub, Jupyter Server or Chromium.
-SLOW := /(internal/hubtest|test)(/|$$)
+# Packages whose tests start a real JupyterHub, Jupyter Server or Chromium; of
+# these, those that take their time are left to test-long.
+SLOW   := /(internal/hubtest|test)(/|$$)
+CHAOS  := ./test/crash ./test/replicas
+DEPLOY := ./test/helm ./test/image
+LONG   := /test/(crash|replicas|helm|image|bench)$$
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow fuzz bench pages rig clean
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +36,7 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: rig lint test-race test-slow fuzz ## everything that CI runs
+test: rig lint test-race test-slow ## the tests, under 20 minutes on 2 cores
 
 lint: ## go vet, staticcheck, gofmt, shellcheck
 	$(GO) vet ./...
@@ -49,7 +53,16 @@ test-race: rig ## the same with the race detector
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
-	$(GO) test -v -count=1 -p 1 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)')
+	$(GO) test -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
+
+test-long: fuzz test-chaos test-deploy ## what CI runs besides: fuzzing, kills, replicas, chart, image
+
+test-chaos: rig ## the service killed at every point; two replicas on one Redis for two minutes
+	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
+
+test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image
+	@demo/install.sh helm cluster buildah
+	$(GO) test -count=1 -p 1 -timeout 20m $(DEPLOY)
 
 fuzz: ## a minute of Go's fuzzing of the files that others write
 	$(GO) test -run '^$$' -fuzz '^FuzzPolicy$$' -fuzztime 30s -fuzzminimizetime 20x ./internal/bot
@@ -63,7 +76,7 @@ pages: ## a picture of every state of the page, into docs/pages/
 	$(GO) run ./test/pages
 
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 proxy axe helm cluster buildah system
+	@demo/install.sh hub6 hub5 hub4 proxy axe system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

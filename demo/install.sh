@@ -6,6 +6,9 @@
 #   demo/install.sh proxy                configurable-http-proxy
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
+#   demo/install.sh helm                 helm and kubeconform, built from their Go modules
+#   demo/install.sh cluster              kube-apiserver and etcd, too (some minutes, once)
+#   demo/install.sh buildah              buildah
 #   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, a C compiler
 #
 # A stamp with the checksum of the pinned versions makes a second run free.
@@ -124,8 +127,49 @@ install_system() {
   [ $# = 0 ] || install_packages "$@"
 }
 
+# go_program NAME PACKAGE@VERSION builds a program into .demo/bin.
+go_program() {
+  name=$1
+  sum=$(stamp "$(go env GOVERSION) $2" /dev/null)
+  if [ "$(cat "$demo/bin/.$name" 2>/dev/null)" = "$sum" ]; then return; fi
+  say "Building $name ($2, once) ..."
+  mkdir -p "$demo/bin"
+  GOFLAGS='' CGO_ENABLED=0 GOBIN=$demo/bin go install -trimpath -ldflags "-s -w" "$2"
+  echo "$sum" >"$demo/bin/.$name"
+}
+
+install_helm() {
+  go_program helm helm.sh/helm/v3/cmd/helm@v3.22.0
+  go_program kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+}
+
+# install_cluster builds from a module of its own: that of Kubernetes replaces
+# others, which go install does not follow.
+install_cluster() {
+  module=$here/../test/helm/cluster
+  sum=$(stamp "$(go env GOVERSION)" "$module/go.mod" "$module/go.sum")
+  if [ "$(cat "$demo/bin/.cluster" 2>/dev/null)" = "$sum" ]; then return; fi
+  say "Building kube-apiserver and etcd (Go modules, once, some minutes) ..."
+  version=$(cd "$module" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+  minor=${version#v1.}
+  package=k8s.io/component-base/version
+  mkdir -p "$demo/bin"
+  (
+    cd "$module"
+    export GOFLAGS='' CGO_ENABLED=0
+    go build -trimpath -o "$demo/bin/kube-apiserver" -ldflags "-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=${minor%%.*}" \
+      k8s.io/kubernetes/cmd/kube-apiserver
+    go build -trimpath -o "$demo/bin/etcd" -ldflags "-s -w" go.etcd.io/etcd/server/v3
+  )
+  echo "$sum" >"$demo/bin/.cluster"
+}
+
+install_buildah() {
+  command -v buildah >/dev/null 2>&1 || install_packages buildah
+}
+
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|axe|chromium|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|axe|chromium|helm|cluster|buildah|system ..."
   exit 2
 fi
 require_programs
@@ -134,9 +178,12 @@ for part in "$@"; do
   hub4 | hub5 | hub6) install_hub "$part" ;;
   proxy | axe) install_npm "$part" ;;
   chromium) install_chromium ;;
+  helm) install_helm ;;
+  cluster) install_cluster ;;
+  buildah) install_buildah ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, axe, chromium, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, axe, chromium, helm, cluster, buildah, system"
     exit 2
     ;;
   esac

@@ -16,6 +16,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/app"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/doctor"
+	"github.com/ghscoped/ghscoped-service/internal/store/redis"
 )
 
 const doctorUsage = `Usage: ghscoped-service doctor [-json] [-env-file FILE] [settings]
@@ -52,8 +53,10 @@ func (in invocation) diagnose(ctx context.Context) (int, error) {
 	case err != nil:
 		return exitUsage, err
 	}
+	quiet := slog.New(slog.DiscardHandler) // each leg says itself what is wrong
+	redis.LogTo(quiet)
 	d, err := app.NewDoctor(cfg, app.Dependencies{
-		Logger: slog.New(slog.DiscardHandler), Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
+		Logger: quiet, Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
 	}, opsURL(cfg.Service, "readyz"))
 	if err != nil {
 		return exitFault, err

@@ -27,7 +27,7 @@ func serve(ctx context.Context, in invocation) int {
 		logger.Warn("core dumps could not be switched off", "error", err)
 	}
 	s, err := in.build(cfg, app.Dependencies{
-		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
+		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: httpClient(), Registry: prometheus.NewRegistry(),
 		Version: release.Version(),
 	})
 	if err != nil {
@@ -50,4 +50,14 @@ func serve(ctx context.Context, in invocation) int {
 	}
 	logger.Info("stopped")
 	return exitOK
+}
+
+// idleConnections are kept to each host. Go keeps 2, so that most polls of a
+// GitHub that speaks HTTP/1, and most calls of the Hub, would connect anew.
+const idleConnections = 64
+
+func httpClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = idleConnections
+	return &http.Client{Transport: transport}
 }

@@ -77,7 +77,7 @@ func (g *botGitHub) File(context.Context, secret.String, string, string, string,
 	return nil, false, errors.New("not asked for")
 }
 
-func newBots(t *testing.T, f *fixture, kept bot.Store, registry prometheus.Registerer) *bot.Issuer {
+func newBots(t testing.TB, f *fixture, kept bot.Store, registry prometheus.Registerer) *bot.Issuer {
 	t.Helper()
 	policy, err := bot.ParsePolicy([]byte(botPolicy))
 	require.NoError(t, err)

@@ -48,7 +48,8 @@ type fixture struct {
 	github  *gitHub
 	bots    *botGitHub
 	audit   *audit.Memory
-	t       *testing.T
+	handler http.Handler
+	t       testing.TB
 }
 
 type gitHub struct{ approved bool }
@@ -104,7 +105,7 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func setUp(t *testing.T) *fixture {
+func setUp(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, github: &gitHub{}, bots: &botGitHub{}, audit: new(audit.Memory), hubUser: map[string]hub.User{
 		"hub-ada":      {Kind: "user", Name: "ada", Scopes: []string{access}},
@@ -149,7 +150,8 @@ func setUp(t *testing.T) *fixture {
 		Admins: server.Admins{Group: "staff"}, History: f.audit,
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
 	})
-	service := httptest.NewServer(s.Handler())
+	f.handler = s.Handler()
+	service := httptest.NewServer(f.handler)
 	t.Cleanup(service.Close)
 	f.base = service.URL + prefix
 	return f
@@ -208,7 +210,7 @@ func (f *fixture) program(method, path, token, body string) *http.Response {
 	return b.do(method, path, strings.NewReader(body), map[string]string{"Authorization": "token " + token})
 }
 
-func read(t *testing.T, response *http.Response) string {
+func read(t testing.TB, response *http.Response) string {
 	t.Helper()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)

@@ -1,0 +1,8 @@
+// Package helm tests the chart with the real programs: helm renders, lints and
+// refuses, kubeconform and a real kube-apiserver judge what it rendered. It
+// also makes the chart's files that come from one source (see
+// helm/values.schema.yaml): go test ./test/helm -run Made -update.
+//
+// Border: what the service does with its settings is tested where the service
+// is; here it is only asked whether it accepts what the chart gives it.
+package helm

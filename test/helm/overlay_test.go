@@ -1,0 +1,115 @@
+package helm_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// z2jh is a folder beside the checkout with values.schema.yaml and values.yaml
+// of Zero to JupyterHub. It is no part of this project.
+const z2jh = root + "/../shared/z2jh"
+
+// jupyterhub is a chart with the values and the schema of Zero to JupyterHub,
+// and no templates: helm judges values as it would for the whole.
+func jupyterhub(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat(z2jh); err != nil {
+		if os.Getenv("CI") != "" {
+			require.NoError(t, err, "the overlay is checked against Zero to JupyterHub's schema")
+		}
+		t.Skip("NOT CHECKED: the overlay needs Zero to JupyterHub's schema in " + z2jh)
+	}
+	folder := t.TempDir()
+	read := func(name string) []byte {
+		content, err := os.ReadFile(filepath.Join(z2jh, name))
+		require.NoError(t, err)
+		return content
+	}
+	var schema any
+	require.NoError(t, yaml.Unmarshal(read("values.schema.yaml"), &schema))
+	asJSON, err := json.Marshal(schema)
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{
+		"Chart.yaml":         []byte("{apiVersion: v2, name: jupyterhub, version: 0.0.1}"),
+		"values.yaml":        read("values.yaml"),
+		"values.schema.json": asJSON,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
+	}
+	return folder
+}
+
+func TestTheOverlayFitsZeroToJupyterHub(t *testing.T) {
+	t.Parallel()
+	hub := jupyterhub(t)
+	content, err := os.ReadFile(overlay)
+	require.NoError(t, err)
+	overlays := map[string]string{"the file": string(content)}
+	for name, values := range matrix {
+		overlays[name] = overlayOf(t, notes(t, values))
+	}
+	for name, values := range overlays {
+		_, err := helm(t, "template", hub, "--values", given(t, values))
+		require.NoError(t, err, name)
+	}
+	for wrong, at := range map[string][2]string{
+		"hub":        {"templatePaths:", "at '/hub': additional properties 'templatePath' not allowed"},
+		"singleuser": {"extraEnv:", "at '/singleuser': additional properties 'extraEn' not allowed"},
+	} {
+		name, says := at[0], at[1]
+		broken := strings.Replace(string(content), name, name[:len(name)-2]+":", 1)
+		_, err := helm(t, "template", hub, "--values", given(t, broken))
+		require.ErrorContains(t, err, says, "%s: the check can fail", wrong)
+	}
+}
+
+func TestTheOverlayFollowsTheValues(t *testing.T) {
+	t.Parallel()
+	read := func(values string) object {
+		var overlay object
+		require.NoError(t, yaml.Unmarshal([]byte(overlayOf(t, notes(t, values))), &overlay))
+		return overlay
+	}
+	t.Run("push asks for servers and puts nothing into them", func(t *testing.T) {
+		t.Parallel()
+		overlay := read(enough)
+		require.Contains(t, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"), "access:servers!user")
+		require.NotContains(t, at(t, overlay, "singleuser"), "initContainers")
+	})
+	t.Run("pull asks for no servers and brings the helper", func(t *testing.T) {
+		t.Parallel()
+		overlay := read(enough + "  delivery: pull\n  github_url: https://github.example.org\n")
+		require.Equal(t, []any{"read:users:name!user"}, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"))
+		require.Equal(t, []any{"install", "/opt/ghscoped"}, at(t, overlay, "singleuser", "initContainers", 0, "args"))
+		require.Equal(t, object{
+			"GHSCOPED_URL":        "http://ghscoped-service:8080/services/connect-github/",
+			"GHSCOPED_GITHUB_URL": "https://github.example.org",
+			"GIT_CONFIG_COUNT":    "2",
+			"GIT_CONFIG_KEY_0":    "credential.https://github.example.org.helper", "GIT_CONFIG_VALUE_0": "",
+			"GIT_CONFIG_KEY_1":   "credential.https://github.example.org.helper",
+			"GIT_CONFIG_VALUE_1": "/opt/ghscoped/ghscoped git-credential-ghscoped",
+		}, at(t, overlay, "singleuser", "extraEnv"))
+	})
+	t.Run("names, port and base path", func(t *testing.T) {
+		t.Parallel()
+		overlay := read(enough + "hub: {service: github, baseUrl: /lab/}\nfullnameOverride: connect\nservice: {port: 80}")
+		require.Equal(t, "http://connect:80", at(t, overlay, "hub", "services", "github", "url"))
+		require.Equal(t, "http://connect:80/lab/services/github/", at(t, overlay, "singleuser", "extraEnv", "GHSCOPED_URL"))
+	})
+	t.Run("its rules find our pods", func(t *testing.T) {
+		t.Parallel()
+		labels := at(t, objects(t, render(t, enough))[deployment], "spec", "template", "metadata", "labels")
+		rule := []any{"networkPolicy", "egress", 0}
+		for _, place := range [][]any{{"hub"}, {"proxy", "chp"}, {"singleuser"}} {
+			egress := at(t, read(enough+"service: {port: 80}"), append(place, rule...)...)
+			require.Subset(t, labels, at(t, egress, "to", 0, "podSelector", "matchLabels"))
+			require.Equal(t, 8080, at(t, egress, "ports", 0, "port"), "the pod's port, not the Service's")
+		}
+	})
+}

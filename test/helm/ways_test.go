@@ -1,0 +1,94 @@
+package helm_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// way is one that a NetworkPolicy opens: to a port, from or to somebody.
+type way struct {
+	port any
+	peer string
+}
+
+// ways reads the rules of one direction; "" stands for anybody.
+func ways(t *testing.T, policy object, direction, peers string) []way {
+	t.Helper()
+	var open []way
+	for _, rule := range at(t, policy, "spec", direction).([]any) {
+		ports := at(t, rule, "ports").([]any)
+		who, _ := rule.(object)[peers].([]any)
+		names := []string{""}
+		if len(who) > 0 {
+			names = nil
+		}
+		for _, peer := range who {
+			one := peer.(object)
+			if block, ok := one["ipBlock"]; ok {
+				names = append(names, at(t, block, "cidr").(string))
+				continue
+			}
+			names = append(names, at(t, one, "podSelector", "matchLabels", "component").(string))
+		}
+		for _, port := range ports {
+			for _, name := range names {
+				open = append(open, way{at(t, port, "port"), name})
+			}
+		}
+	}
+	return open
+}
+
+func TestTheNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
+	t.Parallel()
+	in := []way{{"http", "hub"}, {"http", "proxy"}, {"http", "singleuser-server"}, {"metrics", ""}}
+	out := []way{{53, ""}, {53, ""}, {8081, "hub"}, {8000, "proxy"}, {8443, "proxy"}, {443, "0.0.0.0/0"}, {443, "::/0"}}
+	policy := objects(t, render(t, enough))["NetworkPolicy/"+release]
+	require.ElementsMatch(t, []any{"Ingress", "Egress"}, at(t, policy, "spec", "policyTypes"))
+	require.Equal(t, in, ways(t, policy, "ingress", "from"))
+	require.Equal(t, out, ways(t, policy, "egress", "to"))
+
+	policy = objects(t, render(t, withRedis))["NetworkPolicy/"+release]
+	require.Equal(t, append(out, way{6380, ""}), ways(t, policy, "egress", "to"), "the port of its address")
+	policy = objects(t, render(t, enough+"networkPolicy: {github: [{cidr: 10.1.2.3/32}], metricsFrom: [{podSelector: {matchLabels: {component: prometheus}}}]}"))["NetworkPolicy/"+release]
+	require.Contains(t, ways(t, policy, "egress", "to"), way{443, "10.1.2.3/32"})
+	require.Contains(t, ways(t, policy, "ingress", "from"), way{"metrics", "prometheus"})
+	require.NotContains(t, ways(t, policy, "ingress", "from"), way{"metrics", ""})
+	require.NotContains(t, objects(t, render(t, matrix["no network policy"])), "NetworkPolicy/"+release)
+}
+
+func TestThePodsCarryTheLabelsThatLetThemIn(t *testing.T) {
+	t.Parallel()
+	all := objects(t, render(t, enough))
+	for _, labels := range []any{
+		at(t, all[deployment], "spec", "template", "metadata", "labels"), at(t, all["Pod/"+release+"-doctor"], "metadata", "labels"),
+	} {
+		require.Subset(t, labels, object{"hub.jupyter.org/network-access-hub": "true", "hub.jupyter.org/network-access-proxy-http": "true"})
+	}
+}
+
+func TestWhatIsMonitoredIsAChoice(t *testing.T) {
+	t.Parallel()
+	all := objects(t, render(t, enough))
+	annotations := func(all map[string]object) any {
+		return at(t, all[deployment], "spec", "template", "metadata", "annotations")
+	}
+	require.Subset(t, annotations(all), object{"prometheus.io/scrape": "true", "prometheus.io/port": "9090"})
+	require.NotContains(t, all, "ServiceMonitor/"+release)
+
+	all = objects(t, render(t, matrix["monitoring"]))
+	require.NotContains(t, annotations(all), "prometheus.io/scrape", "not twice")
+	require.Equal(t, "metrics", at(t, all["ServiceMonitor/"+release], "spec", "endpoints", 0, "port"))
+	require.Subset(t, at(t, all["Service/"+release], "metadata", "labels"), at(t, all["ServiceMonitor/"+release], "spec", "selector", "matchLabels"))
+	rules, err := os.ReadFile(chart + "/files/rules.yaml")
+	require.NoError(t, err)
+	var written object
+	require.NoError(t, yaml.Unmarshal(rules, &written))
+	require.Equal(t, written, at(t, all["PrometheusRule/"+release], "spec"))
+	board, err := os.ReadFile(chart + "/files/dashboard.json")
+	require.NoError(t, err)
+	require.JSONEq(t, string(board), at(t, all["ConfigMap/"+release+"-dashboard"], "data", release+".json").(string))
+}
