@@ -20,7 +20,7 @@ CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image
 LONG   := /test/(crash|replicas|helm|image|bench)$$
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench pages rig clean
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: rig lint test-race test-slow ## the tests, under 20 minutes on 2 cores
+test: rig lint test-race test-python test-slow ## the tests, under 20 minutes on 2 cores
 
 lint: ## go vet, staticcheck, gofmt, shellcheck
 	$(GO) vet ./...
@@ -50,7 +50,7 @@ test-unit: ## the tests that need nothing but Go, git, busybox and redis-server
 	$(GO) test $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-race: rig ## the same with the race detector
-	$(GO) test -race $$($(GO) list ./... | grep -v -E '$(SLOW)')
+	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
 	$(GO) test -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
@@ -71,12 +71,18 @@ fuzz: ## a minute of Go's fuzzing of the files that others write
 bench: rig build ## the benchmarks, on the real thing
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
 
+python: ## the Python package, one wheel a platform, into dist/
+	@python/build.sh
+
+test-python: rig ## its tests
+	@PYTHONPATH=python/src .demo/hub6/bin/python -m unittest discover -s python/tests
+
 pages: ## a picture of every state of the page, into docs/pages/
 	@demo/install.sh chromium
 	$(GO) run ./test/pages
 
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 proxy axe system
+	@demo/install.sh hub6 hub5 hub4 proxy valkey axe system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

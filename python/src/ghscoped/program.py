@@ -1,0 +1,59 @@
+"""Starting the program ``ghscoped`` and reading what it says."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+
+
+class NotInstalled(Exception):
+    """The program is nowhere to be found."""
+
+
+def find():
+    """Return the path of the program: the one installed with this package, or
+    the one on PATH."""
+    beside = os.path.join(sysconfig.get_path("scripts"), "ghscoped")
+    path = beside if os.access(beside, os.X_OK) else shutil.which("ghscoped")
+    if path is None:
+        raise NotInstalled(
+            "The program ghscoped is not installed for this Python. Run: pip install --force-reinstall ghscoped"
+        )
+    return path
+
+
+def events(arguments):
+    """Run ``ghscoped ARGUMENTS --json`` and yield each object that it prints.
+
+    Where the caller stops early, as with an interrupted cell, the program is
+    interrupted too and waited for, so that nothing goes on behind the
+    notebook's back.
+    """
+    # A session of its own: the kernel's interrupt reaches us, and we pass it on
+    # once, instead of the program getting it twice.
+    process = subprocess.Popen(
+        [find(), *arguments, "--json"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        for line in process.stdout:
+            yield json.loads(line)
+        complaint = process.stderr.read().strip()
+        if process.wait() == 2:  # usage: told in words, not in JSON
+            yield {"error": {"code": "usage", "message": complaint, "hint": ""}}
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        process.stdout.close()
+        process.stderr.close()

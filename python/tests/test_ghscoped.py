@@ -1,0 +1,132 @@
+"""Tests of the package, with a program that plays ghscoped's part."""
+
+import io
+import json
+import os
+import signal
+import stat
+import tempfile
+import textwrap
+import threading
+import time
+import unittest
+from contextlib import redirect_stdout
+from unittest import mock
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from ghscoped import magics, program, show
+
+CODE = {
+    "event": "code",
+    "user_code": "WDJB-MJHT",
+    "verification_uri": "https://github.com/login/device",
+    "expires_at": "2126-01-01T00:00:00Z",
+    "page": "",
+}
+CONNECTED = {
+    "event": "connected",
+    "login": "ada",
+    "expires_at": "2126-01-01T00:00:00Z",
+    "access": "ready",
+    "repositories": [{"full_name": "ada/papers", "push": True}, {"full_name": "ada/read", "push": False}],
+}
+
+
+class Program:
+    """A stand-in for the program: prints lines, then does as told."""
+
+    def __init__(self, test, events, then=""):
+        folder = tempfile.TemporaryDirectory()
+        test.addCleanup(folder.cleanup)
+        self.arguments = os.path.join(folder.name, "arguments")
+        path = os.path.join(folder.name, "ghscoped")
+        lines = "\n".join(f"echo '{json.dumps(e)}'" for e in events)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nprintf "%s " "$@" > {self.arguments}\n{lines}\n{textwrap.dedent(then)}\n')
+        os.chmod(path, stat.S_IRWXU)
+        finding = mock.patch.object(program, "find", return_value=path)
+        finding.start()
+        test.addCleanup(finding.stop)
+
+    def called_with(self):
+        with open(self.arguments, encoding="utf-8") as file:
+            return file.read().strip()
+
+
+def printed(function, *arguments):
+    out = io.StringIO()
+    with redirect_stdout(out):
+        function(*arguments)
+    return out.getvalue()
+
+
+class InPlainIPython(unittest.TestCase):
+    def test_the_code_then_the_result(self):
+        fake = Program(self, [CODE, CONNECTED])
+        out = printed(magics.ghscopedcreds, "--client-id X --github-app-url 'https://a b'")
+        self.assertEqual(fake.called_with(), "gh-scoped-creds --client-id X --github-app-url https://a b --json")
+        self.assertIn("Open https://github.com/login/device and enter the code: WDJB-MJHT", out)
+        self.assertIn("Connected to GitHub as ada", out)
+        self.assertIn("You can push to: ada/papers\n", out)
+
+    def test_an_error_is_said_with_its_remedy(self):
+        Program(self, [{"error": {"code": "x", "message": "It broke.", "hint": "Mend it."}}], "exit 1")
+        self.assertEqual(printed(magics.ghscopedcreds), "It broke.\nMend it.\n")
+
+    def test_wrong_options_are_said(self):
+        Program(self, [], "echo flag provided but not defined: -nope >&2; exit 2")
+        self.assertIn("flag provided but not defined: -nope", printed(magics.ghscopedcreds, "--nope"))
+
+    def test_status_and_logout(self):
+        fake = Program(self, [{"connected": False, "source": "service"}], "exit 3")
+        self.assertIn("Not connected to GitHub", printed(magics.ghscoped, "status"))
+        self.assertEqual(fake.called_with(), "status --json")
+        printed(magics.ghscoped, "logout")
+        self.assertEqual(fake.called_with(), "logout --json")
+        self.assertIn("Usage: %ghscoped", printed(magics.ghscoped, "dance"))
+
+    def test_no_program(self):
+        with mock.patch.object(program, "find", side_effect=program.NotInstalled("There is none.")):
+            self.assertEqual(printed(magics.ghscopedcreds), "There is none.\n")
+
+    def test_an_interrupt_reaches_the_program_once(self):
+        log = tempfile.NamedTemporaryFile()
+        self.addCleanup(log.close)
+        Program(self, [CODE], f"trap 'echo interrupted >> {log.name}; exit 130' INT\nwhile :; do sleep 0.05; done")
+        threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+        self.assertIn("Given up", printed(magics.ghscopedcreds))
+        with open(log.name, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "interrupted\n")
+
+
+class InANotebook(unittest.TestCase):
+    def test_the_code_has_a_button_and_a_link(self):
+        box = show.code_box(CODE)
+        self.assertIn('<button type="button" class="ghscoped-copy"', box)
+        self.assertIn('href="https://github.com/login/device" target="_blank" rel="noopener noreferrer"', box)
+
+    def test_what_comes_from_elsewhere_is_escaped(self):
+        bad = "</script><script>alert(1)</script>"
+        box = show.code_box({**CODE, "user_code": bad, "verification_uri": bad, "expires_at": bad})
+        self.assertEqual(box.count("<script>"), 1)
+        self.assertNotIn("alert(1)</script>", box)
+        self.assertNotIn("<script>", show.result_box([bad], False))
+
+    def test_addresses_become_links(self):
+        self.assertIn('<a href="https://x.org/?a&amp;b"', show.linked("see https://x.org/?a&b now"))
+        self.assertNotIn("<a", show.linked("javascript:alert(1)"))
+
+
+class Magics(unittest.TestCase):
+    def test_both_names_register_them(self):
+        shell = InteractiveShell.instance()
+        shell.run_line_magic("load_ext", "ghscoped")
+        import gh_scoped_creds  # noqa: F401
+
+        for name in ("ghscopedcreds", "ghscoped"):
+            self.assertIn(name, shell.magics_manager.magics["line"])
+
+
+if __name__ == "__main__":
+    unittest.main()

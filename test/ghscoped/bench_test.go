@@ -1,0 +1,121 @@
+package ghscoped_test
+
+import (
+	"context"
+
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/deliver"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// fills is how often each way is measured.
+const fills = 100
+
+// BenchmarkCredentialFill measures "git credential fill" as a whole process,
+// each way in turn so that whatever else the machine does falls on all alike:
+// git's own store helper, the file of a delivery (push), and the service (pull).
+func BenchmarkCredentialFill(b *testing.B) {
+	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
+	defer cancel()
+	p, err := shared.newPerson(ctx)
+	require.NoError(b, err)
+	require.NoError(b, shared.connect(ctx, p))
+	ways := []struct {
+		name string
+		env  []string
+	}{
+		{"store", storeWay(b)}, {"push", pushWay(b)}, {"pull", pullWay(b, p)}, {"bare", pullWay(b, p)},
+	}
+	for range b.N {
+		took := map[string][]time.Duration{}
+		for range fills {
+			for _, way := range ways {
+				took[way.name] = append(took[way.name], fill(b, way.env, way.name == "bare"))
+			}
+			took["request"] = append(took["request"], request(ctx, b, p))
+		}
+		for name, all := range took {
+			slices.Sort(all)
+			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "ms-"+name)
+		}
+		store, pull := took["store"], took["pull"]
+		b.ReportMetric(float64(pull[len(pull)/2])/float64(store[len(store)/2]), "pull/store")
+		b.ReportMetric(0, "ns/op") // of no meaning here
+	}
+}
+
+// fill runs git, or where bare the helper alone.
+func fill(b *testing.B, env []string, bare bool) time.Duration {
+	b.Helper()
+	cmd := exec.Command("git", "credential", "fill")
+	if bare {
+		cmd = exec.Command(filepath.Join(shared.bin, "ghscoped"), "git-credential-ghscoped", "get")
+	}
+	host := strings.TrimPrefix(shared.github.URL(), "http://")
+	cmd.Env, cmd.Stdin = env, strings.NewReader("protocol=http\nhost="+host+"\n\n")
+	began := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(began)
+	require.NoError(b, err)
+	require.Contains(b, string(out), "password=")
+	return took
+}
+
+// request is the service's part of it alone, without a process.
+func request(ctx context.Context, b *testing.B, p *person) time.Duration {
+	began := time.Now()
+	_, err := shared.ask(ctx, p, http.MethodGet, "api/flows/current")
+	require.NoError(b, err)
+	return time.Since(began)
+}
+
+func env(b *testing.B, more ...string) (home string, all []string) {
+	home = b.TempDir()
+	return home, append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GHSCOPED_GITHUB_URL=" + shared.github.URL()}, more...)
+}
+
+func storeWay(b *testing.B) []string {
+	home, env := env(b)
+	address := strings.Replace(shared.github.URL(), "http://", "http://x-access-token:ghu_0123456789@", 1)
+	require.NoError(b, os.WriteFile(filepath.Join(home, ".git-credentials"), []byte(address+"\n"), 0o600))
+	require.NoError(b, os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[credential]\n\thelper = store\n"), 0o600))
+	return env
+}
+
+// pushWay delivers into the home by the service's own script.
+func pushWay(b *testing.B) []string {
+	home, env := env(b)
+	b.Setenv("HOME", home)
+	d, err := deliver.New(deliver.Options{HTTP: http.DefaultClient})
+	require.NoError(b, err)
+	host, err := url.Parse(shared.github.URL())
+	require.NoError(b, err)
+	require.NoError(b, d.DeliverHere(b.Context(), flow.Credential{Host: host, Username: "x-access-token",
+		Password: secret.New("ghu_0123456789"), ExpiresAt: time.Now().Add(time.Hour)}))
+	return env
+}
+
+func pullWay(b *testing.B, p *person) []string {
+	_, env := env(b)
+	for name, value := range shared.serverEnv(p) {
+		env = append(env, name+"="+value)
+	}
+	set := exec.Command(filepath.Join(shared.bin, "ghscoped"), "setup")
+	set.Env = env
+	out, err := set.CombinedOutput()
+	require.NoError(b, err, string(out))
+	return env
+}

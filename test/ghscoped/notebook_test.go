@@ -1,0 +1,133 @@
+package ghscoped_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+)
+
+// Selectors of JupyterLab 4, of the magic's own output, and of the simulator.
+const (
+	labEditor = chromedp.CSS(`.jp-Cell .cm-content`)
+	labRuns   = `/\[[*\d]/.test(document.querySelector('.jp-Cell').innerText)`
+	labIsIdle = `document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]') !== null`
+
+	magicCode  = chromedp.CSS(`.ghscoped-code`)
+	magicCopy  = chromedp.CSS(`.ghscoped-copy`)
+	magicLink  = chromedp.CSS(`.ghscoped-link`)
+	magicLeft  = chromedp.CSS(`.ghscoped-left`)
+	magicDone  = chromedp.CSS(`.ghscoped-done`)
+	simCode    = chromedp.CSS(`#user-code`)
+	simNext    = chromedp.CSS(`#continue`)
+	simApprove = chromedp.CSS(`#authorize`)
+	simDone    = chromedp.CSS(`#device-done`)
+)
+
+// A notebook in a real JupyterLab: the magic shows the code, a person approves
+// it, and the next cell pushes.
+func TestTheMagicInANotebook(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 4*time.Minute)
+	p, err := shared.newPerson(ctx)
+	require.NoError(t, err)
+	terminal := server(ctx, t, shared.hub, p.name)
+	out, status, err := terminal.Run(ctx, "git clone -q "+shared.github.URL()+"/"+p.name+"/hello && cd hello && "+
+		"git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m notebook")
+	require.NoError(t, err)
+	require.Zero(t, status, out)
+	writeNotebook(t, filepath.Join(shared.hub.Home(p.name), "push.ipynb"),
+		"import ghscoped\n%ghscopedcreds", "!cd hello && git push -q; echo it ended with $?", "%ghscoped status")
+
+	browser := hubtest.NewBrowser(t)
+	require.NoError(t, browser.SignIn(ctx, shared.hub, p.name))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(shared.hub.URL+"user/"+p.name+"/lab/tree/push.ipynb")))
+	runAll(ctx, t, browser, 3)
+
+	code := seen(ctx, t, browser, magicCode, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)
+	seen(ctx, t, browser, magicLeft, `1[45]:\d\d left`)
+	require.NoError(t, browser.Run(ctx, chromedp.Click(magicCopy)))
+	seen(ctx, t, browser, magicCopy, `^Copied$`)
+
+	tab, closeTab, err := browser.ClickToTab(ctx, magicLink)
+	require.NoError(t, err)
+	require.NoError(t, hubtest.RunIn(ctx, tab,
+		chromedp.Click(chromedp.CSS("#signin-"+p.name)), chromedp.SendKeys(simCode, code), chromedp.Click(simNext),
+		chromedp.Click(simApprove), chromedp.WaitVisible(simDone)))
+	closeTab()
+
+	done := seen(ctx, t, browser, magicDone, `^Connected to GitHub as `+p.name)
+	require.Contains(t, done, p.name+"/hello")
+	seen(ctx, t, browser, ".jp-Notebook", `it ended with 0`)
+	require.True(t, shared.hasPushed(p, p.name+"/hello"))
+}
+
+// seen waits for an element's text to match, and returns it. JupyterLab takes
+// its elements apart and together again, so the page is asked anew each time.
+func seen(ctx context.Context, t *testing.T, browser *hubtest.Browser, selector chromedp.CSS, pattern string) (text string) {
+	t.Helper()
+	script := fmt.Sprintf(`(document.querySelector(%q) || {textContent: ""}).textContent`, string(selector))
+	require.Eventually(t, func() bool {
+		var err error
+		text, err = hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](script))
+		return err == nil && regexp.MustCompile(pattern).MatchString(text)
+	}, time.Minute, 200*time.Millisecond, "%s must be %s; the page shows: %s", selector, pattern, shown{ctx, browser})
+	return text
+}
+
+// shown is the notebook's text, for a message.
+type shown struct {
+	ctx     context.Context
+	browser *hubtest.Browser
+}
+
+func (s shown) String() string {
+	text, err := hubtest.Read(s.ctx, s.browser.Tab(), chromedp.Evaluate[string](`document.querySelector(".jp-Notebook").innerText`))
+	return fmt.Sprint(text, err)
+}
+
+// runAll types Shift-Enter in the first cell, once for each, when the kernel is
+// there.
+func runAll(ctx context.Context, t *testing.T, browser *hubtest.Browser, cells int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		idle, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](labIsIdle))
+		return err == nil && idle
+	}, time.Minute, 200*time.Millisecond)
+	// JupyterLab shows the notebook some time before it takes keys.
+	require.Eventually(t, func() bool {
+		taken, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](labRuns))
+		if err != nil || taken {
+			return taken
+		}
+		if browser.Run(ctx, chromedp.Click(labEditor)) != nil {
+			return false
+		}
+		for range cells {
+			_ = browser.Run(ctx, chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierShift)))
+		}
+		return false
+	}, time.Minute, 3*time.Second)
+}
+
+func writeNotebook(t *testing.T, file string, cells ...string) {
+	t.Helper()
+	type cell map[string]any
+	var list []cell
+	for _, source := range cells {
+		list = append(list, cell{"cell_type": "code", "source": source, "metadata": cell{}, "outputs": []any{}, "execution_count": nil})
+	}
+	text, err := json.Marshal(cell{"cells": list, "nbformat": 4, "nbformat_minor": 4, "metadata": cell{
+		"kernelspec": cell{"name": "python3", "display_name": "Python 3", "language": "python"}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, text, 0o644))
+}

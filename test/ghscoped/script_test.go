@@ -1,0 +1,214 @@
+package ghscoped_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptLimit bounds whatever a script waits for.
+const scriptLimit = 30 * time.Second
+
+// TestScripts runs scripts/*.txtar. Besides testscript's own commands they
+// know those in the table below.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "scripts", Setup: setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"approve": approve, "approve-later": approveLater, "deny": deny, "connect": connect, "hub": hub,
+			"without-hub": withoutHub, "revoke-at-github": revokeAtGitHub, "until-disconnected": untilDisconnected,
+			"stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
+			"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
+		},
+	})
+}
+
+// key under which a script finds its person.
+type key string
+
+const personKey key = "person"
+
+func setUp(env *testscript.Env) error {
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	defer cancel()
+	p, err := shared.newPerson(ctx)
+	if err != nil {
+		return err
+	}
+	env.Values[personKey] = p
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		return err
+	}
+	host := strings.TrimPrefix(shared.github.URL(), "http://")
+	vars := map[string]string{
+		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
+		"GITHUB": shared.github.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.github.URL(),
+		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": shared.hub.ServiceURL, "STRANGER": shared.evil.server.URL,
+		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
+		"TERM": "xterm",
+	}
+	maps.Copy(vars, shared.serverEnv(p))
+	for name, value := range vars {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// in gives a script's command its person and some time.
+func in(ts *testscript.TestScript) (*person, context.Context, func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
+	return ts.Value(personKey).(*person), ctx, cancel
+}
+
+func alone(args []string) bool { return len(args) > 0 && args[0] == "alone" }
+
+// approve [alone] approves the code that the person was shown.
+func approve(ts *testscript.TestScript, _ bool, args []string) {
+	p, ctx, cancel := in(ts)
+	defer cancel()
+	ts.Check(shared.approve(ctx, p, alone(args)))
+}
+
+// approve-later [alone] does so as soon as there is one, while the script goes on.
+func approveLater(ts *testscript.TestScript, _ bool, args []string) {
+	p, ctx, cancel := in(ts)
+	go func() {
+		defer cancel()
+		_ = shared.approve(ctx, p, alone(args)) // what waits for it fails then
+	}()
+}
+
+// deny refuses the code at GitHub.
+func deny(ts *testscript.TestScript, _ bool, args []string) {
+	p, ctx, cancel := in(ts)
+	defer cancel()
+	clientID, mine := shared.github.Info().ClientID, shared.codeOf(ctx, p)
+	if alone(args) {
+		clientID, mine = p.clientID, func(string) bool { return true }
+	}
+	code, err := shared.pending(ctx, clientID, mine)
+	ts.Check(err)
+	ts.Check(shared.github.Deny(code))
+}
+
+// connect connects the person, as with the page.
+func connect(ts *testscript.TestScript, _ bool, _ []string) {
+	p, ctx, cancel := in(ts)
+	defer cancel()
+	ts.Check(shared.connect(ctx, p))
+}
+
+// hub token-without-scope gives the server a token that may not call the service.
+func hub(ts *testscript.TestScript, _ bool, args []string) {
+	p, ctx, cancel := in(ts)
+	defer cancel()
+	if len(args) != 1 || args[0] != "token-without-scope" {
+		ts.Fatalf("usage: hub token-without-scope")
+	}
+	token, err := shared.hub.UserToken(ctx, p.name, "read:users:name!user")
+	ts.Check(err)
+	ts.Setenv("JUPYTERHUB_API_TOKEN", token)
+}
+
+// without-hub takes away whatever comes from a JupyterHub.
+func withoutHub(ts *testscript.TestScript, _ bool, _ []string) {
+	for name := range shared.serverEnv(ts.Value(personKey).(*person)) {
+		ts.Setenv(name, "")
+	}
+}
+
+// revoke-at-github kills the person's tokens there.
+func revokeAtGitHub(ts *testscript.TestScript, _ bool, _ []string) {
+	p := ts.Value(personKey).(*person)
+	shared.github.RevokeGrant(shared.github.Info().ClientID, p.name)
+}
+
+func untilDisconnected(ts *testscript.TestScript, _ bool, _ []string) {
+	p, ctx, cancel := in(ts)
+	defer cancel()
+	ts.Check(shared.until(ctx, p, func(body string) bool { return strings.Contains(body, "not_connected") }))
+}
+
+// stranger-got-nothing [!] fails where the other host was given anything.
+func strangerGotNothing(ts *testscript.TestScript, _ bool, _ []string) {
+	shared.evil.mu.Lock()
+	defer shared.evil.mu.Unlock()
+	if len(shared.evil.given) > 0 {
+		ts.Fatalf("the other host was given %q", shared.evil.given)
+	}
+}
+
+// broken-service KIND puts something in the service's place: nothing, slow,
+// other (a page that is not it), old (a service without the route).
+func brokenService(ts *testscript.TestScript, _ bool, args []string) {
+	ended := make(chan struct{})
+	kinds := map[string]http.HandlerFunc{
+		"slow": func(http.ResponseWriter, *http.Request) { <-ended },
+		"other": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			_, _ = io.WriteString(w, "<html>404 : Not Found</html>")
+		},
+		"old": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			_, _ = io.WriteString(w, `{"error":{"code":"not_found"}}`)
+		},
+		// Its clock is right; this machine's is nine hours ahead.
+		"clock": func(w http.ResponseWriter, _ *http.Request) {
+			now := time.Now().Add(-9 * time.Hour)
+			w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+			_ = json.NewEncoder(w).Encode(map[string]any{"username": "x-access-token", "password": "p", "password_expiry_utc": now.Add(8 * time.Hour).Unix()})
+		},
+	}
+	address := "http://127.0.0.1:1/"
+	if handler := kinds[args[0]]; handler != nil {
+		server := httptest.NewServer(handler)
+		ts.Defer(func() { close(ended); server.Close() })
+		address = server.URL + "/"
+	}
+	ts.Setenv("GHSCOPED_URL", address)
+}
+
+// pushed REPOSITORY fails unless the person has pushed there.
+func pushed(ts *testscript.TestScript, neg bool, args []string) {
+	found := shared.hasPushed(ts.Value(personKey).(*person), args[0])
+	if found == neg {
+		ts.Fatalf("pushed to %s: %v", args[0], found)
+	}
+}
+
+// tokens-alive N fails unless the person has that many live tokens of their own App.
+func tokensAlive(ts *testscript.TestScript, _ bool, args []string) {
+	p := ts.Value(personKey).(*person)
+	alive := 0
+	for _, token := range shared.github.Tokens() {
+		if token.ClientID == p.clientID && token.State == "live" {
+			alive++
+		}
+	}
+	if strconv.Itoa(alive) != args[0] {
+		ts.Fatalf("%d tokens are alive, want %s", alive, args[0])
+	}
+}
+
+// mode FILE BITS compares a file's permissions, as in 600.
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if bits := fmt.Sprintf("%o", info.Mode().Perm()); bits != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], bits, args[1])
+	}
+}

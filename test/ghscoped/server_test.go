@@ -1,0 +1,128 @@
+package ghscoped_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+)
+
+// server starts a real server of a new person and opens a terminal in it.
+func server(ctx context.Context, t *testing.T, h *hubtest.Hub, user string) *hubtest.Terminal {
+	t.Helper()
+	address, err := h.StartServer(ctx, user, "")
+	require.NoError(t, err)
+	token, err := h.UserToken(ctx, user)
+	require.NoError(t, err)
+	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	require.NoError(t, err)
+	// A terminal begins with a login shell, which on some systems sets PATH anew.
+	_, _, err = terminal.Run(ctx, "PATH="+shared.bin+":$PATH; export PATH")
+	require.NoError(t, err)
+	return terminal
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// The server's own token, its own variables, and a terminal as JupyterLab has
+// one: the push is typed before its user has connected.
+func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
+	t.Parallel()
+	ctx := within(t, 2*time.Minute)
+	p, err := shared.newPerson(ctx)
+	require.NoError(t, err)
+	terminal := server(ctx, t, shared.hub, p.name)
+
+	out, status, err := terminal.Run(ctx, "ghscoped setup && git clone -q "+shared.github.URL()+"/"+p.name+"/hello && cd hello && "+
+		"git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m early && ghscoped doctor")
+	require.NoError(t, err)
+	require.Zero(t, status, out)
+	require.Contains(t, out, "this server belongs to "+p.name)
+
+	approved := make(chan error, 1)
+	go func() { approved <- shared.approve(ctx, p, false) }()
+	out, status, err = terminal.Run(ctx, "git push")
+	require.NoError(t, err)
+	require.NoError(t, <-approved)
+	require.Zero(t, status, out)
+	require.Contains(t, out, "git needs GitHub, and you are not connected yet.")
+	require.Contains(t, out, "git goes on.")
+	require.Contains(t, out, "main -> main")
+}
+
+// What each line of JupyterHub tells a server, which is what decides whether
+// the service is found without GHSCOPED_URL.
+func TestWhatEachLineOfJupyterHubTellsItsServers(t *testing.T) {
+	t.Parallel()
+	for _, line := range []struct{ version, base, says string }{
+		{"hub5", "/jhub/", "/jhub/services/connect-github/ (by JUPYTERHUB_PUBLIC_HUB_URL)"},
+		{"hub4", "/", "Nothing here says where the service “Connect GitHub” is."},
+	} {
+		t.Run(line.version, func(t *testing.T) {
+			ctx := within(t, 3*time.Minute)
+			h := hubtest.New(t, hubtest.Options{Version: line.version, BaseURL: line.base, Users: []string{"ada"},
+				External:  placeholder(t),
+				ServerEnv: map[string]string{"PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH")}})
+			terminal := server(ctx, t, h, "ada")
+			out, _, err := terminal.Run(ctx, "ghscoped doctor")
+			require.NoError(t, err)
+			require.Contains(t, out, line.says)
+			require.Contains(t, out, "this server belongs to ada")
+		})
+	}
+}
+
+// placeholder answers in the service's place, for which the Hub waits.
+func placeholder(t *testing.T) func(env []string) error {
+	return func(env []string) error {
+		for _, variable := range env {
+			address, found := strings.CutPrefix(variable, "JUPYTERHUB_SERVICE_URL=http://")
+			if !found {
+				continue
+			}
+			s := httptest.NewUnstartedServer(http.NotFoundHandler())
+			listener, err := net.Listen("tcp", address)
+			if err != nil {
+				return err
+			}
+			s.Listener = listener
+			s.Start()
+			t.Cleanup(s.Close)
+		}
+		return nil
+	}
+}
+
+// Every command's help is in the reference, word for word.
+func TestTheReferenceIsWhatTheProgramSays(t *testing.T) {
+	t.Parallel()
+	reference, err := os.ReadFile("../../docs/ghscoped.md")
+	require.NoError(t, err)
+	for _, command := range []string{"login", "status", "logout", "setup", "doctor", "git-credential-ghscoped", "gh-scoped-creds", "version"} {
+		cmd := program(t, command, "--help")
+		cmd.Env = []string{"HOME=" + t.TempDir()}
+		help, err := cmd.Output()
+		require.NoError(t, err)
+		require.Contains(t, string(reference), "```text\n"+string(help)+"```", "docs/ghscoped.md must have ghscoped %s --help", command)
+	}
+}
+
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), filepath.Join(shared.bin, "ghscoped"), args...)
+}
