@@ -121,7 +121,7 @@ func (b builder) connections() []Sample {
 		b.server("", web.ServerDelivered, true), b.server("gpu", web.ServerFailed, true),
 		b.server("teaching", web.ServerWaiting, false), b.server("old", web.ServerNone, false),
 	}
-	servers.Servers[1].Problem = &web.Problem{Code: "disk_full", Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then deliver again."}
+	servers.Servers[1].Problem = &web.Problem{Code: "disk_full", Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again."}
 	pull := b.connected(web.AccessReady, few)
 	pull.Pull, pull.Servers = true, nil
 	return []Sample{
