@@ -2,6 +2,7 @@
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The demo: make demo CLIENT_ID=… APP_URL=… [GITHUB_URL=…] uses a real App.
 HUB        ?= hub6
@@ -38,10 +39,11 @@ demo-check: build ## the demo's whole journey, unattended
 
 test: rig lint test-race test-python test-slow ## the tests, under 20 minutes on 2 cores
 
-lint: ## go vet, staticcheck, gofmt, shellcheck
+lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck demo/install.sh internal/deliver/helper.sh
+	$(GO) run $(ACTIONLINT)
+	shellcheck demo/install.sh internal/deliver/helper.sh release/notes.sh
 	cat $(addprefix internal/deliver/script/,base.sh home.sh gh.sh gitconfig.sh main.sh) | shellcheck -s sh -e SC2154 -
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi

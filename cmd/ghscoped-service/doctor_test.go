@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheDoctorNamesEveryFaultOfTheSettings(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict"}, nil, nil, "doctor")
+	require.Equal(t, exitFault, got.code)
+	require.Contains(t, got.stdout, "fail  settings         Identity (environment GHSCOPED_IDENTITY): \"strict\" is not known. What to do: ")
+	require.Contains(t, got.stdout, "fail  settings         Client-id (not set): it is required. What to do: ")
+	require.Empty(t, got.stderr)
+
+	var report struct {
+		Well   bool                `json:"well"`
+		Checks []map[string]string `json:"checks"`
+	}
+	got = call(t.Context(), nil, nil, nil, "doctor", "--json")
+	require.Equal(t, exitFault, got.code)
+	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
+	require.False(t, report.Well)
+	require.Equal(t, "settings", report.Checks[0]["check"])
+}
+
+func TestTheDoctorRefusesWhatItDoesNotUnderstand(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"-env-file needs a file":     {"-env-file"},
+		"-env-file: open none":       {"-env-file", "none"},
+		"-env-file: open other none": {"-json", "--env-file=other none"},
+	} {
+		got := call(t.Context(), nil, nil, nil, append([]string{"doctor"}, args...)...)
+		require.Equal(t, exitUsage, got.code)
+		require.Contains(t, got.stderr, want)
+	}
+	got := call(t.Context(), nil, nil, nil, "doctor", "-help")
+	require.Equal(t, exitOK, got.code)
+	require.Contains(t, got.stdout, "Usage: ghscoped-service doctor")
+}
+
+func TestVariablesComeFromAFileToo(t *testing.T) {
+	t.Parallel()
+	process := []string{"A=process", "B=process"}
+	for name, test := range map[string]struct {
+		content string
+		want    []string
+	}{
+		"of systemd":      {"# comment\n; another\n\nA=file\nC=\"two words\"\nD='x'\nnothing\n", []string{"A=file", "C=two words", "D=x", "B=process"}},
+		"of a process":    {"A=file\x00C=\"kept\"\x00", []string{"A=file", `C="kept"`, "B=process"}},
+		"of nothing":      {"", process},
+		"with line break": {"A=two\nlines\x00", []string{"A=two\nlines", "B=process"}},
+	} {
+		require.Equal(t, test.want, withEnvironment(process, []byte(test.content)), name)
+	}
+}
+
+func TestColoursAreForTerminals(t *testing.T) {
+	t.Parallel()
+	var pipe bytes.Buffer
+	require.False(t, invocation{stdout: &pipe}.coloured())
+	run(context.Background(), invocation{args: []string{"doctor"}, stdout: &pipe})
+	require.NotContains(t, pipe.String(), "\x1b")
+}

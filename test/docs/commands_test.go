@@ -1,0 +1,199 @@
+package docs_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/config"
+)
+
+// tools are other people's programs that the documents call; a new one is to be
+// looked at before it is added.
+var tools = []string{"cd", "chmod", "cosign", "cp", "curl", "demo/install.sh", "docker", "echo", "export", "gh", "git", "go", "gofmt", "helm", "install",
+	"journalctl", "jq", "kubectl", "openssl", "pip", "printf", "release/notes.sh", "sha256sum", "ssh", "systemctl", "tee", "tljh-config", "useradd"}
+
+// calls are the simple commands of a block, as words.
+func calls(text string) [][]string {
+	text = strings.ReplaceAll(text, "\\\n", " ")
+	text = regexp.MustCompile(`(?m)(^|\s)#.*$`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`\$\(([^()]*)\)`).ReplaceAllString(text, "VALUE")
+	text = regexp.MustCompile(`'[^']*'`).ReplaceAllString(text, "WORD")
+	var found [][]string
+	for _, part := range regexp.MustCompile(`\n|\||&&|;`).Split(text, -1) {
+		words := strings.Fields(part)
+		for len(words) > 0 && (words[0] == "sudo" || assignment.MatchString(words[0])) {
+			words = words[1:]
+		}
+		if len(words) > 0 {
+			found = append(found, words)
+		}
+	}
+	return found
+}
+
+var assignment = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
+
+// shell are the commands of all documents: those of sh blocks, what is typed in
+// console blocks.
+func shell(t *testing.T) []block {
+	t.Helper()
+	found := inLanguage(t, "sh")
+	for _, b := range inLanguage(t, "console") {
+		var typed []string
+		for line := range strings.Lines(b.text) {
+			if input, prompted := strings.CutPrefix(line, "$ "); prompted {
+				typed = append(typed, input)
+			}
+		}
+		b.text = strings.Join(typed, "")
+		found = append(found, b)
+	}
+	return found
+}
+
+func TestEveryCommandIsOne(t *testing.T) {
+	t.Parallel()
+	targets := makeTargets(t)
+	for _, b := range shell(t) {
+		check := exec.Command("sh", "-n")
+		check.Stdin = strings.NewReader(b.text)
+		out, err := check.CombinedOutput()
+		require.NoError(t, err, "%v: %s", b, out)
+		for _, words := range calls(b.text) {
+			switch name := words[0]; name {
+			case "ghscoped-service":
+				requireCall(t, b, service, words[1:])
+			case "ghscoped", "gh-scoped-creds":
+				requireCall(t, b, command, words[1:])
+			case "make":
+				for _, word := range words[1:] {
+					require.True(t, strings.Contains(word, "=") || targets[word], "%v: there is no target %s", b, word)
+				}
+			default:
+				require.Contains(t, tools, name, "%v: %s", b, strings.Join(words, " "))
+				requirePaths(t, b, words[1:])
+			}
+		}
+	}
+}
+
+// requireCall compares a command line with what the program's help says: its
+// command, that one's own commands, and its flags.
+func requireCall(t *testing.T, b block, program string, args []string) {
+	t.Helper()
+	if len(args) == 0 {
+		return
+	}
+	help := helpOf(t, program, "help")
+	name := args[0]
+	if !strings.HasPrefix(name, "-") {
+		require.Regexp(t, `(?m)^\s*(ghscoped )?`+regexp.QuoteMeta(name)+`\b`, help, "%v: no command %s", b, name)
+		own := helpOf(t, program, name)
+		help += own
+		var below []string
+		for _, match := range regexp.MustCompile(`(?m)^(?:Usage:)? +[\w-]+ `+regexp.QuoteMeta(name)+` ([a-z]+)`).FindAllStringSubmatch(own, -1) {
+			below = append(below, match[1])
+		}
+		if len(below) > 0 {
+			require.Greater(t, len(args), 1, "%v: %s", b, name)
+			require.Contains(t, append(below, "-help", "--help"), args[1], "%v: %s", b, name)
+		}
+	}
+	for _, arg := range args {
+		if arg == "--" {
+			return // what follows is somebody else's command
+		}
+		if flag, dashed := strings.CutPrefix(arg, "-"); dashed && flag != "" {
+			flag, _, _ = strings.Cut(strings.TrimPrefix(flag, "-"), "=")
+			require.Regexp(t, `(?m)(^|[\s\[|])--?`+regexp.QuoteMeta(flag)+`\b`, help, "%v: %s", b, strings.Join(args, " "))
+		}
+	}
+}
+
+var helps = map[string]string{}
+
+// helpOf is what a program says of a command; of none, of itself.
+func helpOf(t *testing.T, program string, path ...string) string {
+	t.Helper()
+	args := []string{"-help"}
+	if len(path) > 0 {
+		args = []string{path[0], "-help"}
+	}
+	if len(path) == 1 && path[0] == "help" {
+		args = []string{"help"}
+	}
+	key := program + strings.Join(args, " ")
+	if _, asked := helps[key]; !asked {
+		call := exec.Command(program, args...)
+		call.Env = []string{"HOME=" + t.TempDir()}
+		out, _ := call.CombinedOutput() // some help exits with 2
+		helps[key] = string(out)
+	}
+	return helps[key]
+}
+
+// requirePaths: what looks like a path of this repository is there.
+func requirePaths(t *testing.T, b block, words []string) {
+	t.Helper()
+	for _, word := range words {
+		if strings.HasPrefix(word, "deploy/") || strings.HasPrefix(word, "helm/") || strings.HasPrefix(word, "./") && !strings.HasPrefix(word, "./oci") {
+			_, err := os.Stat(filepath.Join(root, strings.TrimSuffix(word, "/...")))
+			require.NoError(t, err, "%v", b)
+		}
+	}
+}
+
+func makeTargets(t *testing.T) map[string]bool {
+	t.Helper()
+	content, err := os.ReadFile(root + "/Makefile")
+	require.NoError(t, err)
+	targets := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^([a-z][a-z-]*):`).FindAllStringSubmatch(string(content), -1) {
+		targets[match[1]] = true
+	}
+	return targets
+}
+
+// settings of the command in servers, which the table of the service lacks.
+var commandVariables = []string{"GHSCOPED_URL", "GHSCOPED_IMAGE", "GHSCOPED_TOKEN"}
+
+func TestEveryVariableIsASetting(t *testing.T) {
+	t.Parallel()
+	var known []string
+	for _, setting := range config.Table() {
+		known = append(known, setting.Env...)
+	}
+	known = append(append(known, "GHSCOPED_CONFIG"), commandVariables...)
+	variable := regexp.MustCompile(`\b(?:GHSCOPED|GH_SCOPED_CREDS)_[A-Z0-9_]+\b`)
+	for _, b := range blocks(t) {
+		for _, name := range variable.FindAllString(b.text, -1) {
+			if !slices.Contains(known, name) {
+				t.Errorf("%v: there is no setting %s", b, name)
+			}
+		}
+	}
+}
+
+func TestTheEnvironmentFilesAreGoodSettings(t *testing.T) {
+	t.Parallel()
+	file := marked(t, "docs/single-machine.md", "environment")
+	for _, b := range inLanguage(t, "sh") {
+		if b.path == "README.md" && strings.Contains(b.text, "GHSCOPED_LISTEN=") {
+			file += "\x00" + b.text
+		}
+	}
+	files := strings.Split(file, "\x00")
+	require.Len(t, files, 2)
+	for _, text := range files {
+		environ := append(strings.Split(strings.TrimSpace(text), "\n"), "GHSCOPED_HUB_TOKEN_FILE=/token")
+		_, err := config.Load(nil, environ, func(string) ([]byte, error) { return []byte("a-token"), nil })
+		require.NoError(t, err)
+	}
+}

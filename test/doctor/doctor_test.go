@@ -1,0 +1,344 @@
+package doctor_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/doctor"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
+	"github.com/ghscoped/ghscoped-service/test/rig"
+)
+
+// broken is something set up wrongly, and what the doctor must call it.
+type broken struct {
+	// set breaks it and returns the environment to look at.
+	set func(t *testing.T, w *world) []string
+	// fails are the legs that fail, all of them; says is part of the first one's
+	// line.
+	fails []string
+	says  string
+}
+
+func change(changes ...string) func(*testing.T, *world) []string {
+	return func(_ *testing.T, w *world) []string { return with(w.env, changes...) }
+}
+
+// app is the service's environment with a GitHub that has this App.
+func app(edit func(*githubsim.App)) func(*testing.T, *world) []string {
+	return func(t *testing.T, w *world) []string {
+		a := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: "right"}
+		edit(&a)
+		return with(w.env, gitHubEnv(newGitHub(t, githubsim.Options{Apps: []githubsim.App{a}}))...)
+	}
+}
+
+func file(t *testing.T, content string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(content), mode))
+	require.NoError(t, os.Chmod(path, mode))
+	return path
+}
+
+// written is a store that a service has used, and its events.
+func written(t *testing.T, path string, events ...flow.Event) {
+	t.Helper()
+	keys, err := store.EnsureKeyring(path + ".key")
+	require.NoError(t, err)
+	opened, err := bolt.Open(path, time.Now)
+	require.NoError(t, err)
+	require.NoError(t, store.Verify(t.Context(), opened, keys))
+	for _, event := range events {
+		require.NoError(t, store.NewEvents(opened, keys).Add(t.Context(), event))
+	}
+	require.NoError(t, opened.Close())
+}
+
+func TestEachMisconfigurationIsNamedRightly(t *testing.T) {
+	w := newWorld(t, "hub6", "/")
+	for name, test := range allBroken() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env := test.set(t, w)
+			code, seen := findings(t, env)
+			require.Equal(t, 1, code)
+			var failed []string
+			said := ""
+			for _, f := range seen {
+				if f.Outcome != doctor.Fail {
+					continue
+				}
+				require.NotEmpty(t, f.Fix, f.Check)
+				if len(failed) == 0 {
+					said = f.What
+				}
+				failed = append(failed, f.Check)
+			}
+			require.Equal(t, test.fails, failed, "%v", seen)
+			require.Contains(t, said, test.says)
+		})
+	}
+}
+
+func allBroken() map[string]broken {
+	all := brokenHere()
+	for name, test := range brokenAtTheHub() {
+		all[name] = test
+	}
+	for name, test := range brokenAtGitHub() {
+		all[name] = test
+	}
+	return all
+}
+
+func brokenHere() map[string]broken {
+	return map[string]broken{
+		"settings misspelt": {set: change("GHSCOPED_IDENTIY=match", "GHSCOPED_DELIVERY=shove"),
+			fails: []string{"settings", "settings"}, says: "GHSCOPED_IDENTIY"},
+		"key file open to all": {fails: []string{"key-file"}, says: "open to others",
+			set: func(t *testing.T, w *world) []string {
+				_, env := w.alone(t, "GHSCOPED_KEY_FILE="+file(t, store.NewKey().Reveal(), 0o644))
+				return env
+			}},
+		"key file lost": {fails: []string{"key-file"}, says: "is not there",
+			set: func(t *testing.T, w *world) []string {
+				path, env := w.alone(t)
+				written(t, path)
+				require.NoError(t, os.Remove(path+".key"))
+				return env
+			}},
+		"key file of another store": {fails: []string{"store"}, says: "does not hold the key",
+			set: func(t *testing.T, w *world) []string {
+				path, env := w.alone(t, "GHSCOPED_KEY_FILE="+file(t, store.NewKey().Reveal(), 0o600))
+				written(t, path)
+				return env
+			}},
+		"store damaged": {fails: []string{"store"}, says: "damaged",
+			set: func(t *testing.T, w *world) []string {
+				path, env := w.alone(t)
+				written(t, path)
+				require.NoError(t, os.Truncate(path, 8192))
+				return env
+			}},
+		"store in no folder": {fails: []string{"store"}, says: "no such file or directory",
+			set: func(t *testing.T, w *world) []string {
+				_, env := w.alone(t, "GHSCOPED_STORE=bolt:/nowhere/ghscoped.db")
+				return env
+			}},
+		"store held by a stranger": {fails: []string{"store"}, says: "A process holds",
+			set: func(t *testing.T, w *world) []string {
+				path, env := w.alone(t)
+				written(t, path)
+				held, err := bolt.Open(path, time.Now)
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, held.Close()) })
+				return env
+			}},
+		"Redis away": {fails: []string{"store"}, says: "unavailable",
+			set: func(t *testing.T, w *world) []string {
+				_, env := w.alone(t, "GHSCOPED_STORE=redis"+strings.TrimPrefix(nobody(t), "http")+"/0",
+					"GHSCOPED_KEY_FILE="+file(t, store.NewKey().Reveal(), 0o600))
+				return env
+			}},
+		"service not ready": {fails: []string{"service"}, says: "not ready",
+			set: func(t *testing.T, w *world) []string {
+				_, env := w.alone(t)
+				service, err := rig.Start(with(env, "JUPYTERHUB_API_TOKEN=wrong-token"), nil, program)
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, service.Stop(15*time.Second)) })
+				require.NoError(t, rig.Answers(t.Context(), "http://"+value(env, "GHSCOPED_LISTEN"), service.Done()))
+				return env
+			}},
+		"address of another program": {fails: []string{"service"}, says: "Something else answers",
+			set: func(t *testing.T, w *world) []string {
+				other := httptest.NewServer(http.NotFoundHandler())
+				t.Cleanup(other.Close)
+				_, env := w.alone(t)
+				return with(env, "GHSCOPED_LISTEN="+strings.TrimPrefix(other.URL, "http://"))
+			}},
+	}
+}
+
+func value(env []string, name string) string {
+	for _, entry := range env {
+		if text, found := strings.CutPrefix(entry, name+"="); found {
+			return text
+		}
+	}
+	return ""
+}
+
+func brokenAtTheHub() map[string]broken {
+	return map[string]broken{
+		"Hub down": {fails: []string{"hub-api"}, says: "Nothing answers",
+			set: func(t *testing.T, w *world) []string {
+				return with(w.env, "JUPYTERHUB_API_URL="+nobody(t)+"/hub/api")
+			}},
+		"Hub address that is no API": {fails: []string{"hub-api"}, says: "no JupyterHub's REST API",
+			set: func(_ *testing.T, w *world) []string {
+				return with(w.env, "JUPYTERHUB_API_URL="+w.hub.URL+"hub")
+			}},
+		"Hub token wrong": {set: change("JUPYTERHUB_API_TOKEN=no-such-token"), fails: []string{"hub-token"}, says: "does not know the service's token"},
+		"Hub token of a user": {fails: []string{"hub-token"}, says: "of the user ada",
+			set: func(t *testing.T, w *world) []string {
+				token, err := w.hub.UserToken(t.Context(), "ada")
+				require.NoError(t, err)
+				return with(w.env, "JUPYTERHUB_API_TOKEN="+token)
+			}},
+		"Hub token of another service": {fails: []string{"hub-token"}, says: "of the service greedy",
+			set: func(_ *testing.T, w *world) []string { return with(w.env, "JUPYTERHUB_API_TOKEN="+w.greedy.Token) }},
+		"service with a role": {fails: []string{"hub-scopes"}, says: "access:servers",
+			set: func(t *testing.T, w *world) []string {
+				_, env := w.alone(t)
+				return w.greedy.Env(env)
+			}},
+		"OAuth client unknown": {set: change("JUPYTERHUB_CLIENT_ID=service-other"), fails: []string{"hub-login"}, says: "no OAuth client service-other"},
+		"proxy where nothing is": {fails: []string{"proxy"}, says: "nothing answers",
+			set: func(t *testing.T, w *world) []string { return with(w.env, "GHSCOPED_PROXY_URL="+nobody(t)) }},
+		"proxy that is the Hub itself": {fails: []string{"proxy"}, says: "is the Hub itself",
+			set: func(_ *testing.T, w *world) []string {
+				return with(w.env, "GHSCOPED_PROXY_URL="+strings.TrimSuffix(w.hub.APIURL, "/hub/api"))
+			}},
+		"proxy that is something else": {fails: []string{"proxy"}, says: "is not this Hub's proxy",
+			set: func(_ *testing.T, w *world) []string { return with(w.env, "GHSCOPED_PROXY_URL="+w.github.URL()) }},
+	}
+}
+
+func brokenAtGitHub() map[string]broken {
+	return map[string]broken{
+		"GitHub out of reach": {fails: []string{"github-web", "github-api"}, says: "does not answer",
+			set: func(t *testing.T, w *world) []string {
+				address := nobody(t)
+				return with(w.env, "GHSCOPED_GITHUB_URL="+address, "GHSCOPED_APP_URL="+address+"/apps/x")
+			}},
+		"GitHub that is something else": {fails: []string{"github-web"}, says: "is not GitHub",
+			set: func(t *testing.T, w *world) []string {
+				other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }))
+				t.Cleanup(other.Close)
+				return with(w.env, "GHSCOPED_GITHUB_URL="+other.URL, "GHSCOPED_APP_URL="+other.URL+"/apps/"+githubsim.DefaultSlug,
+					"GHSCOPED_GITHUB_API_URL="+w.github.APIURL())
+			}},
+		"API address wrong": {fails: []string{"github-api"}, says: "is not GitHub's API",
+			set: func(_ *testing.T, w *world) []string {
+				return with(w.env, "GHSCOPED_GITHUB_API_URL="+w.github.URL())
+			}},
+		"client id wrong": {set: change("GHSCOPED_CLIENT_ID=Iv23wrong"), fails: []string{"device-flow", "app-public"}, says: "knows no App with the client id Iv23wrong"},
+		"device flow off": {set: app(func(a *githubsim.App) { a.NoDeviceFlow = true }), fails: []string{"device-flow"}, says: "does not allow the device flow"},
+		"client secret wrong": {fails: []string{"client-secret"}, says: "does not take the client secret",
+			set: func(t *testing.T, w *world) []string {
+				return with(app(func(*githubsim.App) {})(t, w), "GHSCOPED_CLIENT_SECRET_FILE="+file(t, "wrong", 0o600))
+			}},
+		"App private": {set: app(func(a *githubsim.App) { a.Private = true }), fails: []string{"app-public"}, says: "is private, or there is none"},
+		"App may only read": {set: app(func(a *githubsim.App) { a.Permissions = map[string]string{"contents": "read"} }),
+			fails: []string{"permissions"}, says: `Contents is "read"`},
+		"App's key wrong": {fails: []string{"app-key"}, says: "do not fit together",
+			set: func(t *testing.T, w *world) []string {
+				policy := "version: 1\nrules:\n  - name: r\n    callers: [\"service:nbbot\"]\n    repositories: [octocat/hello]\n    permissions: {contents: read}\n    reason: \"to look\"\n"
+				return with(w.env, "GHSCOPED_APP_PRIVATE_KEY_FILE="+file(t, privateKey(t), 0o600), "GHSCOPED_BOT_POLICY="+file(t, policy, 0o600))
+			}},
+		"tokens that never expire": {fails: []string{"token-expiry"}, says: "would never have expired",
+			set: func(t *testing.T, w *world) []string {
+				path, env := w.alone(t)
+				written(t, path,
+					flow.Event{Time: time.Now().Add(-time.Hour), Action: "delivered", Outcome: "ok"},
+					flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "failed", Code: "token_never_expires"})
+				return env
+			}},
+		"clock slow": {fails: []string{"clock"}, says: "behind GitHub's",
+			set: func(t *testing.T, w *world) []string {
+				github := newGitHub(t, githubsim.Options{})
+				github.Advance(10 * time.Minute)
+				return with(w.env, gitHubEnv(github)...)
+			}},
+	}
+}
+
+func privateKey(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+func TestWhereAllIsWell(t *testing.T) {
+	for version, base := range map[string]string{"hub6": "/", "hub5": "/jhub/", "hub4": "/"} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, version, base)
+			t.Run("each leg says so", func(t *testing.T) { eachLegSaysSo(t, w) })
+			t.Run("before the first start nothing is made", func(t *testing.T) { nothingIsMade(t, w) })
+			t.Run("a client secret is taken", func(t *testing.T) { secretIsTaken(t, w) })
+			t.Run("a delivered token shows that tokens expire", func(t *testing.T) { tokensExpire(t, w) })
+		})
+	}
+}
+
+func eachLegSaysSo(t *testing.T, w *world) {
+	code, out := examine(t, w.env)
+	t.Log("\n" + out)
+	require.Equal(t, 0, code, out)
+	require.NotContains(t, out, "\x1b", "no colours in a pipe")
+	require.NotContains(t, out, value(w.env, "JUPYTERHUB_API_TOKEN"))
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 19)
+	for _, line := range lines {
+		want := "ok  "
+		if strings.Contains(line, "token-expiry") {
+			want = "warn"
+		}
+		require.Equal(t, want, line[:4], line)
+	}
+	require.Contains(t, out, "is held by the running service")
+	require.Contains(t, out, "It runs and is ready")
+
+	// The same from the file of a process's environment, as for a service that
+	// the Hub manages.
+	environ := file(t, strings.Join(w.env, "\x00")+"\x00", 0o600)
+	code, out = examine(t, nil, "-env-file", environ)
+	require.Equal(t, 0, code, out)
+}
+
+func secretIsTaken(t *testing.T, w *world) {
+	env := app(func(*githubsim.App) {})(t, w)
+	_, seen := findings(t, with(env, "GHSCOPED_CLIENT_SECRET_FILE="+file(t, "right\n", 0o600)))
+	for _, f := range seen {
+		if f.Check == "client-secret" {
+			require.Equal(t, doctor.OK, f.Outcome, f.What)
+			require.Contains(t, f.What, "GitHub takes it.")
+		}
+	}
+}
+
+func nothingIsMade(t *testing.T, w *world) {
+	path, env := w.alone(t)
+	code, seen := findings(t, env)
+	require.Equal(t, 0, code, "%v", seen)
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.Equal(t, fmt.Sprint(doctor.Skip), string(seen[2].Outcome), "no service runs with these settings")
+}
+
+func tokensExpire(t *testing.T, w *world) {
+	path, env := w.alone(t)
+	written(t, path, flow.Event{Time: time.Now(), Action: "delivered", Outcome: "ok"})
+	_, seen := findings(t, env)
+	require.Contains(t, seen, doctor.Finding{Check: "token-expiry", Outcome: doctor.OK,
+		What: "On: the token delivered on " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})
+}

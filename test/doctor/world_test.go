@@ -1,0 +1,151 @@
+package doctor_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/doctor"
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
+)
+
+// program is the one under test, built once.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "doctor-")
+	if err == nil {
+		defer os.RemoveAll(folder)
+		program, err = rig.Build(folder, "cmd/ghscoped-service")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// world is a Hub, a GitHub, and the service between them.
+type world struct {
+	hub    *hubtest.Hub
+	greedy rig.Service // one more service, with a role it should not have
+	github *githubsim.Server
+	// env is the environment of the running service.
+	env []string
+	dir string
+}
+
+func newWorld(t *testing.T, version, base string) *world {
+	t.Helper()
+	silent := httptest.NewServer(http.NotFoundHandler()) // the Hub waits until a service answers
+	t.Cleanup(silent.Close)
+	w := &world{github: newGitHub(t, githubsim.Options{}), dir: t.TempDir(),
+		greedy: rig.Service{Name: "greedy", Address: silent.URL, Token: rand.Text()}}
+	w.hub = hubtest.New(t, hubtest.Options{
+		Version: version, BaseURL: base, Users: []string{"ada"},
+		Extra: rig.Register(w.greedy) + `c.JupyterHub.extra_user_scopes.add(ACCESS)
+c.JupyterHub.load_roles.append({"name": "greedy", "services": ["greedy"], "scopes": ["access:servers", "list:users"]})
+`,
+		External: func(env []string) error {
+			w.env = with(append(env, gitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
+			service, err := rig.Start(w.env, nil, program)
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { require.NoError(t, service.Stop(15*time.Second)) })
+			return nil
+		},
+	})
+	return w
+}
+
+func newGitHub(t *testing.T, o githubsim.Options) *githubsim.Server {
+	t.Helper()
+	github := githubsim.New(o)
+	require.NoError(t, github.Start())
+	t.Cleanup(func() { require.NoError(t, github.Close()) })
+	return github
+}
+
+func gitHubEnv(github *githubsim.Server) []string {
+	return []string{"GHSCOPED_CLIENT_ID=" + githubsim.DefaultClientID, "GHSCOPED_APP_URL=" + github.Info().AppURL, "GHSCOPED_GITHUB_URL=" + github.URL()}
+}
+
+// with is an environment with some variables set otherwise; NAME= alone unsets.
+func with(env []string, changes ...string) []string {
+	var changed []string
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		replaced := false
+		for _, change := range changes {
+			replaced = replaced || strings.HasPrefix(change, name+"=")
+		}
+		if !replaced {
+			changed = append(changed, entry)
+		}
+	}
+	return append(changed, changes...)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func nobody(t *testing.T) string { return fmt.Sprintf("http://127.0.0.1:%d", freePort(t)) }
+
+// alone lets the doctor look at a store of its own, beside which no service runs.
+func (w *world) alone(t *testing.T, changes ...string) (store string, env []string) {
+	t.Helper()
+	store = filepath.Join(t.TempDir(), "ghscoped.db")
+	return store, with(w.env, append([]string{"GHSCOPED_STORE=bolt:" + store, "GHSCOPED_LISTEN=" + strings.TrimPrefix(nobody(t), "http://")}, changes...)...)
+}
+
+// examine runs the doctor.
+func examine(t *testing.T, env []string, args ...string) (code int, stdout string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, append([]string{"doctor"}, args...)...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	require.True(t, err == nil || errors.As(err, &exit), "%v", err)
+	require.Empty(t, stderr.String())
+	return cmd.ProcessState.ExitCode(), out.String()
+}
+
+func findings(t *testing.T, env []string) (int, []doctor.Finding) {
+	t.Helper()
+	code, out := examine(t, env, "-json")
+	var report struct {
+		Well   bool             `json:"well"`
+		Checks []doctor.Finding `json:"checks"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &report), out)
+	require.Equal(t, code == 0, report.Well)
+	return code, report.Checks
+}
