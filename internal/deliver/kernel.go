@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -36,6 +38,31 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 	if !found {
 		return &notHere{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
 	}
+	for range kernelTries - 1 {
+		waiting, cancel := context.WithTimeout(ctx, kernelPatience)
+		err = runInKernel(waiting, ctx, server, spec, job)
+		silent := waiting.Err() != nil && ctx.Err() == nil
+		cancel()
+		var unheard *notHere
+		if !silent || !errors.As(err, &unheard) {
+			return err
+		}
+	}
+	return runInKernel(ctx, ctx, server, spec, job)
+}
+
+// A kernel's prompt is lost, and the kernel waits for ever, where the connection
+// that carries answers to it was not up yet. Nothing was handed over then, so
+// after kernelPatience another kernel is started, kernelTries at most; the last
+// has all the time that is left.
+const (
+	kernelTries    = 3
+	kernelPatience = 5 * time.Second
+)
+
+// runInKernel starts a kernel for the job, and ends it. There is time until
+// waiting ends for it to ask for the input.
+func runInKernel(waiting, ctx context.Context, server *hub.UserServer, spec string, job job) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -55,7 +82,7 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 	if err := k.execute(ctx, job); err != nil {
 		return &notHere{"the kernel takes no input", err}
 	}
-	return converse(ctx, ctx, k, job)
+	return converse(waiting, ctx, k, job)
 }
 
 // pythonSpec chooses the default kernel if it is a Python one, else the first
