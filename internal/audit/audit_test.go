@@ -25,7 +25,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func TestAnEventIsOneLineOfJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log := audit.New(&out, &audit.Memory{}, quiet())
+	log := audit.New(&out, &memory{}, quiet())
 
 	log.Record(t.Context(), flow.Event{
 		Time: noon.In(time.FixedZone("elsewhere", 3600)), Action: "delivered", User: "ada\n{\"audit\":true}",
@@ -45,7 +45,7 @@ func TestAnEventIsOneLineOfJSON(t *testing.T) {
 
 func TestTheLastHundredEventsAreRemembered(t *testing.T) {
 	t.Parallel()
-	history := &audit.Memory{}
+	history := &memory{}
 	log := audit.New(&bytes.Buffer{}, history, quiet())
 	for i := range 130 {
 		log.Record(t.Context(), flow.Event{Time: noon.Add(time.Duration(i) * time.Second), Action: "x"})
@@ -64,7 +64,7 @@ func TestTheLastHundredEventsAreRemembered(t *testing.T) {
 func TestEventsOfSeveralFlowsDoNotMix(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	log := audit.New(&out, &audit.Memory{}, quiet())
+	log := audit.New(&out, &memory{}, quiet())
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() { log.Record(context.Background(), flow.Event{Time: noon, Action: "delivered", User: "ada"}) })
@@ -97,7 +97,7 @@ func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
 func TestKeepSaysWhetherThereIsALine(t *testing.T) {
 	t.Parallel()
 	event := flow.Event{Time: noon, Action: "bot_token_issue", Caller: "service:nbbot", Permissions: map[string]string{"contents": "write"}}
-	require.ErrorIs(t, audit.New(broken{}, new(audit.Memory), quiet()).Keep(t.Context(), event), errBroken)
+	require.ErrorIs(t, audit.New(broken{}, new(memory), quiet()).Keep(t.Context(), event), errBroken)
 
 	var out bytes.Buffer
 	require.NoError(t, audit.New(&out, broken{}, quiet()).Keep(t.Context(), event), "the line is there, if not the memory of it")

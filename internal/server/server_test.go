@@ -47,7 +47,7 @@ type fixture struct {
 	hubUser map[string]hub.User // by token
 	github  *gitHub
 	bots    *botGitHub
-	audit   *audit.Memory
+	audit   *store.Events
 	handler http.Handler
 	t       testing.TB
 }
@@ -107,7 +107,7 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func setUp(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{t: t, github: &gitHub{}, bots: &botGitHub{}, audit: new(audit.Memory), hubUser: map[string]hub.User{
+	f := &fixture{t: t, github: &gitHub{}, bots: &botGitHub{}, hubUser: map[string]hub.User{
 		"hub-ada":      {Kind: "user", Name: "ada", Scopes: []string{access}},
 		"hub-eve":      {Kind: "user", Name: "eve", Scopes: []string{access}},
 		"server-ada":   {Kind: "user", Name: "ada", Scopes: []string{access}},
@@ -127,11 +127,12 @@ func setUp(t testing.TB) *fixture {
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })
 	keys, err := store.NewKeyring(store.NewKey())
 	require.NoError(t, err)
+	f.audit = store.NewEvents(backend, keys)
 	logger, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	gitHubURL, _ := url.Parse("https://github.com")
 	f.engine = flow.New(flow.Options{
 		GitHub: f.github, Hub: client, Store: store.NewUsers(backend, keys, time.Now, logger),
-		Audit: audit.New(io.Discard, new(audit.Memory), logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
+		Audit: audit.New(io.Discard, f.audit, logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
 		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Registry: registry,
 	})
 	key := []byte(strings.Repeat("k", 32))

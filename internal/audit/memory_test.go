@@ -1,27 +1,27 @@
-package audit
+package audit_test
 
 import (
 	"context"
 	"slices"
 	"sync"
 
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
-// memorySize is how many events a Memory keeps.
+// memorySize is how many events a memory keeps.
 const memorySize = 100
 
-// Memory is a [History] of the last 100 events of this process. Safe for
-// concurrent use; the zero value is empty.
-type Memory struct {
+// memory is a history of the last 100 events of this process.
+type memory struct {
 	mu     sync.Mutex
 	events []flow.Event // oldest first
 }
 
-var _ History = (*Memory)(nil)
+var _ audit.History = (*memory)(nil)
 
 // Add remembers an event, and forgets the oldest one when there are too many.
-func (m *Memory) Add(_ context.Context, event flow.Event) error {
+func (m *memory) Add(_ context.Context, event flow.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.events) == memorySize {
@@ -32,7 +32,7 @@ func (m *Memory) Add(_ context.Context, event flow.Event) error {
 }
 
 // Recent returns up to limit events, the newest first.
-func (m *Memory) Recent(_ context.Context, limit int) ([]flow.Event, error) {
+func (m *memory) Recent(_ context.Context, limit int) ([]flow.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	recent := slices.Clone(m.events[max(0, len(m.events)-limit):])
