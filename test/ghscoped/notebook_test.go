@@ -18,8 +18,8 @@ import (
 
 // Selectors of JupyterLab 4, of the magic's own output, and of the simulator.
 const (
-	labEditor = chromedp.CSS(`.jp-Cell .cm-content`)
-	labRuns   = `/\[[*\d]/.test(document.querySelector('.jp-Cell').innerText)`
+	labEditor = `.jp-Cell[data-windowed-list-index="%d"] .cm-content`
+	labPrompt = `document.querySelector('.jp-Cell[data-windowed-list-index="%d"] .jp-InputPrompt').innerText`
 	labIsIdle = `document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]') !== null`
 
 	magicCode  = chromedp.CSS(`.ghscoped-code`)
@@ -95,28 +95,33 @@ func (s shown) String() string {
 	return fmt.Sprint(text, err)
 }
 
-// runAll types Shift-Enter in the first cell, once for each, when the kernel is
-// there.
+// runAll types Shift-Enter in each cell, when the kernel is there.
 func runAll(ctx context.Context, t *testing.T, browser *hubtest.Browser, cells int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		idle, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](labIsIdle))
 		return err == nil && idle
 	}, time.Minute, 200*time.Millisecond)
-	// JupyterLab shows the notebook some time before it takes keys.
+	for cell := range cells {
+		runCell(ctx, t, browser, cell)
+	}
+}
+
+// runCell types until the cell's prompt says that it runs, or waits for those
+// before it: JupyterLab shows a notebook some time before it takes keys, and
+// loses some while it draws.
+func runCell(ctx context.Context, t *testing.T, browser *hubtest.Browser, cell int) {
+	t.Helper()
+	taken := regexp.MustCompile(`\[[*\d]+\]`)
 	require.Eventually(t, func() bool {
-		taken, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](labRuns))
-		if err != nil || taken {
-			return taken
+		prompt, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](fmt.Sprintf(labPrompt, cell)))
+		if err != nil || taken.MatchString(prompt) {
+			return err == nil
 		}
-		if browser.Run(ctx, chromedp.Click(labEditor)) != nil {
-			return false
-		}
-		for range cells {
-			_ = browser.Run(ctx, chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierShift)))
-		}
+		_ = browser.Run(ctx, chromedp.Click(chromedp.CSS(fmt.Sprintf(labEditor, cell))),
+			chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierShift)))
 		return false
-	}, time.Minute, 3*time.Second)
+	}, time.Minute, 2*time.Second, "cell %d must run; the page shows: %s", cell, shown{ctx, browser})
 }
 
 func writeNotebook(t *testing.T, file string, cells ...string) {
