@@ -53,11 +53,15 @@ type App struct {
 	ops   *http.Server // nil where metrics have no address of their own
 
 	listener net.Listener
-	// stop ends the background work and the open event streams; ended is
-	// waited for.
+	// stop ends the background work; ended is waited for.
 	stop  context.CancelFunc
 	ended sync.WaitGroup
+	// abandon ends the requests that Stop could not wait for.
+	abandon context.CancelCauseFunc
 }
+
+// errStopped is why a request ends before its work is done.
+var errStopped = errors.New("the service was stopped")
 
 // New opens the store and joins the parts. Whatever it opened is closed again
 // if it fails.
@@ -75,6 +79,7 @@ func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 	}
 	a.parts = p
 	a.web = a.httpServer(p.server.Handler())
+	a.web.RegisterOnShutdown(p.server.EndStreams)
 	if cfg.Service.MetricsAddr != "" {
 		a.ops = a.httpServer(p.server.Ops())
 		a.ops.Addr = cfg.Service.MetricsAddr
@@ -103,12 +108,16 @@ func (a *App) Start(ctx context.Context) error {
 		a.serve(a.ops, ops)
 	}
 	a.listener = listener
-	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	a.web.BaseContext = func(net.Listener) context.Context { return ctx }
+	ctx = context.WithoutCancel(ctx)
+	requests, abandon := context.WithCancelCause(ctx)
+	a.abandon = abandon
+	a.web.BaseContext = func(net.Listener) context.Context { return requests }
 	a.serve(a.web, listener)
-	a.ended.Go(func() { a.parts.engine.Run(ctx) })
-	a.ended.Go(func() { a.maintain(ctx) })
-	a.ended.Go(func() { a.tryKey(ctx) })
+	work, stop := context.WithCancel(ctx)
+	a.stop = stop
+	a.ended.Go(func() { a.parts.engine.Run(work) })
+	a.ended.Go(func() { a.maintain(work) })
+	a.ended.Go(func() { a.tryKey(work) })
 	return nil
 }
 
@@ -128,6 +137,7 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 func (a *App) Stop(ctx context.Context) error {
 	a.stop()
 	err := a.web.Shutdown(ctx)
+	a.abandon(errStopped)
 	if a.ops != nil {
 		err = errors.Join(err, a.ops.Shutdown(ctx))
 	}

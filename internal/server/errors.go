@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -45,6 +46,9 @@ var (
 	errUsersOnly = refuse(http.StatusForbidden, "users_only", "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
 	errTokenOnly = refuse(http.StatusForbidden, "token_only", "This address answers to a Hub token only, never to a browser's session.",
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
+	errStopping = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
+	errInternal = refuse(http.StatusInternalServerError, "internal", "Something went wrong inside the service.",
+		"Try again; if it goes on, tell the people who run this Hub.")
 	errBody = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
 )
 
@@ -55,7 +59,7 @@ type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := next(w, r)
-		if err == nil || r.Context().Err() != nil {
+		if err == nil || callerLeft(r.Context()) {
 			return
 		}
 		f := asFault(err)
@@ -66,6 +70,11 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 		s.renderFault(w, r, f)
 	}
 }
+
+// callerLeft reports whether nobody reads the answer any more. That net/http
+// ends a request's context with, whereas the end of the service has a cause of
+// its own, and an answer: without one the caller would read 200.
+func callerLeft(ctx context.Context) bool { return context.Cause(ctx) == context.Canceled }
 
 func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 	if f.status == http.StatusServiceUnavailable {
@@ -125,15 +134,32 @@ func asFault(err error) *fault {
 		return refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
 			"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
 	case errors.As(err, &denied):
-		return refuse(http.StatusForbidden, "login_denied", "The Hub ended the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
+		return loginFault(denied)
 	case errors.Is(err, hubauth.ErrLoginState):
 		return refuse(http.StatusForbidden, "login_state", "This sign-in was not begun in this browser, or it took too long.",
 			"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
+	case errors.Is(err, context.Canceled):
+		return errStopping
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
 		return refuse(http.StatusBadGateway, "hub_refused", "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
 	}
-	return refuse(http.StatusInternalServerError, "internal", "Something went wrong inside the service.",
-		"Try again; if it goes on, tell the people who run this Hub.")
+	return errInternal
+}
+
+// loginFault tells a person who declined from a Hub that is set up otherwise
+// than the service (RFC 6749, 4.1.2.1 and 5.2), which only an admin can mend.
+func loginFault(denied *hubauth.DeniedError) *fault {
+	switch denied.Code {
+	case "access_denied":
+		return refuse(http.StatusForbidden, "login_denied", "The Hub ended the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
+	case "invalid_scope":
+		return refuse(http.StatusBadGateway, "login_scopes", "The Hub does not allow all that this service asks for when you sign in.",
+			"Tell the people who run this Hub: oauth_client_allowed_scopes there and GHSCOPED_HUB_ALLOWED_SCOPES here must name the same scopes.")
+	case "invalid_client", "unauthorized_client":
+		return refuse(http.StatusBadGateway, "login_client", "The Hub does not know this service by its token.",
+			"Tell the people who run this Hub: the service's token there (api_token) and here must be the same; “ghscoped-service doctor” looks at it.")
+	}
+	return refuse(http.StatusBadGateway, "login_refused", "The Hub refused the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
 }
 
 func statusOf(e *flow.Error) int {

@@ -35,6 +35,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.ending:
+			return nil
 		case _, open := <-changes:
 			if !open {
 				return nil

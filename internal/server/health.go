@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -11,8 +12,14 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 )
 
-// readyLimit bounds a look at what the service depends on.
-const readyLimit = 2 * time.Second
+const (
+	// readyLimit bounds a look at what the service depends on.
+	readyLimit = 2 * time.Second
+	// readyFor is how long what was seen is told again: where the address is
+	// below the prefix, anybody may ask, and each look costs the store a write and
+	// the Hub a call.
+	readyFor = time.Second
+)
 
 func (s *Server) mountHealth(r chi.Router) {
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -21,15 +28,42 @@ func (s *Server) mountHealth(r chi.Router) {
 	r.Get("/readyz", s.readyz)
 }
 
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
-	defer cancel()
-	if err := s.Ready(ctx); err != nil {
-		s.Logger.Warn("not ready", "error", err)
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if s.ready.look(s.Clock, s.lookAround) != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unready"})
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// lookAround belongs to no request: the next ones are told what it saw, too.
+func (s *Server) lookAround() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
+	defer cancel()
+	err := s.Ready(ctx)
+	if err != nil {
+		s.Logger.Warn("not ready", "error", err)
+	}
+	return err
+}
+
+// lookout remembers what the last look saw.
+type lookout struct {
+	mu   sync.Mutex
+	at   time.Time
+	seen error
+}
+
+// look looks again where the last look is older than readyFor; who asks
+// meanwhile waits for the same answer.
+func (l *lookout) look(clock func() time.Time, look func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := clock(); l.at.IsZero() || now.Sub(l.at) >= readyFor {
+		l.seen = look()
+		l.at = clock()
+	}
+	return l.seen
 }
 
 func (s *Server) metricsHandler() http.Handler {

@@ -69,13 +69,14 @@ func method(name string) string {
 	return "other"
 }
 
-// recoverPanic answers 500 instead of dropping the connection.
+// recoverPanic answers as for any other fault instead of dropping the
+// connection.
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
 				s.Logger.Error("a handler panicked", "path", r.URL.Path, "fault", fault, "stack", string(debug.Stack()))
-				w.WriteHeader(http.StatusInternalServerError)
+				s.renderFault(w, r, errInternal)
 			}
 		}()
 		next.ServeHTTP(w, r)

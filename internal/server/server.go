@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -69,12 +70,20 @@ type Options struct {
 type Server struct {
 	Options
 	metrics *metrics
+	ready   lookout
+	// ending is closed when open event streams are to end.
+	ending  chan struct{}
+	endOnce sync.Once
 }
 
 // New returns a Server.
 func New(options Options) *Server {
-	return &Server{Options: options, metrics: newMetrics(options.Registry)}
+	return &Server{Options: options, metrics: newMetrics(options.Registry), ending: make(chan struct{})}
 }
+
+// EndStreams ends the open event streams, which no shutdown could wait for;
+// browsers open them again, at whichever process answers then.
+func (s *Server) EndStreams() { s.endOnce.Do(func() { close(s.ending) }) }
 
 // Handler serves everything below the prefix.
 func (s *Server) Handler() http.Handler {

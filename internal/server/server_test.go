@@ -167,11 +167,15 @@ type browser struct {
 
 var csrfMeta = regexp.MustCompile(`name="csrf-token" content="([^"]+)"`)
 
-func (f *fixture) signIn(user string) *browser {
+func (f *fixture) browser() *browser {
 	jar, _ := cookiejar.New(nil)
-	b := &browser{f: f, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &browser{f: f, Client: &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
+}
+
+func (f *fixture) signIn(user string) *browser {
+	b := f.browser()
 	response := b.do(http.MethodGet, "", nil, nil)
 	require.Equal(f.t, http.StatusFound, response.StatusCode)
 	at, err := response.Location()
@@ -482,4 +486,28 @@ func TestAHugeBodyIsRefused(t *testing.T) {
 	f := setUp(t)
 	response := f.program(http.MethodPost, "api/credential", "server-ada", `{"host":"`+strings.Repeat("x", 1<<20)+`"}`)
 	require.Equal(t, http.StatusBadRequest, response.StatusCode)
+}
+
+func TestASignInThatTheHubRefusesNamesWhatAnAdminMustDo(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"access_denied":  {http.StatusForbidden, "The Hub ended the sign-in."},
+		"invalid_scope":  {http.StatusBadGateway, "GHSCOPED_HUB_ALLOWED_SCOPES"},
+		"invalid_client": {http.StatusBadGateway, "api_token"},
+		"server_error":   {http.StatusBadGateway, "The Hub refused the sign-in."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			b := f.browser()
+			at, err := b.do(http.MethodGet, "", nil, nil).Location()
+			require.NoError(t, err)
+			response := b.do(http.MethodGet, "oauth_callback?error="+name+"&state="+at.Query().Get("state"), nil, nil)
+			require.Equal(t, want.status, response.StatusCode)
+			require.Contains(t, read(t, response), want.says)
+		})
+	}
 }

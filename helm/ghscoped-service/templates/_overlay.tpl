@@ -18,7 +18,9 @@ hub:
         {{- if not $pull }}
         - read:servers!user
         - access:servers!user
-        - servers!user # leave it out, and the page does not offer to start a server
+        # For starting a stopped server from the page. To leave it out, set the
+        # chart's config.hub_allowed_scopes: the service must not ask for it either.
+        - servers!user
         {{- end }}
         {{- end }}
   loadRoles:
