@@ -15,21 +15,19 @@ import (
 // matrix are values as deployers may write them. Each is rendered, linted,
 // judged by kubeconform and installed.
 var matrix = map[string]string{
-	"the least":        enough,
-	"pull":             enough + "  delivery: pull\n",
-	"below a path":     enough + "hub: {baseUrl: /lab/, publicUrl: https://hub.example.org/lab/hub/}",
-	"Let's Encrypt":    enough + "hub: {proxyUrl: \"http://proxy-http:8000\"}",
-	"a volume there":   enough + "store: {bolt: {existingClaim: mine}}",
-	"a storage class":  enough + "store: {bolt: {storageClass: fast, size: 5Gi}}",
-	"no storage class": enough + "store: {bolt: {storageClass: \"\"}}",
-	"Redis":            withRedis,
-	"two pods":         withRedis + "replicas: 2",
-	"autoscaling":      withRedis + "autoscaling: {enabled: true, maxReplicas: 9}",
-	"secrets by value": enough + "secrets: {values: {client-secret: marker-secret, keys: bWFya2VyLWtleS1tYXJrZXIta2V5LW1hcmtlci1rZXk=}}",
-	"the web flow":     enough + "secrets: {existingSecret: mine, existingKeys: [client-secret]}",
-	"bot tokens": enough + `
-secrets: {existingSecret: mine, existingKeys: [app-private-key.pem]}
-botPolicy: {version: 1, rules: []}`,
+	"the least":            enough,
+	"pull":                 enough + "  delivery: pull\n",
+	"below a path":         enough + "hub: {baseUrl: /lab/, publicUrl: https://hub.example.org/lab/hub/}",
+	"Let's Encrypt":        enough + "hub: {proxyUrl: \"http://proxy-http:8000\"}",
+	"a volume there":       enough + "store: {bolt: {existingClaim: mine}}",
+	"a storage class":      enough + "store: {bolt: {storageClass: fast, size: 5Gi}}",
+	"no storage class":     enough + "store: {bolt: {storageClass: \"\"}}",
+	"Redis":                withRedis,
+	"two pods":             withRedis + "replicas: 2",
+	"autoscaling":          withRedis + "autoscaling: {enabled: true, maxReplicas: 9}",
+	"secrets by value":     enough + "secrets: {values: {client-secret: marker-secret, keys: bWFya2VyLWtleS1tYXJrZXIta2V5LW1hcmtlci1rZXk=}}",
+	"the web flow":         enough + "secrets: {existingSecret: mine, existingKeys: [client-secret]}",
+	"bot tokens":           withBots + "botPolicy: {version: 1, rules: []}",
 	"settings in a Secret": "secrets: {existingSecret: mine, existingKeys: [config.yaml]}",
 	"monitoring": enough + `
 metrics:
@@ -140,7 +138,8 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 		{"secrets twice", enough + "secrets: {existingSecret: mine, values: {keys: x}}", "at '/secrets/values': maxProperties: got 1, want 0"},
 		{"keys of no Secret", enough + "secrets: {existingKeys: [keys]}", "at '/secrets/existingKeys': maxItems: got 1, want 0"},
 		{"settings twice", enough + "secrets: {existingSecret: mine, existingKeys: [config.yaml]}", "at '/config': maxProperties: got 2, want 0"},
-		{"a policy without a key", enough + "botPolicy: {version: 1}", "botPolicy and the secret app-private-key.pem go together"},
+		{"a policy without a key", enough + "botPolicy: {version: 1, rules: []}", "botPolicy and the secret app-private-key.pem go together"},
+		{"a mistake in the policy", withBots + "botPolicy: {version: 1, rules: [{name: x, reason: y, callers: [\"service:x\"], repositories: [o/r], permissions: {contents: admin}}]}", "at '/botPolicy/rules/0/permissions/contents': value must be one of 'read', 'write'"},
 		{"a key without a policy", enough + "secrets: {values: {app-private-key.pem: x}}", "botPolicy and the secret app-private-key.pem go together"},
 		{"a base path without its end", enough + "hub: {baseUrl: /lab}", "at '/hub/baseUrl': '/lab' does not match pattern"},
 		{"a proxy with a path", enough + "hub: {proxyUrl: http://proxy-public/}", "at '/hub/proxyUrl': 'http://proxy-public/' does not match pattern"},
@@ -182,6 +181,24 @@ func TestAPodIsConfined(t *testing.T) {
 	}
 }
 
+func TestAnotherPolicyReplacesNoPod(t *testing.T) {
+	t.Parallel()
+	before := objects(t, render(t, withBots+"botPolicy: {version: 1, rules: []}"))
+	after := objects(t, render(t, withBots+`botPolicy: {version: 1, rules: [{name: nightly, reason: grades,
+  callers: ["service:nbbot"], repositories: [octo-org/grades], permissions: {contents: write}}]}`))
+	require.NotEqual(t, before["ConfigMap/"+release+"-bot-policy"], after["ConfigMap/"+release+"-bot-policy"])
+	require.Equal(t, before[deployment], after[deployment], "the service reads the policy again by itself")
+	require.Equal(t, "/etc/ghscoped/bot-policy/bot-policy.yaml", environment(t, container(t, after))["GHSCOPED_BOT_POLICY"])
+}
+
+func TestTroubleThatAllPodsShareTakesNoneOutOfTheService(t *testing.T) {
+	t.Parallel()
+	for _, values := range []string{enough, withRedis} {
+		probe := at(t, container(t, objects(t, render(t, values))), "readinessProbe", "httpGet", "path")
+		require.Equal(t, "/healthz", probe, "a page that says what is wrong is more than the proxy's 503")
+	}
+}
+
 func TestTheStoreDecidesHowPodsAreReplaced(t *testing.T) {
 	t.Parallel()
 	t.Run("a file has one pod at a time", func(t *testing.T) {
@@ -192,7 +209,6 @@ func TestTheStoreDecidesHowPodsAreReplaced(t *testing.T) {
 		require.Equal(t, object{"type": "Recreate"}, spec["strategy"])
 		require.Contains(t, all, "PersistentVolumeClaim/"+release)
 		require.NotContains(t, all, "PodDisruptionBudget/"+release)
-		require.Equal(t, true, at(t, all["Service/"+release], "spec", "publishNotReadyAddresses"))
 		require.Equal(t, "bolt:/var/lib/ghscoped/ghscoped.db", environment(t, container(t, all))["GHSCOPED_STORE"])
 	})
 	t.Run("Redis has many", func(t *testing.T) {

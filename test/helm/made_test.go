@@ -70,11 +70,28 @@ func text(node *yaml.Node, key string) string {
 	return ""
 }
 
+// addPolicy takes the policy file's own schema in, so that helm refuses a
+// mistake before a pod meets it.
+func addPolicy(t *testing.T, schema object) {
+	t.Helper()
+	content, err := os.ReadFile(root + "/internal/bot/policy.schema.json")
+	require.NoError(t, err)
+	var policy object
+	require.NoError(t, json.Unmarshal(content, &policy))
+	schema["$defs"] = policy["$defs"]
+	for _, key := range []string{"$schema", "$defs", "title", "description"} {
+		delete(policy, key)
+	}
+	value := at(t, schema, "properties", "botPolicy").(object)
+	value["if"], value["then"] = object{"minProperties": 1}, policy
+}
+
 // schemaJSON is what helm reads.
 func schemaJSON(t *testing.T, source *yaml.Node) string {
 	t.Helper()
 	var schema object
 	require.NoError(t, source.Decode(&schema))
+	addPolicy(t, schema)
 	settings := at(t, schema, "properties", "config", "properties").(object)
 	known := []string{}
 	for _, setting := range config.Table() {

@@ -56,6 +56,11 @@ config:
   app_url: https://github.com/apps/example
 `
 
+// withBots lacks only a policy.
+const withBots = enough + `
+secrets: {existingSecret: mine, existingKeys: [app-private-key.pem]}
+`
+
 // withRedis is the least for more than one pod.
 const withRedis = enough + `
 store: {type: redis, redis: {url: "rediss://redis:6380/0"}}

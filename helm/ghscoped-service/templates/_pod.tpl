@@ -72,7 +72,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 {{- if .Values.botPolicy }}
-- {name: GHSCOPED_BOT_POLICY, value: /etc/ghscoped/config/bot-policy.yaml}
+- {name: GHSCOPED_BOT_POLICY, value: /etc/ghscoped/bot-policy/bot-policy.yaml}
 {{- end }}
 {{- with .Values.pod.extraEnv }}
 {{ toYaml . }}
@@ -82,6 +82,9 @@ volumeMounts:
 {{- define "ghscoped.mounts" -}}
 - {name: config, mountPath: /etc/ghscoped/config, readOnly: true}
 - {name: hub-token, mountPath: /etc/ghscoped/hub, readOnly: true}
+{{- if .Values.botPolicy }}
+- {name: bot-policy, mountPath: /etc/ghscoped/bot-policy, readOnly: true}
+{{- end }}
 {{- if include "ghscoped.secretKeys" . | fromJsonArray }}
 - {name: secrets, mountPath: /etc/ghscoped/secrets, readOnly: true}
 {{- end }}
@@ -98,6 +101,11 @@ volumeMounts:
 - name: config
   configMap:
     name: {{ include "ghscoped.fullname" . }}
+{{- if .Values.botPolicy }}
+- name: bot-policy
+  configMap:
+    name: {{ include "ghscoped.fullname" . }}-bot-policy
+{{- end }}
 - name: hub-token
   secret:
     secretName: {{ .Values.hub.tokenSecret.name }}
