@@ -112,16 +112,18 @@ func setUp(servers []Server) string {
 	return "steps.now"
 }
 
-// news is what a screen reader says when the page changes: the page's title and
-// how each server stands.
+// news is what a screen reader says when the page changes: the page's title,
+// what is in the way, and how each server stands.
 func (t *translation) news(titleKey string, v View) (string, error) {
 	title, err := t.plain(titleKey)
 	if err != nil {
 		return "", err
 	}
 	said := []string{title}
-	if p := t.problem(v.Problem); p != nil {
-		said = append(said, p.Message)
+	for _, p := range []*explanation{t.problem(v.Problem), t.told(v)} {
+		if p != nil {
+			said = append(said, p.Message)
+		}
 	}
 	if v.State != Delivering && v.State != Connected || v.Pull {
 		return strings.Join(said, ". "), nil

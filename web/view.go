@@ -106,13 +106,12 @@ type Flow struct {
 	Mode Mode
 	// UserCode is what the user types at VerificationURI; device mode only.
 	UserCode string
-	// VerificationURI is GitHub's page to open. In web mode it may be empty:
-	// the page then only offers to cancel.
+	// VerificationURI is GitHub's page to enter it; device mode only.
 	VerificationURI string
 	// StartedAt begins the bar of the time left; zero: no bar.
 	StartedAt time.Time
 	ExpiresAt time.Time
-	// Interval is how often GitHub is asked.
+	// Interval is how often GitHub is asked; device mode only.
 	Interval time.Duration
 	Problem  *Problem
 }

@@ -301,6 +301,31 @@ var forPrograms = []string{
 	"bots_off", "no_caller", "app_not_public", "api_needs_login",
 }
 
+func TestTroubleIsToldWhileAFlowGoesOn(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, state := range []web.State{web.Pending, web.Approved, web.Delivering} {
+		view := web.View{User: "ada", Now: now, State: state, Flow: &web.Flow{Mode: web.Device, UserCode: "WDJB-MJHT",
+			ExpiresAt: now.Add(time.Minute), Interval: 5 * time.Second}}
+		quiet := page(t, pages, "en", picturebook.Sample{View: &view})
+		view.Flow.Problem = &web.Problem{Code: "github_unreachable", Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost."}
+		told := page(t, pages, "en", picturebook.Sample{View: &view})
+
+		require.NotContains(t, quiet, "cannot be reached", state)
+		require.Contains(t, told, `<p class="notice">GitHub cannot be reached at the moment. Nothing is lost.</p>`, state)
+		require.Regexp(t, `data-news="[^"]*GitHub cannot be reached at the moment\.`, told, "%s: a screen reader says it", state)
+		require.NotContains(t, told, "asked every 5 seconds", state)
+	}
+}
+
+func TestAWebFlowThatWaitsCanGoOn(t *testing.T) {
+	t.Parallel()
+	html := page(t, newPages(t, options()), "en", picturebook.Sample{View: &web.View{User: "ada", Now: now, State: web.Pending,
+		CSRF: "marker", WebFlow: true, Flow: &web.Flow{Mode: web.Web, ExpiresAt: now.Add(time.Minute)}}})
+	require.Regexp(t, `(?s)<form method="post" action="/services/connect-github/connect".{0,200}name="mode" value="web"`, html,
+		"the tab may have been closed on the way")
+}
+
 func TestEveryErrorOfTheServiceIsTranslated(t *testing.T) {
 	t.Parallel()
 	german := texts(t, "de")

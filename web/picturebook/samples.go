@@ -71,7 +71,11 @@ func (b builder) flows() []Sample {
 		{Name: "pending", Says: "the code is shown", View: b.with(web.Pending, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "pending-web", Says: "the web flow is under way", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow, v.WebFlow = b.flow(), true
-			v.Flow.Mode, v.Flow.UserCode, v.Flow.VerificationURI = web.Web, "", "https://github.com/login/oauth/authorize"
+			v.Flow.Mode, v.Flow.UserCode, v.Flow.VerificationURI, v.Flow.Interval = web.Web, "", "", 0
+		})},
+		{Name: "pending-trouble", Says: "the code is shown, and GitHub does not answer", View: b.with(web.Pending, func(v *web.View) {
+			v.Flow = b.flow()
+			v.Flow.Problem = &web.Problem{Code: "github_unreachable", Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; it is tried again."}
 		})},
 		{Name: "approved", Says: "approved, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
 			v.Flow = b.flow()
