@@ -66,9 +66,9 @@ test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes),
 	@demo/install.sh helm cluster buildah
 	$(GO) test -count=1 -p 1 -timeout 20m $(DEPLOY)
 
-fuzz: ## a minute of Go's fuzzing of the files that others write
-	$(GO) test -run '^$$' -fuzz '^FuzzPolicy$$' -fuzztime 30s -fuzzminimizetime 20x ./internal/bot
-	$(GO) test -run '^$$' -fuzz '^FuzzRepositoryFile$$' -fuzztime 30s -fuzzminimizetime 20x ./internal/bot
+fuzz: ## a minute of Go's fuzzing for each file that others write
+	$(GO) test -run '^$$' -fuzz '^FuzzPolicy$$' -fuzztime 60s -fuzzminimizetime 20x ./internal/bot
+	$(GO) test -run '^$$' -fuzz '^FuzzRepositoryFile$$' -fuzztime 60s -fuzzminimizetime 20x ./internal/bot
 
 bench: rig build ## the benchmarks, on the real thing
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')

@@ -220,6 +220,14 @@ type AdminEvent struct {
 	Server  string
 	Outcome string
 	Code    string
+	// Reason is why a token was revoked or given; Why, why a request was refused.
+	Reason, Why string
+	// Rule and what follows is of bots' tokens only. By is who revoked one.
+	Rule         string
+	Repositories []string
+	// Permissions are as in contents:write.
+	Permissions []string
+	By          string
 }
 
 // LeaveView is the page between a form and GitHub. It is a page and not a

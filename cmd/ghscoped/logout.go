@@ -25,7 +25,7 @@ func logout(set *flag.FlagSet, _ invocation) runner {
 		if *asJSON {
 			return printJSON(in, map[string]bool{"connected": false})
 		}
-		newPrinter(in.stdout, in.getenv).line("Disconnected from GitHub; the token is revoked.")
+		newPrinter(in.stdout, in.getenv).line("Disconnected from GitHub; the token is being revoked.")
 		return nil
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
-const pullHint = "The pull helper (git-credential-ghscoped) works in this server without writing anything; see the help page of this service."
+const pullHint = "Where the image has the command ghscoped, “ghscoped setup” lets git ask this service, and no token is written."
 
 // causes are the faults that the script names, and what to say about them.
 var causes = map[string]flow.Error{
@@ -21,9 +21,9 @@ var causes = map[string]flow.Error{
 	"disk_full":               {Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again.", Passing: true},
 	"quota":                   {Message: "Your disk quota is used up.", Hint: "Delete what you no longer need, then set it up again.", Passing: true},
 	"permission_denied":       {Message: "A folder in the home does not allow writing.", Hint: "Check the permissions of ~/.config and ~/.config/ghscoped."},
-	"symlink_refused":         {Message: "There is a symbolic link where the credential belongs.", Hint: "Remove ~/.config/ghscoped, then set it up again."},
-	"foreign_owner":           {Message: "The file or folder where the credential belongs is owned by somebody else.", Hint: "Remove ~/.config/ghscoped, then set it up again."},
-	"not_a_file":              {Message: "There is something other than a file where the credential belongs.", Hint: "Remove ~/.config/ghscoped, then set it up again."},
+	"symlink_refused":         {Message: "There is a symbolic link where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
+	"foreign_owner":           {Message: "The file or folder where the credential belongs is owned by somebody else.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
+	"not_a_file":              {Message: "There is something other than a file where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
 	"not_private":             {Message: "The file system of the home cannot keep a file private.", Hint: "An administrator can choose another path for the credential. " + pullHint},
 	"git_config_not_writable": {Message: "The git configuration of this server cannot be written.", Hint: "Check ~/.gitconfig and where it links to. " + pullHint},
 	"git_config_damaged":      {Message: "The git configuration of this server holds characters that no text has.", Hint: "Correct ~/.gitconfig, then set it up again."},

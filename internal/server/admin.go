@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -16,6 +18,8 @@ import (
 const (
 	// adminEvents is how many events of the audit the admin's page shows.
 	adminEvents = 100
+	// adminRepositories is how many repositories of an event it names.
+	adminRepositories = 5
 	// adminPage is how many records are read at once.
 	adminPage = 200
 )
@@ -82,13 +86,25 @@ func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubau
 		return err
 	}
 	for _, event := range events {
-		view.Events = append(view.Events, web.AdminEvent{
-			Time: event.Time, Action: event.Action, User: cmp.Or(event.User, event.Caller), Account: event.Account,
-			Server: event.Server, Outcome: event.Outcome, Code: event.Code,
-		})
+		view.Events = append(view.Events, adminEvent(event))
 	}
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Admin(out, lang, view) })
 	return nil
+}
+
+func adminEvent(event flow.Event) web.AdminEvent {
+	view := web.AdminEvent{
+		Time: event.Time, Action: event.Action, User: cmp.Or(event.User, event.Caller), Account: event.Account,
+		Server: event.Server, Outcome: event.Outcome, Code: event.Code, Reason: event.Reason, Why: event.Why,
+		Rule: event.Rule, Repositories: event.Repositories, By: event.By,
+	}
+	if more := len(view.Repositories) - adminRepositories; more > 0 {
+		view.Repositories = append(slices.Clone(view.Repositories[:adminRepositories]), fmt.Sprintf("+ %d", more))
+	}
+	for _, name := range slices.Sorted(maps.Keys(event.Permissions)) {
+		view.Permissions = append(view.Permissions, name+":"+event.Permissions[name])
+	}
+	return view
 }
 
 func adminConnection(user *flow.User) web.AdminConnection {

@@ -226,13 +226,19 @@ func TestAnAdminRevokesOneOrAllBotTokens(t *testing.T) {
 	for range 3 {
 		require.Equal(t, http.StatusOK, f.program(http.MethodPost, "api/bot-tokens", "nbbot", pushShared).StatusCode)
 	}
+	refused := strings.Replace(pushShared, "octo-org/shared", "octo-org/handbook", 1)
+	require.Equal(t, http.StatusForbidden, f.program(http.MethodPost, "api/bot-tokens", "nbbot", refused).StatusCode)
 	ids := f.liveIDs("nbbot")
 	grace, ada := f.signIn("grace"), f.signIn("ada")
 	page := read(t, grace.do(http.MethodGet, "admin", nil, nil))
 	for _, id := range ids {
 		require.Contains(t, page, `data-bot="`+id+`"`)
 	}
-	require.Contains(t, page, "service:nbbot")
+	_, trail, found := strings.Cut(page, `id="events"`)
+	require.True(t, found)
+	for _, said := range []string{"service:nbbot", "nightly", "octo-org/shared", "contents:write", "The nightly job.", "octo-org/handbook"} {
+		require.Contains(t, trail, said, "an event says who, by which rule, where, what and why")
+	}
 	require.NotContains(t, page, "marker")
 
 	all, one := url.Values{"all": {"yes"}}, url.Values{"caller": {"service:nbbot"}, "id": {ids[0]}}

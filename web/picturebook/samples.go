@@ -175,7 +175,8 @@ func (b builder) others() []Sample {
 				CSRF: CSRF, User: Hostile, Now: b.now,
 				Connections: []web.AdminConnection{{User: Hostile, Login: Long, Since: b.now, ExpiresAt: b.now.Add(time.Hour), Servers: b.hostile().Servers}},
 				Bots:        []web.AdminBot{{ID: Hostile, Caller: Hostile, Rule: Hostile, Repositories: []string{Hostile + "/" + Long}, Since: b.now, ExpiresAt: b.now}},
-				Events:      []web.AdminEvent{{Time: b.now, Action: Hostile, User: Hostile, Account: Hostile, Server: Long, Outcome: Hostile, Code: Hostile}},
+				Events: []web.AdminEvent{{Time: b.now, Action: Hostile, User: Hostile, Account: Hostile, Server: Long, Outcome: Hostile, Code: Hostile,
+					Reason: Hostile, Why: Long, Rule: Long, Repositories: []string{Long, Hostile}, Permissions: []string{Hostile}, By: Hostile}},
 			})
 		}},
 	}
@@ -196,6 +197,11 @@ func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
 			Time: b.now.Add(-time.Duration(i) * 40 * time.Second), Action: action, User: "ada", Account: "ada-lovelace", Outcome: "ok",
 		})
 	}
+	v.Events = append(v.Events,
+		web.AdminEvent{Time: b.now.Add(-3 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "ok", Rule: "nightly",
+			Repositories: []string{"octo-org/grades"}, Permissions: []string{"contents:write", "pull_requests:write"}, Reason: "publishes the grades"},
+		web.AdminEvent{Time: b.now.Add(-4 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "refused", Code: "bot_refused",
+			Repositories: []string{"octo-org/exams"}, Permissions: []string{"contents:write"}, Why: "No rule lets service:nbbot reach octo-org/exams."})
 	return p.Admin(w, lang, v)
 }
 
