@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -68,6 +69,26 @@ func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
 		chromedp.Click(journey.ConfirmDisconnect, chromedp.NodeVisible),
 		chromedp.WaitVisible(journey.NotConnected),
 	))
+}
+
+func TestThePageDoesNotWaitForGitHub(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := within(t, 2*time.Minute)
+	_, err := w.github.Fault(githubsim.Fault{Endpoint: "GET /user/installations*", Kind: githubsim.FaultBlackHole})
+	require.NoError(t, err)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	require.NoError(t, w.github.Approve(w.connect(ctx, t, ada).UserCode, "octocat"))
+	w.waitState(ctx, t, ada, "connected")
+	require.Eventually(t, func() bool { return w.github.Faults()[0].Hits > 0 }, 30*time.Second, 10*time.Millisecond)
+
+	soon, cancel := context.WithTimeout(ctx, 10*time.Second) // less than the service waits for GitHub
+	defer cancel()
+	page, err := ada.Page(soon)
+	require.NoError(t, err)
+	require.Contains(t, page, `data-state="connected"`)
+	require.NotContains(t, page, chosen, "which repositories are reached is not known yet")
 }
 
 // TestAScriptOnTheSameOriginGetsNowhere runs an attacker's script in a page of
