@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -67,11 +68,9 @@ func openFromMenu(ctx context.Context, t *testing.T, hub *hubtest.Hub, browser *
 	require.Equal(t, "Connect GitHub", entry)
 	require.Equal(t, "good morning", greeting)
 
-	kinds := map[string]bool{}
-	for _, c := range browser.Complaints(hub.ServiceURL) {
-		kinds[c.Kind] = true
-	}
-	require.True(t, kinds["csp"], "the inline script and the foreign picture break the page's policy: %v", browser.Complaints(""))
+	require.Eventually(t, func() bool { // the browser says it by itself, some time after the page is there
+		return slices.ContainsFunc(browser.Complaints(hub.ServiceURL), func(c hubtest.Complaint) bool { return c.Kind == "csp" })
+	}, 30*time.Second, 20*time.Millisecond, "the inline script and the foreign picture break the page's policy")
 }
 
 func runInServer(ctx context.Context, t *testing.T, hub *hubtest.Hub, user, server string) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -80,10 +81,16 @@ func (s *Secrets) Find(content []byte) (found []string) {
 // has read.
 func (s *Secrets) FindIn(folder string) (found []string, size int, err error) {
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a program that still runs has done away with it
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		content, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		size += len(content)
 		for _, what := range s.Find(content) {
 			found = append(found, fmt.Sprintf("%s in %s", what, filepath.Base(path)))
