@@ -230,7 +230,7 @@ func (f *fixture) connect(b *browser) {
 		f.engine.Advance(context.Background())
 		user, err := f.engine.User(context.Background(), "ada")
 		return err == nil && user.Connection != nil && !user.Connection.CheckedAt.IsZero()
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 }
 
 func code(t *testing.T, response *http.Response) string {

@@ -144,7 +144,7 @@ func StartCluster(t testing.TB, program string) []*Server {
 	var nodes []*Server
 	for range 3 {
 		nodes = append(nodes, Start(t, program, "--cluster-enabled", "yes",
-			"--cluster-port", strconv.Itoa(FreePort(t)), "--cluster-node-timeout", "2000"))
+			"--cluster-port", strconv.Itoa(FreePort(t)), "--cluster-node-timeout", "15000"))
 	}
 	const slots = 16384
 	for i, node := range nodes {
@@ -191,7 +191,7 @@ func StartSentinels(t testing.TB, program string) Sentinels {
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `port %d
 bind 127.0.0.1
 sentinel monitor ours %s %s 1
-sentinel down-after-milliseconds ours 500
+sentinel down-after-milliseconds ours 3000
 sentinel failover-timeout ours 3000
 `, number, host, port), 0o600))
 	s.Sentinel = &Server{Addr: address(number), program: program, args: []string{config, "--sentinel"}}
