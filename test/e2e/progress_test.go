@@ -27,11 +27,10 @@ func TestProgressOfARealServer(t *testing.T) {
 	message, _, err := client.Progress(t.Context(), mine, "ada", "")
 	require.NoError(t, err)
 	require.Empty(t, message, "it is not starting")
-	started := make(chan error, 1)
-	go func() { started <- client.StartServer(t.Context(), mine, "ada", "") }() // answers when the server runs
+	ctx, started := within(t, 2*time.Minute), make(chan error, 1)
+	go func() { _, err := h.StartServer(ctx, "ada", ""); started <- err }()
 	heard := map[string]bool{}
-	ready := false
-	for ctx := within(t, 2*time.Minute); !ready; {
+	for ready := false; !ready; {
 		message, ready, err = client.Progress(ctx, mine, "ada", "")
 		require.NoError(t, err)
 		heard[message] = true
