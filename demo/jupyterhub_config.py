@@ -10,8 +10,10 @@ DEMO_HUB_SETTINGS names; internal/hubtest writes it.
 
 import json
 import os
+import socket
 import sys
 
+import jupyterhub.spawner
 from jupyterhub import version_info
 
 c = get_config()  # noqa: F821 - given by JupyterHub
@@ -114,6 +116,24 @@ c.Spawner.environment = single["environment"]
 c.Spawner.default_url = single["default_url"]
 c.Spawner.start_timeout = 120
 c.Spawner.http_timeout = 120
+
+
+def kept_port():
+    """JupyterHub's random_port, but its find is kept until the server listens.
+
+    JupyterHub frees a port seconds before the server takes it, and meanwhile
+    anybody may be given it. A connection that was closed at this side keeps it:
+    while its TIME_WAIT lasts (a minute on Linux), the port is only given to
+    who asks for it by number, with SO_REUSEADDR, as servers do.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_connection(listener.getsockname()) as near:
+            listener.accept()[0].close()
+            near.recv(1)
+        return listener.getsockname()[1]
+
+
+jupyterhub.spawner.random_port = kept_port
 c.LocalProcessSpawner.interrupt_timeout = 2
 c.LocalProcessSpawner.term_timeout = 2
 c.LocalProcessSpawner.kill_timeout = 2

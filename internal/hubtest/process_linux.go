@@ -17,7 +17,7 @@ func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM
 // killMarked kills every process whose environment holds entry, until none is left.
 func killMarked(entry string) error {
 	var left []int
-	for range 500 { // ten seconds: on a busy machine the dead take their time, too
+	for range 50 {
 		if left = marked(entry); len(left) == 0 {
 			return nil
 		}

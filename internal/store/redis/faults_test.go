@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds waits for servers to find together again.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // hears waits until a watch names a key, or says that any may have changed.
 func hears(t *testing.T, changes <-chan string, keys ...string) string {
