@@ -134,7 +134,7 @@ func mount(t *testing.T, source, target, kind string, flags uintptr, data string
 // what Jupyter itself makes at its start.
 func listing(t *testing.T, home string) []string {
 	t.Helper()
-	output, err := exec.Command("find", home, "-mindepth", "1", "-printf", `%P %s %m %l\n`).Output()
+	output, err := exec.Command("find", home, "-ignore_readdir_race", "-mindepth", "1", "-printf", `%P %s %m %l\n`).Output()
 	require.NoError(t, err)
 	return slices.DeleteFunc(strings.Split(string(output), "\n"), func(line string) bool {
 		return strings.HasPrefix(line, ".ipython") || strings.HasPrefix(line, ".local") || strings.HasPrefix(line, ".npm") || strings.HasPrefix(line, ".cache")

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"approve": approve, "approve-later": approveLater, "deny": deny, "connect": connect, "hub": hub,
 			"without-hub": withoutHub, "revoke-at-github": revokeAtGitHub, "until-disconnected": untilDisconnected,
-			"stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
+			"until-shown": untilShown, "stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
 			"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
 		},
 	})
@@ -141,6 +142,26 @@ func untilDisconnected(ts *testscript.TestScript, _ bool, _ []string) {
 	p, ctx, cancel := in(ts)
 	defer cancel()
 	ts.Check(shared.until(ctx, p, func(body string) bool { return strings.Contains(body, "not_connected") }))
+}
+
+// until-shown FILE PATTERN waits for what a program in the background writes there.
+func untilShown(ts *testscript.TestScript, _ bool, args []string) {
+	_, ctx, cancel := in(ts)
+	defer cancel()
+	wanted := regexp.MustCompile(args[1])
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		shown, _ := os.ReadFile(ts.MkAbs(args[0])) // not there yet: nothing shown
+		if wanted.Match(shown) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("%s does not show %q: %s", args[0], args[1], shown)
+		}
+	}
 }
 
 // stranger-got-nothing [!] fails where the other host was given anything.
