@@ -1,7 +1,6 @@
 package gitconfig
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -38,11 +37,6 @@ func Remove(path string) (changed bool, err error) {
 		kept, made := without(text, there)
 		return kept, there && !(made && kept == "")
 	})
-}
-
-// Has reports whether the text of a file holds our block.
-func Has(text string) bool {
-	return slices.ContainsFunc(strings.SplitAfter(text, "\n"), isBegin)
 }
 
 func isBegin(line string) bool { return strings.HasPrefix(line, "# >>> ghscoped setup >>>") }
