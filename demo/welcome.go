@@ -16,7 +16,7 @@ const (
 
 // welcome says where to go and what to do there.
 func welcome(out io.Writer, hub *hubtest.Hub, gh *github) {
-	fmt.Fprintf(out, "\n    %s\n\nSign in with any user name, as in ada, and the password %s\n\n", hub.URL, hub.Password)
+	fmt.Fprintf(out, "\n    %s\n\nSign in with any user name, as in ada, and the password %s\n\n", hub.URL, hubtest.Password)
 	fmt.Fprintln(out, `Then, in the Services menu (File > Hub Control Panel leads there from JupyterLab):
   1. "Connect GitHub", allow it, press Connect, and copy the code.`)
 	if gh.simulator == nil {

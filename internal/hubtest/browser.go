@@ -4,21 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/audits"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -32,15 +23,6 @@ type Browser struct {
 	mu         sync.Mutex
 	complaints []Complaint
 }
-
-// Complaint is one thing a page did wrong.
-type Complaint struct {
-	Kind string // "console", "csp", or "foreign": a request beyond loopback
-	Page string // address of the tab's document at that time
-	Text string
-}
-
-func (c Complaint) String() string { return fmt.Sprintf("%s: %s (on %s)", c.Kind, c.Text, c.Page) }
 
 // NewBrowser starts a Chromium for a test and ends it at the test's end.
 func NewBrowser(t testing.TB, extra ...chromedp.ExecAllocatorOption) *Browser {
@@ -63,6 +45,7 @@ func StartBrowser(ctx context.Context, extra ...chromedp.ExecAllocatorOption) (*
 		chromedp.ExecPath(path),
 		chromedp.DisableGPU,
 		chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(Patience),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("no-pings", true),
@@ -153,152 +136,29 @@ func (b *Browser) OpenTab() (tab context.Context, closeTab func(), err error) {
 	return tab, closeTab, nil
 }
 
-// ClickToTab clicks what opens a new tab, and returns that tab.
+// lostClick is how long a click may take to open its tab. A page that draws
+// itself anew may lose one.
+const lostClick = 15 * time.Second
+
+// ClickToTab clicks what opens a new tab, again where no tab comes of it, and
+// returns that tab.
 func (b *Browser) ClickToTab(ctx context.Context, selector chromedp.CSS) (tab context.Context, closeTab func(), err error) {
 	opened := chromedp.WaitNewTarget(b.ctx, func(info *target.Info) bool { return info.Type == "page" && info.URL != "" })
-	if err := b.Run(ctx, chromedp.Click(selector)); err != nil {
-		return nil, nil, err
-	}
-	select {
-	case id := <-opened:
-		tab, closeTab = chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
-	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("%s opened no tab: %w", selector, ctx.Err())
+	for tab == nil {
+		if err := b.Run(ctx, chromedp.Click(selector)); err != nil {
+			return nil, nil, err
+		}
+		select {
+		case id := <-opened:
+			tab, closeTab = chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
+		case <-time.After(lostClick):
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("%s opened no tab: %w", selector, ctx.Err())
+		}
 	}
 	if err := b.watch(tab); err != nil {
 		closeTab()
 		return nil, nil, fmt.Errorf("hubtest: new tab: %w", err)
 	}
 	return tab, closeTab, nil
-}
-
-// Complaints are the complaints so far about pages whose address begins with
-// prefix, and every request beyond loopback.
-func (b *Browser) Complaints(prefix string) []Complaint {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var list []Complaint
-	for _, c := range b.complaints {
-		if c.Kind == "foreign" || strings.HasPrefix(c.Page, prefix) {
-			list = append(list, c)
-		}
-	}
-	return list
-}
-
-// watch starts the tab and the collection of its complaints.
-func (b *Browser) watch(tab context.Context) error {
-	var address string // of the document; touched by the listener only
-	err := chromedp.Listen(tab, func(event any) {
-		switch e := event.(type) {
-		case *page.EventFrameNavigated:
-			if e.Frame.ParentID == "" {
-				address = e.Frame.URL
-			}
-		case *network.EventRequestWillBeSent:
-			if e.Type == network.ResourceTypeDocument && e.FrameID == cdp.FrameID(chromedp.FromContext(tab).Target.TargetID) {
-				address = e.Request.URL
-			}
-			if !loopback(e.Request.URL) {
-				b.complain("foreign", address, e.Request.URL)
-			}
-		default:
-			if kind, text := complaintOf(event); kind != "" {
-				b.complain(kind, address, text)
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	_, networkErr := chromedp.Call(tab, network.Enable, network.EnableParams{})
-	_, logErr := chromedp.Call(tab, log.Enable, cdp.Empty{})
-	_, auditsErr := chromedp.Call(tab, audits.Enable, cdp.Empty{})
-	return errors.Join(networkErr, logErr, auditsErr)
-}
-
-func (b *Browser) complain(kind, page, text string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.complaints = append(b.complaints, Complaint{kind, page, text})
-}
-
-// complaintOf reads an event of the browser; kind is empty where it is none.
-func complaintOf(event any) (kind, text string) {
-	switch e := event.(type) {
-	case *runtime.EventExceptionThrown:
-		text = e.ExceptionDetails.Text
-		if e.ExceptionDetails.Exception != nil {
-			text += " " + e.ExceptionDetails.Exception.Description
-		}
-		return "console", text
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError {
-			var words []string
-			for _, arg := range e.Args {
-				words = append(words, string(arg.Value)+arg.Description)
-			}
-			return "console", strings.Join(words, " ")
-		}
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError {
-			return "console", e.Entry.Text + " " + e.Entry.URL
-		}
-	case *audits.EventIssueAdded:
-		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
-			return "csp", fmt.Sprintf("%s refuses %s%s", csp.ViolatedDirective, csp.ContentSecurityPolicyViolationType, " "+csp.BlockedURL)
-		}
-	}
-	return "", ""
-}
-
-// loopback says whether a request stays on this machine (or in the browser).
-func loopback(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	switch u.Scheme {
-	case "http", "https", "ws", "wss", "ftp":
-	default:
-		return true // data:, blob:, about:, chrome:
-	}
-	host := u.Hostname()
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
-}
-
-// Selectors of JupyterHub's own pages, 4.1 to 6.
-const (
-	hubUserName = chromedp.CSS("#username_input")
-	hubPassword = chromedp.CSS("#password_input")
-	hubSignIn   = chromedp.CSS("#login_submit")
-	hubSignedIn = chromedp.CSS("#logout")
-
-	HubServices  = chromedp.CSS(`nav a.dropdown-toggle`)                                // opens the Services menu
-	HubMenuEntry = chromedp.CSS(`ul.dropdown-menu a[href*="/services/connect-github"]`) // in that menu
-	HubConsent   = chromedp.CSS(`form[action=""] [type=submit]`)                        // of the page that asks for consent
-	HubStart     = chromedp.CSS("#start")                                               // of the home page
-)
-
-// SignIn signs a user in at the Hub, in the first tab, and ends on the Hub's
-// home page.
-func (b *Browser) SignIn(ctx context.Context, h *Hub, user string) error {
-	return b.Run(ctx,
-		chromedp.Navigate(h.URL+"hub/login?next="+url.QueryEscape(strings.TrimPrefix(h.URL, origin(h.URL))+"hub/home")),
-		chromedp.WaitVisible(hubUserName),
-		chromedp.SendKeys(hubUserName, user),
-		chromedp.SendKeys(hubPassword, h.Password),
-		chromedp.Click(hubSignIn),
-		chromedp.WaitVisible(hubSignedIn),
-	)
-}
-
-// origin is the scheme and host of an address.
-func origin(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }

@@ -24,13 +24,6 @@ func hello(t *testing.T) string {
 	return program
 }
 
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func TestEachLineOfJupyterHubManagesTheServiceAndStartsServers(t *testing.T) {
 	program := hello(t)
 	// JupyterHub 6 takes only letters, digits and dashes in the name of a new server.
@@ -40,7 +33,7 @@ func TestEachLineOfJupyterHubManagesTheServiceAndStartsServers(t *testing.T) {
 		{"hub4", "/", "x@y.org", "gpu test"},
 	} {
 		t.Run(line.version, func(t *testing.T) {
-			ctx := within(t, 2*time.Minute)
+			ctx := hubtest.Context(t)
 			hub := hubtest.New(t, hubtest.Options{
 				Version: line.version, BaseURL: line.base, Users: []string{line.user},
 				ServiceCommand: []string{program}, ServiceEnv: map[string]string{"GREETING": "good morning"},
@@ -59,7 +52,7 @@ func TestEachLineOfJupyterHubManagesTheServiceAndStartsServers(t *testing.T) {
 
 func openFromMenu(ctx context.Context, t *testing.T, hub *hubtest.Hub, browser *hubtest.Browser) {
 	t.Helper()
-	require.NoError(t, browser.Run(ctx, chromedp.Click(hubtest.HubServices, chromedp.NodeVisible)))
+	require.NoError(t, browser.OpenServices(ctx, hub))
 	entry, err := browser.Text(ctx, hubtest.HubMenuEntry)
 	require.NoError(t, err)
 	require.NoError(t, browser.Run(ctx, chromedp.Click(hubtest.HubMenuEntry)))
@@ -70,16 +63,14 @@ func openFromMenu(ctx context.Context, t *testing.T, hub *hubtest.Hub, browser *
 
 	require.Eventually(t, func() bool { // the browser says it by itself, some time after the page is there
 		return slices.ContainsFunc(browser.Complaints(hub.ServiceURL), func(c hubtest.Complaint) bool { return c.Kind == "csp" })
-	}, 30*time.Second, 20*time.Millisecond, "the inline script and the foreign picture break the page's policy")
+	}, hubtest.Patience, 20*time.Millisecond, "the inline script and the foreign picture break the page's policy")
 }
 
 func runInServer(ctx context.Context, t *testing.T, hub *hubtest.Hub, user, server string) {
 	t.Helper()
-	address, err := hub.StartServer(ctx, user, server)
+	_, err := hub.StartServer(ctx, user, server)
 	require.NoError(t, err)
-	token, err := hub.UserToken(ctx, user)
-	require.NoError(t, err)
-	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	terminal, err := hub.OpenTerminal(ctx, user, server)
 	require.NoError(t, err)
 
 	out, status, err := terminal.Run(ctx, `echo "$GREETING"; pwd; exit_with() { return 7; }; exit_with`)
@@ -100,7 +91,7 @@ func assertServiceTokenHasNoScopes(ctx context.Context, t *testing.T, hub *hubte
 
 func TestAnExternalServiceIsStartedBySomebodyElse(t *testing.T) {
 	program := hello(t)
-	ctx := within(t, time.Minute)
+	ctx := hubtest.Context(t)
 	var service *exec.Cmd
 	t.Cleanup(func() {
 		if service != nil {
@@ -123,14 +114,14 @@ func TestAnExternalServiceIsStartedBySomebodyElse(t *testing.T) {
 }
 
 func TestAServiceThatCannotStartIsSaid(t *testing.T) {
-	_, err := hubtest.Start(within(t, time.Minute), hubtest.Options{ServiceCommand: []string{"/nonexistent"}})
+	_, err := hubtest.Start(hubtest.Context(t), hubtest.Options{ServiceCommand: []string{"/nonexistent"}})
 	require.ErrorContains(t, err, "does not start")
 	require.ErrorContains(t, err, "/nonexistent")
 }
 
 func TestTheBrowserReachesLoopbackOnly(t *testing.T) {
 	browser := hubtest.NewBrowser(t)
-	ctx := within(t, 30*time.Second)
+	ctx := hubtest.Context(t)
 	for _, address := range []string{"http://example.org/", "http://198.51.100.1/"} {
 		require.ErrorContains(t, browser.Run(ctx, chromedp.Navigate(address)), "ERR_NAME_NOT_RESOLVED")
 		require.Contains(t, browser.Complaints(""), hubtest.Complaint{Kind: "foreign", Page: address, Text: address})

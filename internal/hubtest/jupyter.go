@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,14 +28,15 @@ type Jupyter struct {
 	Home  string
 	Log   *Log
 
-	program *Program
-	ownHome bool
+	program  *Program
+	reserved reservation
+	ownHome  bool
 }
 
 // JupyterServer starts a Jupyter Server for a test and stops it at the test's end.
 func JupyterServer(t testing.TB, o JupyterOptions) *Jupyter {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	j, err := StartJupyter(ctx, o)
 	if err != nil {
@@ -65,11 +65,11 @@ func StartJupyter(ctx context.Context, o JupyterOptions) (_ *Jupyter, err error)
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(1)
+	ports, held, err := reserve(1)
 	if err != nil {
 		return nil, err
 	}
-	j := &Jupyter{URL: fmt.Sprintf("http://127.0.0.1:%d/", ports[0]), Token: randomHex(16), Home: o.Home, Log: newLog(nil)}
+	j := &Jupyter{URL: fmt.Sprintf("http://127.0.0.1:%d/", ports[0]), Token: randomHex(16), Home: o.Home, Log: newLog(nil), reserved: held}
 	if o.Home == "" {
 		if j.Home, err = os.MkdirTemp("", "hubtest-home-"); err != nil {
 			return nil, fmt.Errorf("hubtest: %w", err)
@@ -102,31 +102,11 @@ func StartJupyter(ctx context.Context, o JupyterOptions) (_ *Jupyter, err error)
 	if err := j.Log.Wait(ctx, "is running at", j.program.done); err != nil {
 		return nil, fmt.Errorf("hubtest: Jupyter Server does not start: %w; its log ends with:\n%s", err, j.Log.Tail(40))
 	}
-	return j, j.answers(ctx)
-}
-
-// answers waits for the first answer: jupyter_server says that it is running
-// a moment before it listens.
-func (j *Jupyter) answers(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.URL+"api", nil)
-		if err != nil {
-			return fmt.Errorf("hubtest: %w", err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err == nil {
-			return res.Body.Close()
-		}
-		select {
-		case <-tick.C:
-		case <-j.program.done:
-			return fmt.Errorf("hubtest: Jupyter Server ended at its start; its log ends with:\n%s", j.Log.Tail(40))
-		case <-ctx.Done():
-			return fmt.Errorf("hubtest: Jupyter Server does not answer: %w", err)
-		}
+	// It says that it is running a moment before it listens.
+	if err := Answers(ctx, j.URL+"api", j.program.done); err != nil {
+		return nil, fmt.Errorf("%w; its log ends with:\n%s", err, j.Log.Tail(40))
 	}
+	return j, nil
 }
 
 func jupyterArgs(o JupyterOptions, j *Jupyter, port int) []string {
@@ -142,9 +122,6 @@ func jupyterArgs(o JupyterOptions, j *Jupyter, port int) []string {
 	return append(args, o.Args...)
 }
 
-// Done is closed when the server has ended, by Stop or by itself.
-func (j *Jupyter) Done() <-chan struct{} { return j.program.done }
-
 // PID is the server's process id, for a test that kills it.
 func (j *Jupyter) PID() int { return j.program.PID() }
 
@@ -155,6 +132,8 @@ func (j *Jupyter) Stop() error {
 	if j.program != nil {
 		errs = append(errs, j.program.Stop(10*time.Second))
 	}
+	errs = append(errs, j.reserved.release())
+	j.reserved = nil
 	if j.ownHome {
 		errs = append(errs, os.RemoveAll(j.Home))
 	}

@@ -3,7 +3,6 @@ package hubtest_test
 import (
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,7 +21,7 @@ func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
 			t.Parallel()
 			options.Home = t.TempDir()
 			server := hubtest.JupyterServer(t, options)
-			terminal, err := hubtest.OpenTerminal(within(t, 30*time.Second), server.URL, server.Token)
+			terminal, err := hubtest.OpenTerminal(hubtest.Context(t), server.URL, server.Token)
 			require.NoError(t, err)
 
 			out, status, err := terminal.Run(t.Context(), `pwd; echo hello >note`)
@@ -36,6 +35,6 @@ func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
 
 func TestABareServerWithoutTerminalsAnswers404(t *testing.T) {
 	server := hubtest.JupyterServer(t, hubtest.JupyterOptions{Args: []string{"--ServerApp.terminals_enabled=False"}})
-	_, err := hubtest.OpenTerminal(within(t, 30*time.Second), server.URL, server.Token)
+	_, err := hubtest.OpenTerminal(hubtest.Context(t), server.URL, server.Token)
 	require.ErrorContains(t, err, http.StatusText(http.StatusNotFound))
 }

@@ -16,17 +16,20 @@ func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGTERM
 
 // killMarked kills every process whose environment holds entry, until none is left.
 func killMarked(entry string) error {
-	var left []int
-	for range 50 {
-		if left = marked(entry); len(left) == 0 {
+	deadline := time.Now().Add(Patience)
+	for {
+		left := marked(entry)
+		if len(left) == 0 {
 			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("hubtest: processes %v do not end", left)
 		}
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 		time.Sleep(20 * time.Millisecond) // the kernel tells nobody but the parent
 	}
-	return fmt.Errorf("hubtest: processes %v do not end", left)
 }
 
 func marked(entry string) []int {

@@ -3,7 +3,6 @@ package hubtest_test
 import (
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,10 +10,10 @@ import (
 )
 
 func TestNothingOfAServerOutlivesItsStop(t *testing.T) {
-	server, err := hubtest.StartJupyter(within(t, time.Minute), hubtest.JupyterOptions{})
+	server, err := hubtest.StartJupyter(hubtest.Context(t), hubtest.JupyterOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })
-	terminal, err := hubtest.OpenTerminal(within(t, 30*time.Second), server.URL, server.Token)
+	terminal, err := hubtest.OpenTerminal(hubtest.Context(t), server.URL, server.Token)
 	require.NoError(t, err)
 	pid, _, err := terminal.Run(t.Context(),
 		`setsid sh -c 'echo $$ >pid; exec sleep 1000' >/dev/null 2>&1 & until test -s pid; do sleep 0.05; done; cat pid`)

@@ -3,9 +3,7 @@ package hubtest
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 )
@@ -38,25 +36,6 @@ func installed(part string, elem ...string) (string, error) {
 		return "", fmt.Errorf("hubtest: %s is not installed: run demo/install.sh %s", part, part)
 	}
 	return path, nil
-}
-
-// freePorts gives n different TCP ports of 127.0.0.1 that nobody holds now.
-func freePorts(n int) (ports []int, err error) {
-	var held []net.Listener
-	defer func() {
-		for _, l := range held {
-			err = errors.Join(err, l.Close())
-		}
-	}()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("hubtest: free port: %w", err)
-		}
-		held = append(held, l)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
 
 // randomHex is a fresh token of n bytes.

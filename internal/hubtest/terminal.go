@@ -51,6 +51,20 @@ func OpenTerminal(ctx context.Context, serverURL, token string) (*Terminal, erro
 	return t, err
 }
 
+// OpenTerminal opens a terminal in a user's running server ("" is the default
+// one), with a token of theirs.
+func (h *Hub) OpenTerminal(ctx context.Context, user, server string) (*Terminal, error) {
+	address, err := h.ServerURL(ctx, user, server)
+	if err != nil {
+		return nil, err
+	}
+	token, err := h.UserToken(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return OpenTerminal(ctx, address, token)
+}
+
 func (t *Terminal) create(ctx context.Context, serverURL string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, serverURL+"api/terminals", nil)
 	if err != nil {

@@ -1,9 +1,7 @@
 package hubtest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -37,14 +35,14 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 	}
 	v := &Visitor{hub: h, http: &http.Client{Jar: jar}}
 	// Without a next page the Hub would start the user's server.
-	login := h.URL + "hub/login?next=" + url.QueryEscape(strings.TrimPrefix(h.ServiceURL, h.origin()))
+	login := h.URL + "hub/login?next=" + url.QueryEscape(strings.TrimPrefix(h.ServiceURL, origin(h.URL)))
 	_, page, err := v.get(ctx, login)
 	if err != nil {
 		return nil, err
 	}
 	form := hiddenFields(page)
 	form.Set("username", user)
-	form.Set("password", h.Password)
+	form.Set("password", Password)
 	at, page, err := v.post(ctx, login, form)
 	if err != nil {
 		return nil, err
@@ -66,31 +64,14 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 // service's page, in and out may be nil. It returns the status, whatever it is;
 // out also takes the body of an error.
 func (v *Visitor) Call(ctx context.Context, method, path string, in, out any) (int, error) {
-	var body io.Reader
-	if in != nil {
-		encoded, err := json.Marshal(in)
-		if err != nil {
-			return 0, err
-		}
-		body = bytes.NewReader(encoded)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, v.hub.ServiceURL+path, body)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("X-CSRF-Token", v.csrf)
-	req.Header.Set("Origin", v.hub.origin())
-	res, err := v.http.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err == nil && out != nil && len(answer) > 0 {
-		err = json.Unmarshal(answer, out)
-	}
-	return res.StatusCode, err
+	header := http.Header{}
+	header.Set("X-CSRF-Token", v.csrf)
+	header.Set("Origin", origin(v.hub.URL))
+	return v.hub.callService(ctx, v.http, header, method, path, in, out)
 }
+
+// Cookies are those that the person's browser would send to an address.
+func (v *Visitor) Cookies(address *url.URL) []*http.Cookie { return v.http.Jar.Cookies(address) }
 
 // Page is the service's page as it is now.
 func (v *Visitor) Page(ctx context.Context) (string, error) {
@@ -102,14 +83,6 @@ func (v *Visitor) Page(ctx context.Context) (string, error) {
 func (v *Visitor) SignOut(ctx context.Context) error {
 	_, _, err := v.get(ctx, v.hub.URL+"hub/logout")
 	return err
-}
-
-func (h *Hub) origin() string {
-	u, err := url.Parse(h.URL)
-	if err != nil {
-		return h.URL
-	}
-	return u.Scheme + "://" + u.Host
 }
 
 func (v *Visitor) get(ctx context.Context, address string) (*url.URL, string, error) {
@@ -126,7 +99,7 @@ func (v *Visitor) post(ctx context.Context, address string, form url.Values) (*u
 		return nil, "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", v.hub.origin())
+	req.Header.Set("Origin", origin(v.hub.URL))
 	return v.do(req)
 }
 

@@ -43,7 +43,7 @@ type Step struct {
 
 // stepLimit bounds one step; the longest waits for a server's start or for
 // two polls of GitHub.
-const stepLimit = time.Minute
+const stepLimit = hubtest.Patience
 
 // Steps are the whole journey in order.
 func (j *Journey) Steps() []Step {
@@ -92,9 +92,10 @@ func (j *Journey) startServer(ctx context.Context) error {
 }
 
 func (j *Journey) openFromMenu(ctx context.Context) error {
+	if err := j.Browser.OpenServices(ctx, j.Hub); err != nil {
+		return err
+	}
 	return j.Browser.Run(ctx,
-		chromedp.Navigate(j.Hub.URL+"hub/home"),
-		chromedp.Click(hubtest.HubServices, chromedp.NodeVisible),
 		chromedp.Click(hubtest.HubMenuEntry, chromedp.NodeVisible),
 		chromedp.WaitVisible(hubtest.HubConsent),
 	)
@@ -123,17 +124,11 @@ func (j *Journey) enterCode(ctx context.Context) (err error) {
 	if j.github, j.closeGitHub, err = j.Browser.ClickToTab(ctx, OpenGitHub); err != nil {
 		return err
 	}
-	return hubtest.RunIn(ctx, j.github,
-		chromedp.Click(simSignIn(j.Account), chromedp.NodeVisible),
-		chromedp.WaitVisible(simContinue),
-		chromedp.SendKeys(simCode, j.Code),
-		chromedp.Click(simContinue),
-		chromedp.WaitVisible(simAuthorize),
-	)
+	return EnterCode(ctx, j.github, j.Account, j.Code)
 }
 
 func (j *Journey) authorize(ctx context.Context) error {
-	return hubtest.RunIn(ctx, j.github, chromedp.Click(simAuthorize), chromedp.WaitVisible(simDone))
+	return Authorize(ctx, j.github)
 }
 
 func (j *Journey) install(ctx context.Context) error {
@@ -154,7 +149,7 @@ func (j *Journey) install(ctx context.Context) error {
 
 // waitConnected touches nothing: the page has to change without a reload.
 func (j *Journey) waitConnected(ctx context.Context) error {
-	if err := j.Browser.Run(ctx, chromedp.WaitVisible(Final)); err != nil {
+	if err := j.Browser.Run(ctx, chromedp.WaitVisible(final)); err != nil {
 		return err
 	}
 	state, err := hubtest.Read(ctx, j.Browser.Tab(), chromedp.AttributeValue(State, "data-state"))
@@ -168,16 +163,8 @@ func (j *Journey) waitConnected(ctx context.Context) error {
 	return nil
 }
 
-func (j *Journey) openTerminal(ctx context.Context) error {
-	address, err := j.Hub.ServerURL(ctx, j.User, "")
-	if err != nil {
-		return err
-	}
-	token, err := j.Hub.UserToken(ctx, j.User)
-	if err != nil {
-		return err
-	}
-	j.terminal, err = hubtest.OpenTerminal(ctx, address, token)
+func (j *Journey) openTerminal(ctx context.Context) (err error) {
+	j.terminal, err = j.Hub.OpenTerminal(ctx, j.User, "")
 	return err
 }
 

@@ -18,14 +18,14 @@ const (
 	NotConnected      = chromedp.CSS("#state[data-state=none]")
 )
 
-// Final selects #state once nothing more happens by itself.
-const Final = chromedp.CSS(`#state:is([data-state=connected],[data-state=expired],[data-state=denied],[data-state=cancelled],[data-state=failed])`)
+// final selects #state once nothing more happens by itself.
+const final = chromedp.CSS(`#state:is([data-state=connected],[data-state=expired],[data-state=denied],[data-state=cancelled],[data-state=failed])`)
 
 // The simulator's pages.
 const (
 	simCode       = chromedp.CSS("#user-code")
 	simContinue   = chromedp.CSS("#continue")
-	simAuthorize  = chromedp.CSS("#authorize")
+	SimAuthorize  = chromedp.CSS("#authorize")
 	simDone       = chromedp.CSS("#device-done")
 	simInstall    = chromedp.CSS("#install")
 	simSelectSome = chromedp.CSS("#select-some")
@@ -33,7 +33,8 @@ const (
 	simInstalled  = chromedp.CSS("#installation-form")
 )
 
-func simSignIn(login string) chromedp.CSS { return chromedp.CSS("#signin-" + login) }
+// SimSignIn is the button that signs an account in.
+func SimSignIn(login string) chromedp.CSS { return chromedp.CSS("#signin-" + login) }
 
 func simAccount(login string) chromedp.CSS { return chromedp.CSS("#account-" + login) }
 
