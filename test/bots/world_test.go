@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,10 +22,10 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 const (
-	patience = time.Minute
 	// tokenLife leaves a token 4 seconds before a job counts it as near its end,
 	// which is 10 minutes before.
 	tokenLife = 10*time.Minute + 4*time.Second
@@ -58,7 +54,7 @@ rules:
 // world is what all tests share. They run one after the other.
 type world struct {
 	folder, bin, policy string
-	key                 *rsa.PrivateKey
+	key, publicKey      []byte // PEM
 	github              *githubsim.Server
 	hub                 *hubtest.Hub
 	service             *hubtest.Program
@@ -68,88 +64,67 @@ type world struct {
 
 var shared *world
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { rig.Main(m, start) }
 
-func run(m *testing.M) int {
-	w, stop, err := startWorld()
-	defer stop()
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
-	shared = w
-	return m.Run()
-}
-
-func startWorld() (w *world, stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
-		}
-	}
-	folder, err := os.MkdirTemp("", "bots-test-")
-	if err != nil {
-		return nil, stop, err
-	}
-	stops = append(stops, func() { _ = os.RemoveAll(folder) })
-	w = &world{folder: folder, bin: filepath.Join(folder, "bin"), policy: filepath.Join(folder, "policy.yaml"),
+func start(s *rig.Shared) error {
+	w := &world{folder: s.Folder, bin: filepath.Join(s.Folder, "bin"), policy: filepath.Join(s.Folder, "policy.yaml"),
 		docsToken: rand.Text(), metricsToken: rand.Text()}
+	shared = w
 	if err := w.prepare(); err != nil {
-		return nil, stop, err
+		return err
 	}
 	if err := w.startGitHub(); err != nil {
-		return nil, stop, err
+		return err
 	}
-	stops = append(stops, func() { _ = w.github.Close() })
+	s.Cleanup(w.github.Close)
 	extra, err := w.extra()
 	if err != nil {
-		return nil, stop, err
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*hubtest.Patience)
 	defer cancel()
-	w.hub, err = hubtest.Start(ctx, hubtest.Options{External: w.startService, Extra: extra, Users: []string{"tess", "ada"}})
-	if w.service != nil {
-		stops = append(stops, func() { _ = w.service.Stop(5 * time.Second) })
+	w.hub, err = hubtest.Start(ctx, hubtest.Options{Extra: extra, Users: []string{"tess", "ada"}, External: func(env []string) error {
+		w.service, err = rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
+			"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, "store.db"), "GHSCOPED_DELIVERY=pull",
+			"GHSCOPED_APP_PRIVATE_KEY_FILE="+w.keyFile(), "GHSCOPED_BOT_POLICY="+w.policy), nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
+		if err == nil {
+			s.Cleanup(func() error { return w.service.Stop(5 * time.Second) })
+		}
+		return err
+	}})
+	if err == nil {
+		s.Cleanup(w.hub.Stop)
 	}
-	if err != nil {
-		return nil, stop, err
-	}
-	stops = append(stops, func() { _ = w.hub.Stop() })
-	return w, stop, nil
+	return err
 }
 
 // prepare builds the programs and makes the files.
-func (w *world) prepare() (err error) {
-	build := exec.Command("go", "build", "-trimpath", "-o", w.bin+"/", "../../cmd/ghscoped", "../../cmd/ghscoped-service")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w: %s", err, out)
+func (w *world) prepare() error {
+	if err := os.Mkdir(w.bin, 0o700); err != nil {
+		return err
 	}
-	if w.key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+	for _, pkg := range []string{"cmd/ghscoped", "cmd/ghscoped-service"} {
+		if _, err := rig.Build(w.bin, pkg); err != nil {
+			return err
+		}
+	}
+	var err error
+	if w.key, w.publicKey, err = rig.NewAppKey(); err != nil {
 		return err
 	}
 	bot := filepath.Join(w.folder, "nbbot")
 	return errors.Join(
-		os.WriteFile(w.keyFile(), w.keyPEM(), 0o600), os.WriteFile(w.policy, []byte(policyText), 0o600),
+		os.WriteFile(w.keyFile(), w.key, 0o600), os.WriteFile(w.policy, []byte(policyText), 0o600),
 		os.Mkdir(bot, 0o700), exec.Command("mkfifo", filepath.Join(bot, "in"), filepath.Join(bot, "out")).Run(),
 		os.WriteFile(filepath.Join(bot, "nbbot.sh"), []byte(nbbot), 0o600))
 }
 
 func (w *world) keyFile() string { return filepath.Join(w.folder, "app.pem") }
 
-func (w *world) keyPEM() []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(w.key)})
-}
-
 func (w *world) startGitHub() error {
-	public, err := x509.MarshalPKIXPublicKey(&w.key.PublicKey)
-	if err != nil {
-		return err
-	}
 	w.github = githubsim.New(githubsim.Options{
 		InstallationTokenLife: tokenLife, Limits: githubsim.Limits{UserPerHour: 1e6, AnonymousPerHour: 1e6},
-		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug,
-			PublicKeyPEM: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}},
+		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, PublicKeyPEM: string(w.publicKey)}},
 	})
 	if err := w.github.Start(); err != nil {
 		return err
@@ -157,17 +132,6 @@ func (w *world) startGitHub() error {
 	_, org := w.github.Install("octo-org")
 	_, person := w.github.Install("octocat")
 	return errors.Join(org, person)
-}
-
-func (w *world) startService(env []string) (err error) {
-	info := w.github.Info()
-	cmd := exec.Command(filepath.Join(w.bin, "ghscoped-service"), "serve")
-	cmd.Env = append(append(os.Environ(), env...),
-		"GHSCOPED_CLIENT_ID="+info.ClientID, "GHSCOPED_APP_URL="+info.AppURL, "GHSCOPED_GITHUB_URL="+info.URL,
-		"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, "store.db"), "GHSCOPED_DELIVERY=pull",
-		"GHSCOPED_APP_PRIVATE_KEY_FILE="+w.keyFile(), "GHSCOPED_BOT_POLICY="+w.policy)
-	w.service, err = hubtest.StartProgram(cmd, nil)
-	return err
 }
 
 // extra is the Hub's side: nbbot, which the Hub runs, docsbot, which runs
@@ -228,7 +192,7 @@ func (w *world) do(t testing.TB, job string) (out string, code int) {
 		code, err := strconv.Atoi(string(found[1]))
 		require.NoError(t, err)
 		return string(bytes.TrimSuffix(r.out, found[0])), code
-	case <-time.After(patience):
+	case <-time.After(hubtest.Patience):
 		require.Fail(t, "the bot does not answer")
 		return "", 0
 	}
@@ -272,28 +236,21 @@ type event struct {
 	Why          string
 }
 
-// audit reads what the service has written with its own command.
-func (w *world) audit(t testing.TB, args ...string) []event {
+// audit reads what the service has written, with its own command, until that
+// is enough: a line may reach the log after the answer that it is about.
+func (w *world) audit(t testing.TB, enough func([]event) bool, args ...string) (events []event) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(w.bin, "ghscoped-service"), append([]string{"audit"}, args...)...)
-	cmd.Stdin = bytes.NewReader(w.service.Log.Bytes())
-	out, err := cmd.Output()
-	require.NoError(t, err)
-	var events []event
-	for line := range bytes.Lines(out) {
-		var e event
-		require.NoError(t, json.Unmarshal(line, &e))
-		events = append(events, e)
-	}
-	return events
-}
-
-// tokenState is what GitHub says of a token, named by its SHA-256.
-func (w *world) tokenState(hash string) string {
-	for _, token := range w.github.Tokens() {
-		if token.SHA256 == hash {
-			return token.State
+	require.Eventually(t, func() bool {
+		cmd := exec.Command(filepath.Join(w.bin, "ghscoped-service"), append([]string{"audit"}, args...)...)
+		cmd.Stdin = bytes.NewReader(w.service.Log.Bytes())
+		out, err := cmd.Output()
+		events = nil
+		for line := range bytes.Lines(out) {
+			var e event
+			err = errors.Join(err, json.Unmarshal(line, &e))
+			events = append(events, e)
 		}
-	}
-	return "unknown"
+		return err == nil && enough(events)
+	}, hubtest.Patience, 50*time.Millisecond, "%v: %v", args, &events)
+	return events
 }

@@ -14,30 +14,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 )
 
-// Selectors of JupyterLab 4, of the magic's own output, and of the simulator.
+// Selectors of JupyterLab 4, and of the magic's own output.
 const (
 	labEditor = `.jp-Cell[data-windowed-list-index="%d"] .cm-content`
 	labPrompt = `document.querySelector('.jp-Cell[data-windowed-list-index="%d"] .jp-InputPrompt').innerText`
 	labIsIdle = `document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]') !== null`
 
-	magicCode  = chromedp.CSS(`.ghscoped-code`)
-	magicCopy  = chromedp.CSS(`.ghscoped-copy`)
-	magicLink  = chromedp.CSS(`.ghscoped-link`)
-	magicLeft  = chromedp.CSS(`.ghscoped-left`)
-	magicDone  = chromedp.CSS(`.ghscoped-done`)
-	simCode    = chromedp.CSS(`#user-code`)
-	simNext    = chromedp.CSS(`#continue`)
-	simApprove = chromedp.CSS(`#authorize`)
-	simDone    = chromedp.CSS(`#device-done`)
+	magicCode = chromedp.CSS(`.ghscoped-code`)
+	magicCopy = chromedp.CSS(`.ghscoped-copy`)
+	magicLink = chromedp.CSS(`.ghscoped-link`)
+	magicLeft = chromedp.CSS(`.ghscoped-left`)
+	magicDone = chromedp.CSS(`.ghscoped-done`)
 )
 
 // A notebook in a real JupyterLab: the magic shows the code, a person approves
 // it, and the next cell pushes.
 func TestTheMagicInANotebook(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 4*time.Minute)
+	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)
 	require.NoError(t, err)
 	terminal := server(ctx, t, shared.hub, p.name)
@@ -55,14 +52,12 @@ func TestTheMagicInANotebook(t *testing.T) {
 
 	code := seen(ctx, t, browser, magicCode, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)
 	seen(ctx, t, browser, magicLeft, `1[45]:\d\d left`)
-	require.NoError(t, browser.Run(ctx, chromedp.Click(magicCopy)))
-	seen(ctx, t, browser, magicCopy, `^Copied$`)
+	copyCode(ctx, t, browser)
 
 	tab, closeTab, err := browser.ClickToTab(ctx, magicLink)
 	require.NoError(t, err)
-	require.NoError(t, hubtest.RunIn(ctx, tab,
-		chromedp.Click(chromedp.CSS("#signin-"+p.name)), chromedp.SendKeys(simCode, code), chromedp.Click(simNext),
-		chromedp.Click(simApprove), chromedp.WaitVisible(simDone)))
+	require.NoError(t, journey.EnterCode(ctx, tab, p.name, code))
+	require.NoError(t, journey.Authorize(ctx, tab))
 	closeTab()
 
 	done := seen(ctx, t, browser, magicDone, `^Connected to GitHub as `+p.name)
@@ -71,16 +66,34 @@ func TestTheMagicInANotebook(t *testing.T) {
 	require.True(t, shared.hasPushed(p, p.name+"/hello"))
 }
 
+// copyCode clicks until the page says that the code was copied: what is clicked
+// while JupyterLab draws its output anew does nothing.
+func copyCode(ctx context.Context, t *testing.T, browser *hubtest.Browser) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		if text, err := read(ctx, browser, magicCopy); err != nil || text == "Copied" {
+			return err == nil
+		}
+		_ = browser.Run(ctx, chromedp.Click(magicCopy, chromedp.NodeVisible))
+		return false
+	}, hubtest.Patience, 500*time.Millisecond, "the code must be copied; the page shows: %s", shown{ctx, browser})
+}
+
+// read is an element's text, empty where it is not there.
+func read(ctx context.Context, browser *hubtest.Browser, selector chromedp.CSS) (string, error) {
+	script := fmt.Sprintf(`(document.querySelector(%q) || {textContent: ""}).textContent`, string(selector))
+	return hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](script))
+}
+
 // seen waits for an element's text to match, and returns it. JupyterLab takes
 // its elements apart and together again, so the page is asked anew each time.
 func seen(ctx context.Context, t *testing.T, browser *hubtest.Browser, selector chromedp.CSS, pattern string) (text string) {
 	t.Helper()
-	script := fmt.Sprintf(`(document.querySelector(%q) || {textContent: ""}).textContent`, string(selector))
 	require.Eventually(t, func() bool {
 		var err error
-		text, err = hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](script))
+		text, err = read(ctx, browser, selector)
 		return err == nil && regexp.MustCompile(pattern).MatchString(text)
-	}, time.Minute, 200*time.Millisecond, "%s must be %s; the page shows: %s", selector, pattern, shown{ctx, browser})
+	}, hubtest.Patience, 200*time.Millisecond, "%s must be %s; the page shows: %s", selector, pattern, shown{ctx, browser})
 	return text
 }
 
@@ -101,7 +114,7 @@ func runAll(ctx context.Context, t *testing.T, browser *hubtest.Browser, cells i
 	require.Eventually(t, func() bool {
 		idle, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](labIsIdle))
 		return err == nil && idle
-	}, time.Minute, 200*time.Millisecond)
+	}, hubtest.Patience, 200*time.Millisecond)
 	for cell := range cells {
 		runCell(ctx, t, browser, cell)
 	}
@@ -121,7 +134,7 @@ func runCell(ctx context.Context, t *testing.T, browser *hubtest.Browser, cell i
 		_ = browser.Run(ctx, chromedp.Click(chromedp.CSS(fmt.Sprintf(labEditor, cell))),
 			chromedp.KeyEvent("\r", chromedp.KeyModifiers(chromedp.ModifierShift)))
 		return false
-	}, time.Minute, 2*time.Second, "cell %d must run; the page shows: %s", cell, shown{ctx, browser})
+	}, hubtest.Patience, 2*time.Second, "cell %d must run; the page shows: %s", cell, shown{ctx, browser})
 }
 
 func writeNotebook(t *testing.T, file string, cells ...string) {

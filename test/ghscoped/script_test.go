@@ -17,10 +17,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
 // scriptLimit bounds whatever a script waits for.
-const scriptLimit = 30 * time.Second
+const scriptLimit = hubtest.Patience
 
 // TestScripts runs scripts/*.txtar. Besides testscript's own commands they
 // know those in the table below.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,11 +19,9 @@ import (
 // server starts a real server of a new person and opens a terminal in it.
 func server(ctx context.Context, t *testing.T, h *hubtest.Hub, user string) *hubtest.Terminal {
 	t.Helper()
-	address, err := h.StartServer(ctx, user, "")
+	_, err := h.StartServer(ctx, user, "")
 	require.NoError(t, err)
-	token, err := h.UserToken(ctx, user)
-	require.NoError(t, err)
-	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	terminal, err := h.OpenTerminal(ctx, user, "")
 	require.NoError(t, err)
 	// A terminal begins with a login shell, which on some systems sets PATH anew.
 	_, _, err = terminal.Run(ctx, "PATH="+shared.bin+":$PATH; export PATH")
@@ -32,18 +29,11 @@ func server(ctx context.Context, t *testing.T, h *hubtest.Hub, user string) *hub
 	return terminal
 }
 
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // The server's own token, its own variables, and a terminal as JupyterLab has
 // one: the push is typed before its user has connected.
 func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
 	t.Parallel()
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)
 	require.NoError(t, err)
 	terminal := server(ctx, t, shared.hub, p.name)
@@ -74,7 +64,7 @@ func TestWhatEachLineOfJupyterHubTellsItsServers(t *testing.T) {
 		{"hub4", "/", "Nothing here says where the service “Connect GitHub” is."},
 	} {
 		t.Run(line.version, func(t *testing.T) {
-			ctx := within(t, 3*time.Minute)
+			ctx := hubtest.Context(t)
 			h := hubtest.New(t, hubtest.Options{Version: line.version, BaseURL: line.base, Users: []string{"ada"},
 				External:  placeholder(t),
 				ServerEnv: map[string]string{"PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH")}})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,74 +19,61 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // world is what all tests share: one Hub, one service, one GitHub. Each test
 // is a Hub user and a GitHub account of its own there.
 type world struct {
-	bin     string // folder of the programs
-	github  *githubsim.Server
-	hub     *hubtest.Hub
-	service *hubtest.Program
-	evil    *stranger
-	users   atomic.Int64
+	bin    string // folder of the programs
+	github *githubsim.Server
+	hub    *hubtest.Hub
+	evil   *stranger
+	users  atomic.Int64
 }
 
 var shared *world
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { rig.Main(m, start) }
 
-func run(m *testing.M) int {
-	w, stop, err := startWorld()
-	defer stop()
-	if err != nil {
-		log.Print(err)
-		return 1
-	}
+func start(s *rig.Shared) error {
+	w := &world{bin: filepath.Join(s.Folder, "bin"), evil: newStranger()}
 	shared = w
-	return m.Run()
-}
-
-func startWorld() (w *world, stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i]()
-		}
-	}
-	folder, err := os.MkdirTemp("", "ghscoped-test-")
-	if err != nil {
-		return nil, stop, err
-	}
-	stops = append(stops, func() { _ = os.RemoveAll(folder) })
-	w = &world{bin: filepath.Join(folder, "bin"), evil: newStranger()}
-	stops = append(stops, w.evil.server.Close)
+	s.Cleanup(func() error { w.evil.server.Close(); return nil })
 	if err := w.build(); err != nil {
-		return nil, stop, err
+		return err
 	}
 	w.github = githubsim.New(githubsim.Options{Interval: time.Second, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
 	if err := w.github.Start(); err != nil {
-		return nil, stop, err
+		return err
 	}
-	stops = append(stops, func() { _ = w.github.Close() })
+	s.Cleanup(w.github.Close)
 	packages, err := filepath.Abs("../../python/src")
 	if err != nil {
-		return nil, stop, err
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*hubtest.Patience)
 	defer cancel()
-	w.hub, err = hubtest.Start(ctx, hubtest.Options{External: w.startService(folder), ServerEnv: map[string]string{
-		"GHSCOPED_GITHUB_URL": w.github.URL(), "GIT_CONFIG_NOSYSTEM": "1",
-		"PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "TERM": "xterm", "PYTHONPATH": packages,
-	}})
-	if w.service != nil {
-		stops = append(stops, func() { _ = w.service.Stop(5 * time.Second) })
+	w.hub, err = hubtest.Start(ctx, hubtest.Options{
+		External: func(env []string) error {
+			service, err := rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
+				"GHSCOPED_STORE=bolt:"+filepath.Join(s.Folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"),
+				nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
+			if err == nil {
+				s.Cleanup(func() error { return service.Stop(5 * time.Second) })
+			}
+			return err
+		},
+		ServerEnv: map[string]string{
+			"GHSCOPED_GITHUB_URL": w.github.URL(), "GIT_CONFIG_NOSYSTEM": "1",
+			"PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "TERM": "xterm", "PYTHONPATH": packages,
+		},
+	})
+	if err == nil {
+		s.Cleanup(w.hub.Stop)
 	}
-	if err != nil {
-		return nil, stop, err
-	}
-	stops = append(stops, func() { _ = w.hub.Stop() })
-	return w, stop, nil
+	return err
 }
 
 // build compiles the programs as they are shipped, and gives ghscoped its
@@ -103,21 +89,10 @@ func (w *world) build() error {
 		os.Symlink("ghscoped", filepath.Join(w.bin, "gh-scoped-creds")))
 }
 
-func (w *world) startService(folder string) func(env []string) error {
-	return func(env []string) (err error) {
-		cmd := exec.Command(filepath.Join(w.bin, "ghscoped-service"), "serve")
-		info := w.github.Info()
-		cmd.Env = append(append(os.Environ(), env...),
-			"GHSCOPED_CLIENT_ID="+info.ClientID, "GHSCOPED_APP_URL="+info.AppURL, "GHSCOPED_GITHUB_URL="+info.URL,
-			"GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn")
-		w.service, err = hubtest.StartProgram(cmd, nil)
-		return err
-	}
-}
-
 // person is a Hub user, the GitHub account of the same name, and the token of
 // a server of theirs.
 type person struct {
+	hubtest.Holder
 	name, token, clientID string
 }
 
@@ -138,6 +113,7 @@ func (w *world) newPerson(ctx context.Context) (*person, error) {
 	}
 	var err error
 	p.token, err = w.hub.UserToken(ctx, p.name, "access:services!service="+hubtest.ServiceName, "read:users:name!user")
+	p.Holder = w.hub.Holder(p.token)
 	return p, errors.Join(append(errs, err)...)
 }
 
@@ -171,8 +147,8 @@ func (w *world) pending(ctx context.Context, clientID string, mine func(code str
 // codeOf says whether a code is the one that the service has shown to a user.
 func (w *world) codeOf(ctx context.Context, p *person) func(string) bool {
 	return func(code string) bool {
-		body, err := w.ask(ctx, p, http.MethodGet, "api/flows/current")
-		return err == nil && strings.Contains(body, `"`+code+`"`)
+		flow, err := journey.Current(ctx, p)
+		return err == nil && flow.UserCode == code
 	}
 }
 
@@ -206,12 +182,11 @@ func (w *world) approve(ctx context.Context, p *person, alone bool) error {
 	return w.github.Approve(code, p.name)
 }
 
-// connect connects a person, and returns when the service says so.
+// connect connects a person, and returns when the service knows what the token
+// reaches.
 func (w *world) connect(ctx context.Context, p *person) error {
-	if _, err := w.ask(ctx, p, http.MethodPost, "api/flows"); err != nil {
-		return err
-	}
-	if err := w.approve(ctx, p, false); err != nil {
+	err := journey.ConnectByAPI(ctx, p, func(code string) error { return w.github.Approve(code, p.name) })
+	if err != nil {
 		return err
 	}
 	return w.until(ctx, p, func(body string) bool { return strings.Contains(body, `"access":"ready"`) })

@@ -1,7 +1,8 @@
 // Package rig has what the tests of whole processes share: programs that are
-// started, killed and measured, and the search for secrets in what they leave
-// behind.
+// built, started, killed and measured, one world for all tests of a package
+// ([Main]), GitHub as a service is told of it, and the search for secrets in
+// what is left behind.
 //
-// Border: tests only. Hubs and people are internal/hubtest's affair, GitHub is
-// internal/githubsim's.
+// Border: tests only. Hubs and people are internal/hubtest's affair, what people
+// do internal/hubtest/journey's; GitHub itself is internal/githubsim.
 package rig

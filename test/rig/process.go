@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
@@ -45,33 +47,38 @@ func Start(env []string, echo io.Writer, program string, args ...string) (*hubte
 	return hubtest.StartProgram(command, echo)
 }
 
+// Run runs a program until the test's end, as [Start] does. Where the test
+// failed, the end of what it printed is shown.
+func Run(t testing.TB, env []string, program string, args ...string) *hubtest.Program {
+	t.Helper()
+	running, err := Start(env, nil, program, args...)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := running.Stop(15 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("%s said at last:\n%s", filepath.Base(program), running.Log.Tail(20))
+		}
+	})
+	return running
+}
+
+// FreeAddress is a HOST:PORT on loopback that is the test's own until its end.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", hubtest.FreePort(t))
+}
+
 // Kill ends a program as kill -9 does, and returns when it has ended.
 func Kill(program *hubtest.Program) {
 	_ = syscall.Kill(program.PID(), syscall.SIGKILL) // it may have ended already
 	<-program.Done()
 }
 
-// Answers waits until something answers at address, whatever it says.
+// Answers is [hubtest.Answers].
 func Answers(ctx context.Context, address string, ended <-chan struct{}) error {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return err
-		}
-		response, err := client.Do(request)
-		if err == nil {
-			return response.Body.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s does not answer: %w", address, err)
-		case <-ended:
-			return fmt.Errorf("what should answer at %s has ended", address)
-		case <-time.After(2 * time.Millisecond): // nothing to wait on but the port itself
-		}
-	}
+	return hubtest.Answers(ctx, address, ended)
 }
 
 // Resident is a process's resident memory in bytes (VmRSS of proc(5)).
