@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
 // users are one for each lane.
@@ -23,7 +24,7 @@ var users = []string{"ada", "bob", "cyd"}
 const fewest = 20
 
 func TestKilledAtEachPointNothingIsLostOrDeliveredTwice(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	w := newWorld(ctx, t)
 	points := w.record(ctx, t)
@@ -41,7 +42,7 @@ func TestKilledAtEachPointNothingIsLostOrDeliveredTwice(t *testing.T) {
 		lanes.Go(func() {
 			for point := range queue {
 				t.Run(point, func(t *testing.T) {
-					limited, cancel := context.WithTimeout(ctx, time.Minute)
+					limited, cancel := context.WithTimeout(ctx, hubtest.Patience)
 					defer cancel()
 					answerLost := l.journey(limited, t, point)
 					mu.Lock()

@@ -48,7 +48,7 @@ func (l *lane) start(ctx context.Context, point, trace string) error {
 		return err
 	}
 	l.service = service
-	return rig.Answers(ctx, rig.Variable(l.env, "JUPYTERHUB_SERVICE_URL"), service.Done())
+	return hubtest.Answers(ctx, rig.Variable(l.env, "JUPYTERHUB_SERVICE_URL"), service.Done())
 }
 
 // stop ends the service in order and keeps its log.
@@ -99,16 +99,10 @@ func (l *lane) until(ctx context.Context, t *testing.T, what string, met func() 
 	}
 }
 
+// answer is what the service says of a flow, or of a connection.
 type answer struct {
-	State      string `json:"state"`
-	UserCode   string `json:"user_code"`
-	Access     string `json:"access"`
-	Deliveries []struct {
-		State string `json:"state"`
-	} `json:"deliveries"`
-	Error struct {
-		Code string `json:"code"`
-	} `json:"error"`
+	journey.Flow
+	journey.Connection
 }
 
 // ask asks the service once, as the page does; no answer is status 0.

@@ -17,7 +17,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/store"
-	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -82,9 +81,7 @@ func newGitHub(t *testing.T) *githubsim.Server {
 		o.Accounts = append(o.Accounts, account(user))
 		o.Repositories = append(o.Repositories, repository(user))
 	}
-	github := githubsim.New(o)
-	require.NoError(t, github.Start())
-	t.Cleanup(func() { require.NoError(t, github.Close()) })
+	github := rig.NewGitHub(t, o)
 	for _, user := range users {
 		_, err := github.InstallApp(githubsim.DefaultClientID, user, true)
 		require.NoError(t, err)
@@ -96,7 +93,7 @@ func newGitHub(t *testing.T) *githubsim.Server {
 // that every Hub of hubtest has.
 func (w *world) others(t *testing.T) (services []rig.Service) {
 	for i := range w.lanes[1:] {
-		services = append(services, rig.NewService(fmt.Sprintf("%s-%d", hubtest.ServiceName, i+2), redistest.FreePort(t)))
+		services = append(services, rig.NewService(fmt.Sprintf("%s-%d", hubtest.ServiceName, i+2), hubtest.FreePort(t)))
 	}
 	return services
 }
@@ -107,8 +104,7 @@ func (w *world) startAll(ctx context.Context, env []string, others []rig.Service
 		if l.env = env; i > 0 {
 			l.env = others[i-1].Env(env)
 		}
-		l.env = append(slices.Clip(l.env), "GHSCOPED_CLIENT_ID="+githubsim.DefaultClientID, "GHSCOPED_APP_URL="+w.github.Info().AppURL,
-			"GHSCOPED_GITHUB_URL="+w.github.URL(), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
+		l.env = append(append(slices.Clip(l.env), rig.GitHubEnv(w.github)...), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
 			"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, l.user+".db"))
 		if err := l.start(ctx, "", ""); err != nil {
 			return fmt.Errorf("%w:\n%s", err, l.service.Log.Tail(20))

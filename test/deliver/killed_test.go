@@ -124,7 +124,7 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	began := time.Now()
 	_, err := newDeliverer(t, deliver.Options{Timeout: 5 * time.Second}).Deliver(t.Context(), s.target, credential("https://github.com", token))
 	require.Equal(t, "delivery_timeout", code(t, err))
-	require.Less(t, time.Since(began), 15*time.Second)
+	require.Less(t, time.Since(began), hubtest.Patience, "what hangs does so for ten minutes")
 	s.requireTidy()
 
 	_, err = newDeliverer(t, deliver.Options{}).Remove(t.Context(), s.target)

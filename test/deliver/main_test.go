@@ -28,7 +28,7 @@ import (
 const (
 	token   = "ghu_Tok3nThatMustBeInOneFileOnly"
 	inside  = "GHSCOPED_TEST_NAMESPACE"
-	timeout = 60 * time.Second // the machine may be busy with other tests
+	timeout = hubtest.Patience
 )
 
 // TestMain runs the tests again in a mount namespace; a user who is not root
@@ -144,7 +144,7 @@ func (s *server) requireTidy() {
 	s.t.Helper()
 	for _, kind := range []string{"terminals", "kernels"} {
 		// A program that was killed is off the list when its terminal has seen it.
-		require.Eventually(s.t, func() bool { return s.none(kind) }, 10*time.Second, 20*time.Millisecond, "%s are left", kind)
+		require.Eventually(s.t, func() bool { return s.none(kind) }, hubtest.Patience, 20*time.Millisecond, "%s are left", kind)
 	}
 	require.False(s.t, bytes.Contains(s.Log.Bytes(), []byte(token)), "the token is in the server's log")
 }

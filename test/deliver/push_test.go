@@ -14,14 +14,13 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // A user whose own git configuration keeps every credential in a file must not
 // find ours there. Options and a push are tried in the same server's terminal.
 func TestAPushLeavesNoCopyOfTheToken(t *testing.T) {
-	sim := githubsim.New(githubsim.Options{})
-	require.NoError(t, sim.Start())
-	t.Cleanup(func() { require.NoError(t, sim.Close()) })
+	sim := rig.NewGitHub(t, githubsim.Options{})
 	_, err := sim.Install("octocat", "hello")
 	require.NoError(t, err)
 	live := approved(t, sim)

@@ -19,22 +19,8 @@ const root = "../.."
 // Programs under test, built once.
 var service, command string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "docs-")
-	if err == nil {
-		defer os.RemoveAll(folder)
-		service, err = rig.Build(folder, "cmd/ghscoped-service")
-	}
-	if err == nil {
-		command, err = rig.Build(folder, "cmd/ghscoped")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	rig.Main(m, rig.Building(map[*string]string{&service: "cmd/ghscoped-service", &command: "cmd/ghscoped"}))
 }
 
 // block is a fenced block of a document.

@@ -1,11 +1,8 @@
 package docs_test
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -20,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -36,21 +34,11 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{github: githubsim.New(githubsim.Options{Interval: time.Second}), dir: t.TempDir()}
-	require.NoError(t, m.github.Start())
-	t.Cleanup(func() { require.NoError(t, m.github.Close()) })
-	m.port, m.service = freePort(t), fmt.Sprintf("http://127.0.0.1:%d", freePort(t))
+	m := &machine{github: rig.NewGitHub(t, githubsim.Options{Interval: time.Second}), dir: t.TempDir(),
+		port: hubtest.FreePort(t), service: "http://" + rig.FreeAddress(t)}
 	m.token = filepath.Join(m.dir, "hub-token")
 	require.NoError(t, os.WriteFile(m.token, []byte(rand.Text()+"\n"), 0o600))
 	return m
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // here puts what is on this machine in place of what the documents name.
@@ -93,25 +81,14 @@ for service in c.JupyterHub.services:
 // requireJourney: a user gets a code, approves it, and has the credential.
 func (m *machine) requireJourney(t *testing.T, hub *hubtest.Hub) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
+	ctx := hubtest.Context(t)
+	require.NoError(t, hub.ServiceAnswers(ctx))
 	_, err := hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	ada, err := hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	var flow struct {
-		State    string `json:"state"`
-		UserCode string `json:"user_code"`
-	}
-	status, err := ada.Call(ctx, http.MethodPost, "api/flows", nil, &flow)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, status)
-	require.NoError(t, m.github.Approve(flow.UserCode, "octocat"))
-	require.Eventually(t, func() bool {
-		_, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
-		return err == nil && flow.State == "connected"
-	}, time.Minute, 50*time.Millisecond)
-	require.FileExists(t, filepath.Join(hub.Home("ada"), ".config", "ghscoped", "credential"))
+	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return m.github.Approve(code, "octocat") }))
+	require.FileExists(t, filepath.Join(hub.Home("ada"), journey.CredentialFile))
 }
 
 func TestTheManagedBlocksWorkOnARealHub(t *testing.T) {
@@ -200,14 +177,11 @@ func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
 		External: func(env []string) error {
 			for i, entry := range environ { // where the Hub listens is chosen for each test
 				if strings.HasPrefix(entry, "JUPYTERHUB_API_URL=") {
-					environ[i] = variable(env, "JUPYTERHUB_API_URL")
+					environ[i] = "JUPYTERHUB_API_URL=" + rig.Variable(env, "JUPYTERHUB_API_URL")
 				}
 			}
-			started, err := rig.Start(environ, nil, command[0], command[1:]...)
-			if err == nil {
-				t.Cleanup(func() { require.NoError(t, started.Stop(15*time.Second)) })
-			}
-			return err
+			rig.Run(t, environ, command[0], command[1:]...)
+			return nil
 		}})
 	m.requireJourney(t, hub)
 	require.FileExists(t, filepath.Join(m.dir, "ghscoped", "ghscoped.db.key"))
@@ -218,15 +192,6 @@ func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
 	doctor := exec.Command(service, "doctor", "-env-file", file)
 	out, err := doctor.CombinedOutput()
 	require.NoError(t, err, string(out))
-}
-
-func variable(env []string, name string) string {
-	for _, entry := range env {
-		if strings.HasPrefix(entry, name+"=") {
-			return entry
-		}
-	}
-	return ""
 }
 
 func TestTheUnitIsOneThatSystemdTakes(t *testing.T) {

@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 var update = flag.Bool("update", false, "write what the reference repeats from the code anew")
@@ -21,23 +22,9 @@ func TestTheReferenceIsThatOfTheCode(t *testing.T) {
 	path := root + "/docs/reference.md"
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	want := replaceBetween(t, string(content), "commands", commandTable(t))
-	want = replaceBetween(t, want, "routes", routeTable(t))
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
-		return
-	}
-	require.Equal(t, want, string(content), "make it anew: go test ./test/docs -run Reference -update")
-}
-
-func replaceBetween(t *testing.T, text, name, table string) string {
-	t.Helper()
-	part := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- /` + name + ` -->)`)
-	require.Regexp(t, part, text)
-	return part.ReplaceAllStringFunc(text, func(old string) string {
-		match := part.FindStringSubmatch(old)
-		return match[1] + "\n" + table + "\n" + match[2]
-	})
+	made := rig.Between(t, string(content), "commands", commandTable(t))
+	made = rig.Between(t, made, "routes", routeTable(t))
+	rig.InStep(t, *update, path, made, "go test ./test/docs -run Reference -update")
 }
 
 func commandTable(t *testing.T) string {

@@ -1,10 +1,6 @@
 package doctor_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +16,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/doctor"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 	"github.com/ghscoped/ghscoped-service/test/rig"
@@ -44,7 +41,7 @@ func app(edit func(*githubsim.App)) func(*testing.T, *world) []string {
 	return func(t *testing.T, w *world) []string {
 		a := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: "right"}
 		edit(&a)
-		return with(w.env, gitHubEnv(newGitHub(t, githubsim.Options{Apps: []githubsim.App{a}}))...)
+		return with(w.env, rig.GitHubEnv(rig.NewGitHub(t, githubsim.Options{Apps: []githubsim.App{a}}))...)
 	}
 }
 
@@ -159,10 +156,8 @@ func brokenHere() map[string]broken {
 		"service not ready": {fails: []string{"service"}, says: "not ready",
 			set: func(t *testing.T, w *world) []string {
 				_, env := w.alone(t)
-				service, err := rig.Start(with(env, "JUPYTERHUB_API_TOKEN=wrong-token"), nil, program)
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, service.Stop(15*time.Second)) })
-				require.NoError(t, rig.Answers(t.Context(), "http://"+value(env, "GHSCOPED_LISTEN"), service.Done()))
+				service := rig.Run(t, with(env, "JUPYTERHUB_API_TOKEN=wrong-token"), program)
+				require.NoError(t, hubtest.Answers(t.Context(), "http://"+rig.Variable(env, "GHSCOPED_LISTEN"), service.Done()))
 				return env
 			}},
 		"address of another program": {fails: []string{"service"}, says: "Something else answers",
@@ -173,15 +168,6 @@ func brokenHere() map[string]broken {
 				return with(env, "GHSCOPED_LISTEN="+strings.TrimPrefix(other.URL, "http://"))
 			}},
 	}
-}
-
-func value(env []string, name string) string {
-	for _, entry := range env {
-		if text, found := strings.CutPrefix(entry, name+"="); found {
-			return text
-		}
-	}
-	return ""
 }
 
 func brokenAtTheHub() map[string]broken {
@@ -249,8 +235,10 @@ func brokenAtGitHub() map[string]broken {
 			fails: []string{"permissions"}, says: `Contents is "read"`},
 		"App's key wrong": {fails: []string{"app-key"}, says: "do not fit together",
 			set: func(t *testing.T, w *world) []string {
+				key, _, err := rig.NewAppKey()
+				require.NoError(t, err)
 				policy := "version: 1\nrules:\n  - name: r\n    callers: [\"service:nbbot\"]\n    repositories: [octocat/hello]\n    permissions: {contents: read}\n    reason: \"to look\"\n"
-				return with(w.env, "GHSCOPED_APP_PRIVATE_KEY_FILE="+file(t, privateKey(t), 0o600), "GHSCOPED_BOT_POLICY="+file(t, policy, 0o600))
+				return with(w.env, "GHSCOPED_APP_PRIVATE_KEY_FILE="+file(t, string(key), 0o600), "GHSCOPED_BOT_POLICY="+file(t, policy, 0o600))
 			}},
 		"tokens that never expire": {fails: []string{"token-expiry"}, says: "would never have expired",
 			set: func(t *testing.T, w *world) []string {
@@ -262,18 +250,11 @@ func brokenAtGitHub() map[string]broken {
 			}},
 		"clock slow": {fails: []string{"clock"}, says: "behind GitHub's",
 			set: func(t *testing.T, w *world) []string {
-				github := newGitHub(t, githubsim.Options{})
+				github := rig.NewGitHub(t, githubsim.Options{})
 				github.Advance(10 * time.Minute)
-				return with(w.env, gitHubEnv(github)...)
+				return with(w.env, rig.GitHubEnv(github)...)
 			}},
 	}
-}
-
-func privateKey(t *testing.T) string {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 }
 
 func TestWhereAllIsWell(t *testing.T) {
@@ -294,7 +275,7 @@ func eachLegSaysSo(t *testing.T, w *world) {
 	t.Log("\n" + out)
 	require.Equal(t, 0, code, out)
 	require.NotContains(t, out, "\x1b", "no colours in a pipe")
-	require.NotContains(t, out, value(w.env, "JUPYTERHUB_API_TOKEN"))
+	require.NotContains(t, out, rig.Variable(w.env, "JUPYTERHUB_API_TOKEN"))
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 19)
 	for _, line := range lines {

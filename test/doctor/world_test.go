@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,19 +25,8 @@ import (
 // program is the one under test, built once.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "doctor-")
-	if err == nil {
-		defer os.RemoveAll(folder)
-		program, err = rig.Build(folder, "cmd/ghscoped-service")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	rig.Main(m, rig.Building(map[*string]string{&program: "cmd/ghscoped-service"}))
 }
 
 // world is a Hub, a GitHub, and the service between them.
@@ -57,7 +43,7 @@ func newWorld(t *testing.T, version, base string) *world {
 	t.Helper()
 	silent := httptest.NewServer(http.NotFoundHandler()) // the Hub waits until a service answers
 	t.Cleanup(silent.Close)
-	w := &world{github: newGitHub(t, githubsim.Options{}), dir: t.TempDir(),
+	w := &world{github: rig.NewGitHub(t, githubsim.Options{}), dir: t.TempDir(),
 		greedy: rig.Service{Name: "greedy", Address: silent.URL, Token: rand.Text()}}
 	w.hub = hubtest.New(t, hubtest.Options{
 		Version: version, BaseURL: base, Users: []string{"ada"},
@@ -65,28 +51,12 @@ func newWorld(t *testing.T, version, base string) *world {
 c.JupyterHub.load_roles.append({"name": "greedy", "services": ["greedy"], "scopes": ["access:servers", "list:users"]})
 `,
 		External: func(env []string) error {
-			w.env = with(append(env, gitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
-			service, err := rig.Start(w.env, nil, program)
-			if err != nil {
-				return err
-			}
-			t.Cleanup(func() { require.NoError(t, service.Stop(15*time.Second)) })
+			w.env = with(append(env, rig.GitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
+			rig.Run(t, w.env, program)
 			return nil
 		},
 	})
 	return w
-}
-
-func newGitHub(t *testing.T, o githubsim.Options) *githubsim.Server {
-	t.Helper()
-	github := githubsim.New(o)
-	require.NoError(t, github.Start())
-	t.Cleanup(func() { require.NoError(t, github.Close()) })
-	return github
-}
-
-func gitHubEnv(github *githubsim.Server) []string {
-	return []string{"GHSCOPED_CLIENT_ID=" + githubsim.DefaultClientID, "GHSCOPED_APP_URL=" + github.Info().AppURL, "GHSCOPED_GITHUB_URL=" + github.URL()}
 }
 
 // with is an environment with some variables set otherwise; NAME= alone unsets.
@@ -105,27 +75,23 @@ func with(env []string, changes ...string) []string {
 	return append(changed, changes...)
 }
 
-func freePort(t *testing.T) int {
+// nobody is where nobody answers.
+func nobody(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return "http://" + rig.FreeAddress(t)
 }
-
-func nobody(t *testing.T) string { return fmt.Sprintf("http://127.0.0.1:%d", freePort(t)) }
 
 // alone lets the doctor look at a store of its own, beside which no service runs.
 func (w *world) alone(t *testing.T, changes ...string) (store string, env []string) {
 	t.Helper()
 	store = filepath.Join(t.TempDir(), "ghscoped.db")
-	return store, with(w.env, append([]string{"GHSCOPED_STORE=bolt:" + store, "GHSCOPED_LISTEN=" + strings.TrimPrefix(nobody(t), "http://")}, changes...)...)
+	return store, with(w.env, append([]string{"GHSCOPED_STORE=bolt:" + store, "GHSCOPED_LISTEN=" + rig.FreeAddress(t)}, changes...)...)
 }
 
 // examine runs the doctor.
 func examine(t *testing.T, env []string, args ...string) (code int, stdout string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), hubtest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append([]string{"doctor"}, args...)...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)

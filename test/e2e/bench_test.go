@@ -2,16 +2,10 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +13,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // flows is how many a benchmark does on the real Hub.
@@ -42,10 +37,12 @@ func BenchmarkFromApprovalToFile(b *testing.B) {
 			took = append(took, e.approvalToFile(ctx, b, ada))
 		}
 		slices.Sort(took)
+		resident, err := rig.Resident(e.process.PID())
+		require.NoError(b, err)
 		b.ReportMetric(took[len(took)/2], "ms/median")
 		b.ReportMetric(took[len(took)-1], "ms/worst")
 		b.ReportMetric(float64(e.started.Milliseconds()), "ms/start-up")
-		b.ReportMetric(e.residentMiB(b), "MiB/resident")
+		b.ReportMetric(float64(resident)/(1<<20), "MiB/resident")
 		b.ReportMetric(0, "ns/op") // of no meaning here
 	}
 }
@@ -53,7 +50,7 @@ func BenchmarkFromApprovalToFile(b *testing.B) {
 // external is a Hub with a service that the benchmark itself started.
 type external struct {
 	world
-	process *exec.Cmd
+	process *hubtest.Program
 	started time.Duration
 }
 
@@ -61,76 +58,26 @@ func startExternal(b *testing.B) *external {
 	e := &external{world: world{github: newGitHub(b)}}
 	folder := b.TempDir()
 	e.hub = hubtest.New(b, hubtest.Options{Users: []string{"ada"}, External: func(env []string) error {
-		env = append(env, "GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"), "GHSCOPED_LOG_LEVEL=warn")
-		for name, value := range serviceEnv(e.github) {
-			env = append(env, name+"="+value)
-		}
+		env = append(append(env, rig.GitHubEnv(e.github)...),
+			"GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"), "GHSCOPED_LOG_LEVEL=warn")
 		began := time.Now()
-		e.process = exec.Command(service, "serve")
-		e.process.Env = append(os.Environ(), env...)
-		e.process.Stderr = os.Stderr
-		if err := e.process.Start(); err != nil {
-			return err
-		}
-		if err := answers(env); err != nil {
-			return err
-		}
+		e.process = rig.Run(b, env, service, "serve")
+		address := rig.Variable(env, "JUPYTERHUB_SERVICE_URL") + rig.Variable(env, "JUPYTERHUB_SERVICE_PREFIX") + "healthz"
+		err := hubtest.Answers(b.Context(), address, e.process.Done())
 		e.started = time.Since(began)
-		return nil
+		return err
 	}})
-	b.Cleanup(func() {
-		require.NoError(b, e.process.Process.Signal(syscall.SIGTERM))
-		require.NoError(b, e.process.Wait())
-	})
 	return e
-}
-
-// answers waits until the service at JUPYTERHUB_SERVICE_URL is healthy.
-func answers(env []string) error {
-	address := variable(env, "JUPYTERHUB_SERVICE_URL") + variable(env, "JUPYTERHUB_SERVICE_PREFIX") + "healthz"
-	for began := time.Now(); time.Since(began) < 10*time.Second; {
-		response, err := http.Get(address)
-		if err == nil {
-			return response.Body.Close()
-		}
-		time.Sleep(time.Millisecond) // nothing to wait on but the port itself
-	}
-	return fmt.Errorf("%s does not answer", address)
-}
-
-func variable(env []string, name string) string {
-	for _, entry := range env {
-		if value, found := strings.CutPrefix(entry, name+"="); found {
-			return value
-		}
-	}
-	return ""
 }
 
 // approvalToFile does one flow and returns milliseconds from the moment GitHub
 // gave the token to the credential file's time.
 func (e *external) approvalToFile(ctx context.Context, b *testing.B, who *hubtest.Visitor) float64 {
-	flow := e.connect(ctx, b, who)
-	require.NoError(b, e.github.Approve(flow.UserCode, "octocat"))
-	e.waitState(ctx, b, who, "connected")
+	e.connect(ctx, b, who)
 	tokens := e.github.Tokens()
 	info, err := os.Stat(filepath.Join(e.hub.Home("ada"), journey.CredentialFile))
 	require.NoError(b, err)
 	issued := tokens[len(tokens)-1].IssuedAt
 	require.True(b, info.ModTime().After(issued), "the file is of this flow")
 	return float64(info.ModTime().Sub(issued).Microseconds()) / 1000
-}
-
-func (e *external) residentMiB(b *testing.B) float64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.process.Process.Pid))
-	require.NoError(b, err)
-	for line := range strings.Lines(string(status)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
-			kib, err := strconv.ParseFloat(fields[1], 64)
-			require.NoError(b, err)
-			return kib / 1024
-		}
-	}
-	require.Fail(b, "no VmRSS")
-	return 0
 }

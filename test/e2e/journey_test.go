@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -18,12 +17,13 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 4*time.Minute)
+	ctx := hubtest.Context(t)
 	gitconfig := filepath.Join(w.hub.Home("ada"), ".gitconfig")
 	require.NoError(t, os.MkdirAll(filepath.Dir(gitconfig), 0o755))
 	const before = "[credential]\n\thelper = store\n[alias]\n\tst = status" // no final newline
@@ -51,8 +51,8 @@ func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := os.Stat(credential)
 			content, _ := os.ReadFile(gitconfig)
-			return os.IsNotExist(err) && string(content) == before && w.tokenState(token.SHA256) == "revoked"
-		}, 30*time.Second, 50*time.Millisecond, "file, git configuration and token")
+			return os.IsNotExist(err) && string(content) == before && rig.TokenState(w.github, token.SHA256) == "revoked"
+		}, hubtest.Patience, 50*time.Millisecond, "file, git configuration and token")
 	})
 	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
 }
@@ -60,7 +60,7 @@ func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
 func TestTheServiceItselfMayDoNothingAtTheHub(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	server, err := w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	for _, call := range []struct{ method, path string }{
@@ -83,7 +83,7 @@ func TestTheServiceItselfMayDoNothingAtTheHub(t *testing.T) {
 func TestGitHubIsPolledOncePerInterval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	// The third poll is told to slow down; from then on the interval is 6 s (RFC
@@ -93,11 +93,11 @@ func TestGitHubIsPolledOncePerInterval(t *testing.T) {
 		Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":"slow_down","interval":3}`,
 	})
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
-	require.Eventually(t, func() bool { return w.polls(flow.UserCode).Polls == 4 }, time.Minute, 20*time.Millisecond)
+	flow := begin(ctx, t, ada)
+	require.Eventually(t, func() bool { return w.polls(flow.UserCode).Polls == 4 }, hubtest.Patience, 20*time.Millisecond)
 	elapsed := time.Since(w.polls(flow.UserCode).IssuedAt)
 	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "connected")
+	require.NoError(t, journey.Until(ctx, ada, "connected"))
 
 	polls := w.polls(flow.UserCode)
 	require.Zero(t, polls.TooEarly)
@@ -109,12 +109,12 @@ func TestGitHubIsPolledOncePerInterval(t *testing.T) {
 func TestAForeignFlowIsNotThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{Users: []string{"eve"}})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	eve, err := w.hub.Visit(ctx, "eve")
 	require.NoError(t, err)
-	w.connect(ctx, t, ada)
+	begin(ctx, t, ada)
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "api/flows/current"}, {http.MethodDelete, "api/flows/current"},
 		{http.MethodGet, "api/connection"}, {http.MethodDelete, "api/connection"}, {http.MethodPost, "api/deliveries"},
@@ -123,16 +123,13 @@ func TestAForeignFlowIsNotThere(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusNotFound, status, "%s %s", route.method, route.path)
 	}
-	var flow flowAnswer
-	_, err = ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
-	require.NoError(t, err)
-	require.Equal(t, "pending", flow.State)
+	require.Equal(t, "pending", current(ctx, t, ada).State)
 }
 
 func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	start := func(change func(*githubsim.App)) (int, errorAnswer) {
@@ -152,10 +149,10 @@ func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
 
 	status, _ = start(func(a *githubsim.App) { a.NoTokenExpiry = true })
 	require.Equal(t, http.StatusCreated, status)
-	require.NoError(t, w.github.Approve(w.current(ctx, t, ada).UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "failed")
-	require.Equal(t, "token_never_expires", w.current(ctx, t, ada).Error.Code)
-	require.Eventually(t, func() bool { return w.github.Tokens()[0].State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, w.github.Approve(current(ctx, t, ada).UserCode, "octocat"))
+	require.NoError(t, journey.Until(ctx, ada, "failed"))
+	require.Equal(t, "token_never_expires", current(ctx, t, ada).Error.Code)
+	require.Eventually(t, func() bool { return w.github.Tokens()[0].State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 
 	status, _ = start(func(*githubsim.App) {})
 	require.Equal(t, http.StatusCreated, status, "a new code is one click away")
@@ -164,7 +161,7 @@ func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
 func TestAWrongClientIDIsExplainedOnThePage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_CLIENT_ID": "Iv1.another"}})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
 	require.NoError(t, browser.SignIn(ctx, w.hub, "ada"))
 	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL), chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible),
@@ -177,7 +174,7 @@ func TestAWrongClientIDIsExplainedOnThePage(t *testing.T) {
 func TestTheRootAnswersWhenTheHubIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	hub, err := os.FindProcess(w.hub.PID())
@@ -196,10 +193,10 @@ func TestTheRootAnswersWhenTheHubIsGone(t *testing.T) {
 func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	w.connect(ctx, t, ada)
+	begin(ctx, t, ada)
 	require.NoError(t, ada.SignOut(ctx))
 	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
 	require.NoError(t, err)
@@ -207,24 +204,24 @@ func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
 
 	ada, err = w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	require.Equal(t, "cancelled", w.current(ctx, t, ada).State)
+	require.Equal(t, "cancelled", current(ctx, t, ada).State)
 }
 
 func TestSomebodyElsesApprovalDeliversNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_IDENTITY": "match"}})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	_, err := w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
+	flow := begin(ctx, t, ada)
 	require.NoError(t, w.github.Approve(flow.UserCode, "octocat")) // whoever was talked into typing ada's code
-	w.waitState(ctx, t, ada, "failed")
-	require.Equal(t, "identity_mismatch", w.current(ctx, t, ada).Error.Code)
-	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, journey.Until(ctx, ada, "failed"))
+	require.Equal(t, "identity_mismatch", current(ctx, t, ada).Error.Code)
+	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 	require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
-	require.Contains(t, string(w.hub.Log.Bytes()), `"action":"identity_mismatch"`, "audited")
+	require.NoError(t, w.hub.Log.Wait(ctx, `"action":"identity_mismatch"`, w.hub.Done()), "audited")
 }
 
 // requireSecretOnlyIn greps everything the service, the Hub and the user's
@@ -253,11 +250,4 @@ func (w *world) requireSecretOnlyIn(t *testing.T, secret, page, file string) {
 		return nil
 	}))
 	require.True(t, stored, "the store's file was among them")
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // inProcess is a Hub with the service in the test's own process, so that hours
@@ -42,9 +43,7 @@ func newInProcess(t *testing.T, settings ...string) *inProcess {
 	folder := t.TempDir()
 	p.hub = hubtest.New(t, hubtest.Options{Users: []string{"ada"}, External: func(env []string) error {
 		env = append(append(env, settings...), "GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"))
-		for name, value := range serviceEnv(p.github) {
-			env = append(env, name+"="+value)
-		}
+		env = append(env, rig.GitHubEnv(p.github)...)
 		cfg, err := config.Load(nil, env, os.ReadFile)
 		if err != nil {
 			return err
@@ -74,9 +73,7 @@ func (p *inProcess) connected(ctx context.Context, t *testing.T) *hubtest.Visito
 	require.NoError(t, err)
 	ada, err := p.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	flow := p.connect(ctx, t, ada)
-	require.NoError(t, p.github.Approve(flow.UserCode, "octocat"))
-	p.waitState(ctx, t, ada, "connected")
+	p.connect(ctx, t, ada)
 	p.waitDelivery(ctx, t, ada, "delivered")
 	return ada
 }
@@ -91,7 +88,7 @@ func (p *inProcess) credential(t *testing.T) string {
 func TestATokenIsKeptFreshWhereTheDeployerAsksForIt(t *testing.T) {
 	t.Parallel()
 	p := newInProcess(t, "GHSCOPED_REFRESH=true")
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	p.connected(ctx, t)
 	first := p.onlyToken(t)
 	require.Contains(t, p.credential(t), first.Token)
@@ -99,38 +96,38 @@ func TestATokenIsKeptFreshWhereTheDeployerAsksForIt(t *testing.T) {
 	require.Eventually(t, func() bool {
 		tokens := p.github.Tokens()
 		return len(tokens) == 2 && tokens[0].State == "refreshed"
-	}, time.Minute, 50*time.Millisecond)
+	}, hubtest.Patience, 50*time.Millisecond)
 	second := p.github.Tokens()[1]
 	require.Eventually(t, func() bool {
 		content, err := os.ReadFile(filepath.Join(p.hub.Home("ada"), journey.CredentialFile))
 		return err == nil && bytes.Contains(content, []byte(second.Token))
-	}, time.Minute, 50*time.Millisecond, "delivered again")
+	}, hubtest.Patience, 50*time.Millisecond, "delivered again")
 	p.push(ctx, t, "ada", "")
 }
 
 func TestWithoutRefreshTheConnectionEndsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	p := newInProcess(t)
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	p.connected(ctx, t)
 	p.pass(8*time.Hour + time.Minute)
 	ada, err := p.hub.Visit(ctx, "ada") // the session is over, too
 	require.NoError(t, err)
-	p.waitState(ctx, t, ada, "expired")
+	require.NoError(t, journey.Until(ctx, ada, "expired"))
 	_, err = ada.Page(ctx)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(p.hub.Home("ada"), journey.CredentialFile))
 		return os.IsNotExist(err)
-	}, time.Minute, 50*time.Millisecond)
+	}, hubtest.Patience, 50*time.Millisecond)
 }
 
 func TestATokenDiesWithItsServerWhereTheDeployerAsksForIt(t *testing.T) {
 	t.Parallel()
 	p := newInProcess(t, "GHSCOPED_REVOKE_ON_STOP=true")
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	p.connected(ctx, t)
 	require.NoError(t, p.hub.StopServer(ctx, "ada", ""))
 	p.pass(2 * time.Minute)
-	require.Eventually(t, func() bool { return p.onlyToken(t).State == "revoked" }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return p.onlyToken(t).State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 }

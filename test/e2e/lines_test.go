@@ -22,7 +22,7 @@ func TestTheJourneyRunsOnOlderLinesOfJupyterHub(t *testing.T) {
 			w := newWorld(t, hubtest.Options{Version: line.version, BaseURL: line.base})
 			browser := hubtest.NewBrowser(t)
 			j := w.journey(browser)
-			require.NoError(t, j.Run(within(t, 4*time.Minute), func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+			require.NoError(t, j.Run(hubtest.Context(t), func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
 			require.Empty(t, browser.Complaints(w.hub.ServiceURL))
 		})
 	}
@@ -44,15 +44,13 @@ func TestNamesOfEveryKind(t *testing.T) {
 	require.NoError(t, err)
 	for _, person := range people {
 		t.Run(person.user+" "+person.server, func(t *testing.T) {
-			ctx := within(t, 3*time.Minute)
+			ctx := hubtest.Context(t)
 			_, err := w.hub.StartServer(ctx, person.user, person.server)
 			require.NoError(t, err)
 			who, err := w.hub.Visit(ctx, person.user)
 			require.NoError(t, err)
-			flow := w.connect(ctx, t, who)
-			require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-			w.waitState(ctx, t, who, "connected")
-			require.Equal(t, []deliveryAnswer{{Server: person.server, State: "delivered"}}, w.connection(ctx, t, who).Deliveries)
+			w.connect(ctx, t, who)
+			require.Equal(t, []journey.Delivery{{Server: person.server, State: "delivered"}}, w.connection(ctx, t, who).Deliveries)
 			require.FileExists(t, filepath.Join(w.hub.Home(person.user), journey.CredentialFile))
 			w.push(ctx, t, person.user, person.server)
 			require.NoError(t, w.hub.StopServer(ctx, person.user, person.server))
@@ -63,15 +61,13 @@ func TestNamesOfEveryKind(t *testing.T) {
 func TestAStoppedServerIsStartedOrWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "connected")
+	w.connect(ctx, t, ada)
 	credential := filepath.Join(w.hub.Home("ada"), journey.CredentialFile)
 
-	require.Equal(t, []deliveryAnswer{{State: "waiting"}}, w.connection(ctx, t, ada).Deliveries)
+	require.Equal(t, []journey.Delivery{{State: "waiting"}}, w.connection(ctx, t, ada).Deliveries)
 	require.NoFileExists(t, credential)
 
 	status, err := ada.Call(ctx, http.MethodPost, "api/deliveries", map[string]any{"server": "", "start": true}, nil)
@@ -91,40 +87,30 @@ func TestAStoppedServerIsStartedOrWaitedFor(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.hub.Visit(ctx, "ada") // the next sign-in
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { _, err := os.Stat(credential); return os.IsNotExist(err) }, time.Minute, 100*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(credential); return os.IsNotExist(err) }, hubtest.Patience, 100*time.Millisecond)
 }
 
 func TestADeliverySurvivesTheServersDeath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	_, err = w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
+	flow := begin(ctx, t, ada)
 	require.NoError(t, w.hub.StopServer(ctx, "ada", ""))
 	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "connected")
+	require.NoError(t, journey.Until(ctx, ada, "connected"))
 	require.Equal(t, "waiting", w.connection(ctx, t, ada).Deliveries[0].State)
 	_, err = w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	w.waitDelivery(ctx, t, ada, "delivered")
 }
 
-type deliveryAnswer struct {
-	Server string `json:"server"`
-	State  string `json:"state"`
-}
-
-type connectionAnswer struct {
-	Access     string           `json:"access"`
-	Deliveries []deliveryAnswer `json:"deliveries"`
-}
-
-func (w *world) connection(ctx context.Context, t testing.TB, who *hubtest.Visitor) connectionAnswer {
+func (w *world) connection(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Connection {
 	t.Helper()
-	var connection connectionAnswer
+	var connection journey.Connection
 	_, err := who.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
 	require.NoError(t, err)
 	return connection
@@ -135,17 +121,13 @@ func (w *world) waitDelivery(ctx context.Context, t testing.TB, who *hubtest.Vis
 	require.Eventually(t, func() bool {
 		deliveries := w.connection(ctx, t, who).Deliveries
 		return len(deliveries) == 1 && deliveries[0].State == state
-	}, 2*time.Minute, 100*time.Millisecond, state)
+	}, hubtest.Patience, 100*time.Millisecond, state)
 }
 
 // push does a real git push from a terminal of the user's server.
 func (w *world) push(ctx context.Context, t testing.TB, user, server string) {
 	t.Helper()
-	address, err := w.hub.ServerURL(ctx, user, server)
-	require.NoError(t, err)
-	token, err := w.hub.UserToken(ctx, user)
-	require.NoError(t, err)
-	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	terminal, err := w.hub.OpenTerminal(ctx, user, server)
 	require.NoError(t, err)
 	for _, line := range []string{
 		"export GIT_TERMINAL_PROMPT=0",

@@ -30,15 +30,15 @@ func TestTheWebFlowNeedsNoCode(t *testing.T) {
 	}))
 	_, err := w.github.Install("octocat", chosen)
 	require.NoError(t, err)
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	_, err = w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	browser := hubtest.NewBrowser(t)
 	open(ctx, t, browser, w.hub, "ada")
 	require.NoError(t, browser.Run(ctx,
 		chromedp.Click(journey.Connect, chromedp.NodeVisible),
-		chromedp.Click(chromedp.CSS("#signin-octocat"), chromedp.NodeVisible),
-		chromedp.Click(chromedp.CSS("#authorize"), chromedp.NodeVisible),
+		chromedp.Click(journey.SimSignIn("octocat"), chromedp.NodeVisible),
+		chromedp.Click(journey.SimAuthorize, chromedp.NodeVisible),
 		chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]")),
 	))
 	require.Equal(t, "web", w.onlyToken(t).Via)
@@ -51,7 +51,7 @@ func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
 	w := newWorld(t, hubtest.Options{})
 	_, err := w.github.Install("octocat", chosen)
 	require.NoError(t, err)
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	_, err = w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	browser := hubtest.NewBrowser(t)
@@ -74,14 +74,13 @@ func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
 func TestThePageDoesNotWaitForGitHub(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	_, err := w.github.Fault(githubsim.Fault{Endpoint: "GET /user/installations*", Kind: githubsim.FaultBlackHole})
 	require.NoError(t, err)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	require.NoError(t, w.github.Approve(w.connect(ctx, t, ada).UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "connected")
-	require.Eventually(t, func() bool { return w.github.Faults()[0].Hits > 0 }, 30*time.Second, 10*time.Millisecond)
+	w.connect(ctx, t, ada)
+	require.Eventually(t, func() bool { return w.github.Faults()[0].Hits > 0 }, hubtest.Patience, 10*time.Millisecond)
 
 	soon, cancel := context.WithTimeout(ctx, 10*time.Second) // less than the service waits for GitHub
 	defer cancel()
@@ -96,7 +95,7 @@ func TestThePageDoesNotWaitForGitHub(t *testing.T) {
 func TestAScriptOnTheSameOriginGetsNowhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	address, err := w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	browser := hubtest.NewBrowser(t, chromedp.Flag("disable-popup-blocking", true))
@@ -141,10 +140,9 @@ func TestAScriptOnTheSameOriginGetsNowhere(t *testing.T) {
 	t.Run("no token is in any answer", func(t *testing.T) {
 		require.Equal(t, "403", attack(`return String((await fetch(page + "api/credential", {method: "POST"})).status)`))
 	})
-	var flow flowAnswer
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
+	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNotFound, status, "nothing was begun")
 }
@@ -159,12 +157,10 @@ c.JupyterHub.custom_scopes = {"custom:connect-github:admin": {"description": "Ma
 c.JupyterHub.load_roles.append({"name": "github-admin", "users": ["root"], "scopes": ["custom:connect-github:admin"]})
 connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admin")
 `})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	w.waitState(ctx, t, ada, "connected")
+	w.connect(ctx, t, ada)
 
 	for _, user := range []string{"ada", "eve"} {
 		who, err := w.hub.Visit(ctx, user)
@@ -192,14 +188,14 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 		chromedp.Click(chromedp.CSS("tr[data-user=ada] button"), chromedp.NodeVisible),
 		chromedp.WaitNotPresent(chromedp.CSS("tr[data-user=ada]")),
 	))
-	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
 }
 
 func TestTwoTabsAgree(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
 	open(ctx, t, browser, w.hub, "ada")
 	second, closeSecond, err := browser.OpenTab()
@@ -220,7 +216,7 @@ func TestTwoTabsAgree(t *testing.T) {
 func TestThePageGoesOnWhereEventsDoNotComeThrough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := within(t, 3*time.Minute)
+	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
 	_, err := chromedp.Call(browser.Tab(), page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `window.EventSource = class extends EventTarget { constructor() { super(); setTimeout(() => this.onerror?.(new Event("error"))); } close() {} };`,

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -27,7 +26,7 @@ func TestProgressOfARealServer(t *testing.T) {
 	message, _, err := client.Progress(t.Context(), mine, "ada", "")
 	require.NoError(t, err)
 	require.Empty(t, message, "it is not starting")
-	ctx, started := within(t, 2*time.Minute), make(chan error, 1)
+	ctx, started := hubtest.Context(t), make(chan error, 1)
 	go func() { _, err := h.StartServer(ctx, "ada", ""); started <- err }()
 	heard := map[string]bool{}
 	for ready := false; !ready; {

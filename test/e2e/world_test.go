@@ -2,12 +2,7 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +12,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 const (
@@ -29,23 +25,8 @@ const (
 // service is the program under test, built once.
 var service string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	service = filepath.Join(folder, "ghscoped-service")
-	build := exec.Command("go", "build", "-trimpath", "-o", service, "../../cmd/ghscoped-service")
-	build.Stdout, build.Stderr = os.Stdout, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "the service does not build:", err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	rig.Main(m, rig.Building(map[*string]string{&service: "cmd/ghscoped-service"}))
 }
 
 // world is a Hub that manages the service, with user ada, and a GitHub.
@@ -56,23 +37,13 @@ type world struct {
 
 func newGitHub(t testing.TB) *githubsim.Server {
 	t.Helper()
-	github := githubsim.New(githubsim.Options{Interval: interval})
-	require.NoError(t, github.Start())
-	t.Cleanup(func() { require.NoError(t, github.Close()) })
-	return github
-}
-
-func serviceEnv(github *githubsim.Server) map[string]string {
-	return map[string]string{
-		"GHSCOPED_CLIENT_ID": githubsim.DefaultClientID, "GHSCOPED_APP_URL": github.Info().AppURL,
-		"GHSCOPED_GITHUB_URL": github.URL(),
-	}
+	return rig.NewGitHub(t, githubsim.Options{Interval: interval})
 }
 
 func newWorld(t testing.TB, o hubtest.Options) *world {
 	t.Helper()
 	w := &world{github: newGitHub(t)}
-	env := serviceEnv(w.github)
+	env := rig.ByName(rig.GitHubEnv(w.github))
 	maps.Copy(env, o.ServiceEnv)
 	o.ServiceCommand, o.ServiceEnv, o.Users = []string{service, "serve"}, env, append(o.Users, "ada")
 	w.hub = hubtest.New(t, o)
@@ -93,15 +64,6 @@ func (w *world) onlyToken(t *testing.T) githubsim.TokenInfo {
 	return tokens[0]
 }
 
-func (w *world) tokenState(sha256 string) string {
-	for _, token := range w.github.Tokens() {
-		if token.SHA256 == sha256 {
-			return token.State
-		}
-	}
-	return "unknown"
-}
-
 // polls are those that the simulator counted for a code.
 func (w *world) polls(userCode string) githubsim.DevicePolls {
 	for _, polls := range w.github.Stats().DeviceCodes {
@@ -112,39 +74,28 @@ func (w *world) polls(userCode string) githubsim.DevicePolls {
 	return githubsim.DevicePolls{}
 }
 
-type flowAnswer struct {
-	State    string `json:"state"`
-	UserCode string `json:"user_code"`
-	Error    struct {
-		Code string `json:"code"`
-	} `json:"error"`
-}
-
 type errorAnswer struct {
 	Error struct{ Code, Message, Hint string } `json:"error"`
 }
 
-// connect starts a flow.
-func (w *world) connect(ctx context.Context, t testing.TB, who *hubtest.Visitor) flowAnswer {
+// connect connects somebody whom octocat's approval is for.
+func (w *world) connect(ctx context.Context, t testing.TB, who *hubtest.Visitor) {
 	t.Helper()
-	var flow flowAnswer
-	status, err := who.Call(ctx, http.MethodPost, "api/flows", nil, &flow)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, status)
-	return flow
+	require.NoError(t, journey.ConnectByAPI(ctx, who, func(code string) error { return w.github.Approve(code, "octocat") }))
 }
 
-func (w *world) current(ctx context.Context, t testing.TB, who *hubtest.Visitor) flowAnswer {
+func begin(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Flow {
 	t.Helper()
-	var flow flowAnswer
-	_, err := who.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
+	flow, err := journey.Begin(ctx, who)
 	require.NoError(t, err)
 	return flow
 }
 
-func (w *world) waitState(ctx context.Context, t testing.TB, who *hubtest.Visitor, state string) {
+func current(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Flow {
 	t.Helper()
-	require.Eventually(t, func() bool { return w.current(ctx, t, who).State == state }, time.Minute, 20*time.Millisecond, state)
+	flow, err := journey.Current(ctx, who)
+	require.NoError(t, err)
+	return flow
 }
 
 // open signs a user in at the Hub and opens the service's page.

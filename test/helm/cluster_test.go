@@ -2,7 +2,6 @@ package helm_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,15 +14,16 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // cluster is a real kube-apiserver with its etcd. Nothing runs pods: it judges
@@ -38,8 +38,8 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	folder := t.TempDir()
-	etcd, peer := "http://"+freeAddress(t), "http://"+freeAddress(t)
-	start(t, "etcd", "--data-dir", folder+"/etcd", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
+	etcd, peer := "http://"+rig.FreeAddress(t), "http://"+rig.FreeAddress(t)
+	rig.Run(t, nil, tool(t, "etcd"), "--data-dir", folder+"/etcd", "--listen-client-urls", etcd, "--advertise-client-urls", etcd,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer,
 		"--unsafe-no-fsync", "--log-level", "error")
 	const token = "the-token-of-the-test"
@@ -49,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 		return path
 	}
 	key := write("accounts.key", accountKey(t))
-	host, port, err := net.SplitHostPort(freeAddress(t))
+	host, port, err := net.SplitHostPort(rig.FreeAddress(t))
 	require.NoError(t, err)
 	c := &cluster{
 		address: "https://" + net.JoinHostPort(host, port), token: token,
@@ -65,7 +65,7 @@ users: [{name: test, user: {token: %s}}]
 contexts: [{name: test, context: {cluster: test, user: test}}]
 current-context: test
 `, c.address, token))
-	start(t, "kube-apiserver", "--etcd-servers", etcd, "--bind-address", host, "--secure-port", port, "--cert-dir", folder+"/tls",
+	rig.Run(t, nil, tool(t, "kube-apiserver"), "--etcd-servers", etcd, "--bind-address", host, "--secure-port", port, "--cert-dir", folder+"/tls",
 		"--token-auth-file", write("tokens.csv", token+`,test,test,"system:masters"`+"\n"), "--authorization-mode", "RBAC",
 		"--service-account-issuer", c.address, "--service-account-signing-key-file", key, "--service-account-key-file", key,
 		"--service-cluster-ip-range", "10.0.0.0/24", "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
@@ -73,16 +73,8 @@ current-context: test
 	require.Eventually(t, func() bool {
 		status, _ := c.call(t, http.MethodGet, "/readyz", nil)
 		return status == http.StatusOK
-	}, time.Minute, 100*time.Millisecond, "the API server is not ready")
+	}, hubtest.Patience, 100*time.Millisecond, "the API server is not ready")
 	return c
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func accountKey(t *testing.T) string {
@@ -92,26 +84,6 @@ func accountKey(t *testing.T) string {
 	der, err := x509.MarshalECPrivateKey(key)
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
-}
-
-// start runs a program until the test ends.
-func start(t *testing.T, name string, args ...string) {
-	t.Helper()
-	command := exec.Command(tool(t, name), args...)
-	var log bytes.Buffer
-	command.Stdout, command.Stderr = &log, &log
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		waited, stop := context.WithTimeout(context.Background(), 5*time.Second)
-		defer stop()
-		defer context.AfterFunc(waited, func() { _ = command.Process.Kill() })()
-		_ = command.Wait()
-		if t.Failed() {
-			lines := strings.Split(log.String(), "\n")
-			t.Logf("%s said at last:\n%s", name, strings.Join(lines[max(0, len(lines)-15):], "\n"))
-		}
-	})
 }
 
 // call does one request; 0 where nobody answers.
@@ -158,7 +130,7 @@ func (c *cluster) define(t *testing.T) {
 		require.Eventually(t, func() bool {
 			status, _ := c.call(t, http.MethodGet, "/apis/monitoring.coreos.com/v1/"+kind, nil)
 			return status == http.StatusOK
-		}, 30*time.Second, 100*time.Millisecond, kind)
+		}, hubtest.Patience, 100*time.Millisecond, kind)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // ofTheChart are the settings that the chart sets itself: addresses, the store
@@ -33,13 +34,7 @@ func TestWhatIsMadeFromTheSchemaIsInStep(t *testing.T) {
 
 func inStep(t *testing.T, path, made string) {
 	t.Helper()
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(made), 0o644))
-		return
-	}
-	content, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, made, string(content), "%s: make it anew: go test ./test/helm -run Made -update", path)
+	rig.InStep(t, *update, path, made, "go test ./test/helm -run Made -update")
 }
 
 // readSchema is helm/values.schema.yaml with the service's settings below
@@ -209,17 +204,12 @@ func wrap(text string, width int) []string {
 // readme is the chart's README with a new table.
 func readme(t *testing.T, source *yaml.Node) string {
 	t.Helper()
-	const begin, end = "<!-- values: made by `go test ./test/helm -run Made -update` -->\n", "<!-- /values -->\n"
 	content, err := os.ReadFile(chart + "/README.md")
 	require.NoError(t, err)
-	head, rest, found := strings.Cut(string(content), begin)
-	require.True(t, found)
-	_, tail, found := strings.Cut(rest, end)
-	require.True(t, found)
 	var b strings.Builder
-	b.WriteString("\n| value | meaning | default |\n|---|---|---|\n")
+	b.WriteString("| value | meaning | default |\n|---|---|---|\n")
 	writeRows(&b, source, "")
-	return head + begin + b.String() + "\n" + end + tail
+	return rig.Between(t, string(content), "values", b.String())
 }
 
 func writeRows(b *strings.Builder, schema *yaml.Node, prefix string) {

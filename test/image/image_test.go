@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 const (
@@ -299,20 +301,12 @@ func ownFolder(t *testing.T) string {
 	return folder
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 func requireRuns(t *testing.T, files string) {
-	own, health := ownFolder(t), freeAddress(t)
+	own, health := ownFolder(t), rig.FreeAddress(t)
 	environ := []string{
 		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_API_URL=http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN=some-token",
 		"GHSCOPED_CLIENT_ID=Iv23example", "GHSCOPED_APP_URL=https://github.com/apps/example", "GHSCOPED_PROXY_URL=http://127.0.0.1:1",
-		"GHSCOPED_LISTEN=" + freeAddress(t), "GHSCOPED_METRICS_ADDR=" + health,
+		"GHSCOPED_LISTEN=" + rig.FreeAddress(t), "GHSCOPED_METRICS_ADDR=" + health,
 	}
 	const program = "/usr/local/bin/ghscoped-service"
 	stored := append(environ, "GHSCOPED_STORE=bolt:/var/lib/ghscoped/ghscoped.db")
@@ -330,7 +324,7 @@ func requireRuns(t *testing.T, files string) {
 			_ = response.Body.Close()
 		}
 		return err == nil && response.StatusCode == http.StatusOK
-	}, 20*time.Second, 20*time.Millisecond)
+	}, hubtest.Patience, 20*time.Millisecond)
 
 	out, err := inside(t.Context(), t, files, own, stored, program, "healthcheck").CombinedOutput()
 	require.NoError(t, err, "%s", out)

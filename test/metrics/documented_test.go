@@ -1,11 +1,7 @@
 package metrics_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"flag"
 	"fmt"
 	"io"
@@ -26,6 +22,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 const (
@@ -81,11 +78,10 @@ func botFiles(t *testing.T) (policy, key string) {
 	t.Helper()
 	folder := t.TempDir()
 	policy, key = filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "key.pem")
-	some, err := rsa.GenerateKey(rand.Reader, 2048)
+	some, _, err := rig.NewAppKey()
 	require.NoError(t, err)
-	block := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(some)}
 	require.NoError(t, os.WriteFile(policy, []byte("version: 1\nrules: []\n"), 0o600))
-	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(block), 0o600))
+	require.NoError(t, os.WriteFile(key, some, 0o600))
 	return policy, key
 }
 
@@ -115,17 +111,9 @@ func parse(t *testing.T, text string) metric {
 }
 
 func TestEachMetricIsDocumented(t *testing.T) {
-	const begin, end = "<!-- metrics: made by `go test ./test/metrics -run Documented -update` -->\n", "<!-- /metrics -->\n"
-	content, err := os.ReadFile(document)
-	require.NoError(t, err)
-	head, rest, found := strings.Cut(string(content), begin)
-	require.True(t, found)
-	_, tail, found := strings.Cut(rest, end)
-	require.True(t, found)
-
 	all := registered(t)
 	var b strings.Builder
-	b.WriteString("\n| metric | kind | labels | meaning |\n|---|---|---|---|\n")
+	b.WriteString("| metric | kind | labels | meaning |\n|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		one := all[name]
 		labels := ""
@@ -134,12 +122,10 @@ func TestEachMetricIsDocumented(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", one.name, one.kind, labels, one.help)
 	}
-	want := head + begin + b.String() + "\n" + end + tail
-	if *update {
-		require.NoError(t, os.WriteFile(document, []byte(want), 0o644))
-		return
-	}
-	require.Equal(t, want, string(content), "make it anew: go test ./test/metrics -run Documented -update")
+	content, err := os.ReadFile(document)
+	require.NoError(t, err)
+	made := rig.Between(t, string(content), "metrics", b.String())
+	rig.InStep(t, *update, document, made, "go test ./test/metrics -run Documented -update")
 }
 
 // names are the service's metrics in a text, without what histograms append.

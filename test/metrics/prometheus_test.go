@@ -2,18 +2,14 @@ package metrics_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +17,8 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // world is a service at work: a Hub that manages it, a GitHub, and a Prometheus
@@ -34,33 +32,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	folder := t.TempDir()
-	service := filepath.Join(folder, "ghscoped-service")
-	out, err := exec.Command("go", "build", "-o", service, "../../cmd/ghscoped-service").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	w := &world{github: githubsim.New(githubsim.Options{Interval: time.Second}), metrics: freeAddress(t), prom: freeAddress(t)}
-	require.NoError(t, w.github.Start())
-	t.Cleanup(func() { require.NoError(t, w.github.Close()) })
+	service, err := rig.Build(t.TempDir(), "cmd/ghscoped-service")
+	require.NoError(t, err)
+	w := &world{github: rig.NewGitHub(t, githubsim.Options{Interval: time.Second}), metrics: rig.FreeAddress(t), prom: rig.FreeAddress(t)}
 	policy, key := botFiles(t)
-	w.hub = hubtest.New(t, hubtest.Options{
-		Users: []string{"ada"}, ServiceCommand: []string{service, "serve"},
-		ServiceEnv: map[string]string{
-			"GHSCOPED_CLIENT_ID": githubsim.DefaultClientID, "GHSCOPED_APP_URL": w.github.Info().AppURL,
-			"GHSCOPED_GITHUB_URL": w.github.URL(), "GHSCOPED_METRICS_ADDR": w.metrics,
-			"GHSCOPED_BOT_POLICY": policy, "GHSCOPED_APP_PRIVATE_KEY_FILE": key,
-		},
-	})
+	env := rig.ByName(append(rig.GitHubEnv(w.github), "GHSCOPED_METRICS_ADDR="+w.metrics,
+		"GHSCOPED_BOT_POLICY="+policy, "GHSCOPED_APP_PRIVATE_KEY_FILE="+key))
+	w.hub = hubtest.New(t, hubtest.Options{Users: []string{"ada"}, ServiceCommand: []string{service, "serve"}, ServiceEnv: env})
 	w.startPrometheus(t)
 	return w
-}
-
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func (w *world) startPrometheus(t *testing.T) {
@@ -76,60 +56,29 @@ scrape_configs:
   - job_name: ghscoped-service
     static_configs: [{targets: [%q]}]
 `, absolute, w.metrics), 0o600))
-	command := exec.Command("prometheus", "--config.file", settings, "--storage.tsdb.path", filepath.Join(folder, "data"),
+	rig.Run(t, nil, "prometheus", "--config.file", settings, "--storage.tsdb.path", filepath.Join(folder, "data"),
 		"--web.listen-address", w.prom, "--log.level", "error")
-	var log bytes.Buffer
-	command.Stdout, command.Stderr = &log, &log
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("Prometheus said:\n%s", log.String())
-		}
-	})
 }
 
 // connectAndLeave is what a person does, so that there is something to count.
 func (w *world) connectAndLeave(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
+	ctx := hubtest.Context(t)
 	_, err := w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
 	_, err = ada.Page(ctx)
 	require.NoError(t, err)
-	var flow struct {
-		State    string `json:"state"`
-		UserCode string `json:"user_code"`
-	}
-	status, err := ada.Call(ctx, http.MethodPost, "api/flows", nil, &flow)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, status)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	require.Eventually(t, func() bool {
-		_, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, &flow)
-		return err == nil && flow.State == "connected"
-	}, time.Minute, 50*time.Millisecond)
+	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return w.github.Approve(code, "octocat") }))
 	_, err = ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
 	require.NoError(t, err)
-	w.askForABotToken(ctx, t)
-}
-
-// askForABotToken is refused by the empty policy, and counted.
-func (w *world) askForABotToken(ctx context.Context, t *testing.T) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.hub.ServiceURL+"api/bot-tokens",
-		strings.NewReader(`{"repositories": ["octocat/hello"], "permissions": {"contents": "read"}}`))
+	// The empty policy refuses it.
+	status, err := w.hub.Holder(w.hub.AdminToken).Call(ctx, http.MethodPost, "api/bot-tokens", map[string]any{
+		"repositories": []string{"octocat/hello"}, "permissions": map[string]string{"contents": "read"},
+	}, nil)
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+w.hub.AdminToken)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusForbidden, response.StatusCode)
+	require.Equal(t, http.StatusForbidden, status)
 }
 
 func get(t *testing.T, address string) []byte {
@@ -188,7 +137,7 @@ func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
 	w.connectAndLeave(t)
 	all := queries(t)
 	for _, query := range all {
-		require.Eventually(t, func() bool { return w.ask(t, query) > 0 }, 30*time.Second, 200*time.Millisecond, query)
+		require.Eventually(t, func() bool { return w.ask(t, query) > 0 }, hubtest.Patience, 200*time.Millisecond, query)
 	}
 	t.Logf("%d queries answered", len(all))
 	require.Zero(t, w.ask(t, `ghscoped_no_such_metric`), "the check can fail")

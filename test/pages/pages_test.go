@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -20,9 +19,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/web"
 	"github.com/ghscoped/ghscoped-service/web/picturebook"
 )
-
-// patience is how long a page may take to do one thing.
-const patience = 30 * time.Second
 
 // reader is a browser with the picture book open before it.
 type reader struct {
@@ -46,7 +42,7 @@ func newReader(t *testing.T) *reader {
 
 func (r *reader) do(steps ...chromedp.Action[chromedp.Void]) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	ctx, cancel := context.WithTimeout(r.ctx, hubtest.Patience)
 	defer cancel()
 	require.NoError(r.t, r.browser.Run(ctx, steps...))
 }
@@ -59,7 +55,7 @@ func (r *reader) open(name string) {
 // until waits for an expression to be true in the page.
 func (r *reader) until(expression string) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	ctx, cancel := context.WithTimeout(r.ctx, hubtest.Patience)
 	defer cancel()
 	_, err := hubtest.Read(ctx, r.browser.Tab(), chromedp.Poll[bool](expression))
 	require.NoError(r.t, err, expression)
@@ -67,7 +63,7 @@ func (r *reader) until(expression string) {
 
 func evaluate[T any](r *reader, expression string) T {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	ctx, cancel := context.WithTimeout(r.ctx, hubtest.Patience)
 	defer cancel()
 	value, err := hubtest.Read(ctx, r.browser.Tab(), chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	require.NoError(r.t, err, "%.200s", expression)

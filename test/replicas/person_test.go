@@ -9,6 +9,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 )
 
 // person is one user of the Hub with one intention.
@@ -32,19 +33,11 @@ const (
 // intents are dealt out in turn: most approve.
 var intents = []intent{stay, leave, stay, leave, stay, deny, stay, leave, cancel, stay}
 
-type answer struct {
-	State    string `json:"state"`
-	UserCode string `json:"user_code"`
-	Error    struct {
-		Code string `json:"code"`
-	} `json:"error"`
-}
-
 // ask asks until there is an answer below 500, as somebody who presses a button
 // again; every other status must be one of those wanted.
-func (p *person) ask(ctx context.Context, method, path string, want ...int) (answer, error) {
+func (p *person) ask(ctx context.Context, method, path string, want ...int) (journey.Flow, error) {
 	for {
-		var got answer
+		var got journey.Flow
 		status, err := p.Call(ctx, method, path, nil, &got)
 		if err == nil && status < 500 {
 			for _, w := range want {

@@ -36,7 +36,7 @@ func (r *replica) start(ctx context.Context) error {
 		return err
 	}
 	r.process = process
-	return rig.Answers(ctx, r.url+"healthz", process.Done())
+	return hubtest.Answers(ctx, r.url+"healthz", process.Done())
 }
 
 func (r *replica) kill() {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
@@ -25,20 +26,8 @@ import (
 // program is the service, built once.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "replicas-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder)
-	if program, err = rig.Build(folder, "cmd/ghscoped-service"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	rig.Main(m, rig.Building(map[*string]string{&program: "cmd/ghscoped-service"}))
 }
 
 // world is a Hub whose one service is two replicas that share a Redis.
@@ -59,10 +48,9 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	require.NoError(t, os.WriteFile(w.keys, []byte(store.NewKey().Reveal()+"\n"), 0o600))
 	w.redis = redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
 	w.startGitHub(t)
-	ports := []int{redistest.FreePort(t), redistest.FreePort(t)}
 	w.hub = hubtest.New(t, hubtest.Options{
 		ServerEnv: map[string]string{"PATH": w.moves.Path},
-		External:  func(env []string) error { return w.startService(ctx, t, env, ports) },
+		External:  func(env []string) error { return w.startService(ctx, t, env) },
 	})
 	var err error
 	w.address, err = url.Parse(w.hub.ServiceURL)
@@ -74,19 +62,16 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 func (w *world) startGitHub(t *testing.T) {
 	o := githubsim.Options{Limits: githubsim.Limits{RevokePerHour: 1e6, UserPerHour: 1e6, AnonymousPerHour: 1e6}}
 	o.Accounts, o.Repositories = accounts()
-	w.github = githubsim.New(o)
-	require.NoError(t, w.github.Start())
-	t.Cleanup(func() { require.NoError(t, w.github.Close()) })
+	w.github = rig.NewGitHub(t, o)
 }
 
 // startService starts the replicas, and the balancer where the Hub expects the
 // service.
-func (w *world) startService(ctx context.Context, t *testing.T, env []string, ports []int) error {
-	env = append(env, "GHSCOPED_CLIENT_ID="+githubsim.DefaultClientID, "GHSCOPED_APP_URL="+w.github.Info().AppURL,
-		"GHSCOPED_GITHUB_URL="+w.github.URL(), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
+func (w *world) startService(ctx context.Context, t *testing.T, env []string) error {
+	env = append(append(env, rig.GitHubEnv(w.github)...), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
 		"GHSCOPED_STORE=redis://"+w.redis.Addr+"/0")
-	for _, port := range ports {
-		listen := fmt.Sprintf("127.0.0.1:%d", port)
+	for range replicas {
+		listen := rig.FreeAddress(t)
 		r := &replica{url: "http://" + listen + rig.Variable(env, "JUPYTERHUB_SERVICE_PREFIX"),
 			env: append(env[:len(env):len(env)], "GHSCOPED_LISTEN="+listen)}
 		if err := r.start(ctx); err != nil {
@@ -158,16 +143,16 @@ func (w *world) direct(ctx context.Context, t *testing.T, r *replica, token, met
 }
 
 // listen follows a user's flow at one replica (server-sent events).
-func (w *world) listen(ctx context.Context, t *testing.T, r *replica, token string) <-chan answer {
+func (w *world) listen(ctx context.Context, t *testing.T, r *replica, token string) <-chan journey.Flow {
 	t.Helper()
 	response := w.request(ctx, t, r, token, http.MethodGet, "api/flows/current/events")
 	require.Equal(t, http.StatusOK, response.StatusCode)
-	events := make(chan answer, 100)
+	events := make(chan journey.Flow, 100)
 	go func() {
 		defer close(events)
 		defer response.Body.Close()
 		for lines := bufio.NewScanner(response.Body); lines.Scan(); {
-			var event answer
+			var event journey.Flow
 			if data, found := strings.CutPrefix(lines.Text(), "data: "); found && json.Unmarshal([]byte(data), &event) == nil {
 				events <- event
 			}
