@@ -15,6 +15,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/createapp"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 const createAppUsage = `Usage: ghscoped-service create-app -hub URL [-name NAME] [-org ORGANISATION] [-private]
@@ -111,7 +112,7 @@ func (r *registration) complete(hub, web, api string, permissions []string) erro
 	if r.app.GitHub, err = webAddress("-github-url", web); err != nil {
 		return err
 	}
-	r.api = github.APIURL(r.app.GitHub)
+	r.api = webaddr.GitHubAPI(r.app.GitHub)
 	if api != "" {
 		if r.api, err = webAddress("-github-api-url", api); err != nil {
 			return err

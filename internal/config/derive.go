@@ -5,13 +5,15 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // derive fills what nobody set from what somebody did.
 func (l *loader) derive() {
 	c := &l.config
 	if c.GitHub.APIURL == nil && c.GitHub.URL != nil {
-		c.GitHub.APIURL = apiURL(c.GitHub.URL)
+		c.GitHub.APIURL = webaddr.GitHubAPI(c.GitHub.URL)
 	}
 	if c.Service.Prefix == "" && c.Service.Name != "" {
 		c.Service.Prefix = c.Hub.BaseURL + "services/" + url.PathEscape(c.Service.Name) + "/"
@@ -29,16 +31,6 @@ func (l *loader) derive() {
 		c.Page.Logo = c.Hub.BaseURL + "hub/logo"
 	}
 	l.deriveHub()
-}
-
-// apiURL is the REST API of a GitHub: a host of its own for github.com and
-// ghe.com, a path on a GitHub Enterprise Server.
-func apiURL(web *url.URL) *url.URL {
-	host := strings.ToLower(web.Host)
-	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
-		return &url.URL{Scheme: web.Scheme, Host: "api." + host}
-	}
-	return web.JoinPath("api", "v3")
 }
 
 func listenAddress(u *url.URL) string {

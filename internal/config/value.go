@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // value parses text into a field of a Config and prints the field again, as
@@ -213,18 +213,10 @@ func checkURL(u *url.URL, rule urlRule) error {
 		return &problem{"the address holds a user or password", "remove it"}
 	case u.RawQuery != "" || u.Fragment != "":
 		return &problem{fmt.Sprintf("%q has a query or fragment", shown), `remove what follows "?" or "#"`}
-	case rule == safeHTTP && u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case rule == safeHTTP && u.Scheme == "http" && !webaddr.Loopback(u.Hostname()):
 		return &problem{fmt.Sprintf("%q is not encrypted", shown), "use https (http only on loopback)"}
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 func originOf(u *url.URL) *url.URL { return &url.URL{Scheme: u.Scheme, Host: u.Host} }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // Life is how long GitHub keeps a manifest's code good.
@@ -62,7 +63,7 @@ type Server struct {
 // Listen begins to listen, on loopback only: whoever gets the code gets the App.
 func Listen(o Options, address string) (*Server, error) {
 	host, _, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err != nil || (host != "localhost" && (ip == nil || !ip.IsLoopback())) {
+	if err != nil || !webaddr.Loopback(host) {
 		return nil, errors.New("the address to listen on must be on loopback, as in 127.0.0.1:0")
 	}
 	listener, err := net.Listen("tcp", address)

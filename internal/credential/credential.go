@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // maxInput bounds a question, in bytes. Git's own lines are at most 64 KiB.
@@ -136,7 +136,7 @@ func unsafe(text string) bool { return strings.ContainsAny(text, "\r\n\x00") }
 // machine. Host names do not mind case; a port that goes without saying may be
 // said.
 func (r Request) For(host *url.URL) bool {
-	if r.Protocol != host.Scheme || !Private(host) || unsafe(r.Host) {
+	if r.Protocol != host.Scheme || !webaddr.Private(host) || unsafe(r.Host) {
 		return false
 	}
 	return strings.EqualFold(withoutPort(r.Host, r.Protocol), withoutPort(host.Host, host.Scheme))
@@ -144,17 +144,6 @@ func (r Request) For(host *url.URL) bool {
 
 func withoutPort(host, scheme string) string {
 	return strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
-}
-
-// Private reports whether nobody on the way can read what is sent to an
-// address. http on loopback counts, for demonstrations and tests.
-func Private(address *url.URL) bool {
-	if address == nil || address.Host == "" {
-		return false
-	}
-	ip := net.ParseIP(address.Hostname())
-	local := address.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	return address.Scheme == "https" || address.Scheme == "http" && local
 }
 
 // Answer is what a helper gives to git.

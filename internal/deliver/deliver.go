@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // Options of a [Deliverer]. What changes more than the credential is off
@@ -116,14 +116,7 @@ func (d *Deliverer) run(ctx context.Context, target flow.Target, job job) (strin
 // acceptable reports whether a credential may be offered to this host: over
 // https, or, for demonstrations and tests, over http on this machine.
 func acceptable(host *url.URL) bool {
-	if host == nil || host.Host == "" || strings.ContainsFunc(host.Host, isControl) {
-		return false
-	}
-	if host.Scheme == "https" {
-		return true
-	}
-	ip := net.ParseIP(host.Hostname())
-	return host.Scheme == "http" && (host.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+	return webaddr.Private(host) && !strings.ContainsFunc(host.Host, isControl)
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

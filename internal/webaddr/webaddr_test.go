@@ -1,0 +1,57 @@
+package webaddr_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
+)
+
+func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
+	t.Parallel()
+	for web, api := range map[string]string{
+		"https://github.com":              "https://api.github.com",
+		"https://github.com/":             "https://api.github.com",
+		"https://GitHub.com":              "https://api.github.com",
+		"https://github.com:443":          "https://api.github.com:443",
+		"https://octo.ghe.com":            "https://api.octo.ghe.com",
+		"https://OCTO.ghe.com:8443/":      "https://api.octo.ghe.com:8443",
+		"https://github.example.org":      "https://github.example.org/api/v3",
+		"https://github.example.org:8443": "https://github.example.org:8443/api/v3",
+		"https://ghe.com":                 "https://ghe.com/api/v3",
+		"https://notghe.com":              "https://notghe.com/api/v3",
+		"https://github.com.evil.test":    "https://github.com.evil.test/api/v3",
+		"http://127.0.0.1:8080/":          "http://127.0.0.1:8080/api/v3",
+		"http://[::1]:8080":               "http://[::1]:8080/api/v3",
+	} {
+		u, err := url.Parse(web)
+		require.NoError(t, err)
+		require.Equal(t, api, webaddr.GitHubAPI(u).String(), web)
+	}
+}
+
+func TestACredentialGoesOverHTTPSOrNotBeyondThisMachine(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"https://github.com":            true,
+		"http://localhost:9":            true,
+		"http://127.0.0.1:9":            true,
+		"http://127.8.8.8":              true,
+		"http://[::1]:9":                true,
+		"http://github.com":             false,
+		"http://10.0.0.1":               false,
+		"http://localhost.evil.test":    false,
+		"http://127.0.0.1.evil.test":    false,
+		"ssh://127.0.0.1":               false,
+		"https:///path":                 false,
+		"http://127.0.0.1@evil.test/":   false,
+		"http://[::ffff:127.0.0.1]:123": true,
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		require.Equal(t, want, webaddr.Private(u), address)
+	}
+	require.False(t, webaddr.Private(nil))
+}
