@@ -9,13 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // grace is how often GitHub may call a code incorrect, which it also does for
@@ -28,14 +27,14 @@ func (in invocation) github(id, app string) (*github.Client, *url.URL, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	api := github.APIURL(web)
+	api := webaddr.GitHubAPI(web)
 	if told := in.getenv("GHSCOPED_GITHUB_API_URL"); told != "" {
 		if api, err = url.Parse(told); err != nil {
 			return nil, nil, &fault{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_API_URL is not a web address."}
 		}
 	}
 	made, err := github.New(github.Options{Web: web, API: api, ClientID: id, AppURL: app,
-		HTTP: in.http, Clock: in.clock, Registerer: prometheus.NewRegistry()})
+		HTTP: in.http, Clock: in.clock})
 	return made, web, err
 }
 

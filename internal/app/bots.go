@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
@@ -20,7 +19,7 @@ func CheckBots(cfg config.Bot) error {
 	if cfg.Policy == "" {
 		return nil
 	}
-	_, err := bot.OpenPolicy(cfg.Policy, prometheus.NewRegistry())
+	_, err := bot.OpenPolicy(cfg.Policy)
 	return errors.Join(github.CheckKeyFile(cfg.PrivateKey.Path), err)
 }
 
@@ -33,15 +32,16 @@ func (p *parts) joinBots() error {
 	if err := CheckBots(cfg); err != nil {
 		return err
 	}
-	policy, err := bot.OpenPolicy(cfg.Policy, p.deps.Registry)
+	policy, err := bot.OpenPolicy(cfg.Policy)
 	if err != nil {
 		return err
 	}
+	metrics.Policy(p.deps.Registry, policy)
 	p.policy = policy
 	p.bots = bot.New(bot.Options{
 		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: p.github,
 		Store: store.NewBots(p.backend, p.keys), Audit: p.audit,
-		Clock: p.deps.Clock, Registerer: p.deps.Registry,
+		Clock: p.deps.Clock, Metrics: metrics.Bot(p.deps.Registry),
 	})
 	return nil
 }

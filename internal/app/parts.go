@@ -17,6 +17,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -108,7 +109,7 @@ func (p *parts) joinHub() error {
 	if proxy == nil { // pull mode: no server is ever reached into
 		proxy = p.cfg.Hub.APIURL
 	}
-	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP, p.deps.Registry)
+	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP, metrics.Hub(p.deps.Registry))
 	return nil
 }
 
@@ -131,7 +132,7 @@ func (p *parts) joinFlow() error {
 		Audit: p.audit, GitHubURL: p.cfg.GitHub.URL,
 		Identity: flow.Identity(p.cfg.GitHub.Identity), HubTokenLife: p.cfg.Service.SessionLifetime,
 		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop,
-		Clock: p.deps.Clock, Logger: p.deps.Logger, Registry: p.deps.Registry,
+		Clock: p.deps.Clock, Logger: p.deps.Logger, Metrics: metrics.Flow(p.deps.Registry, p.deps.Clock),
 	})
 	return nil
 }
@@ -141,7 +142,7 @@ func (p *parts) gitHub() (*github.Client, error) {
 	options := github.Options{
 		Web: cfg.URL, API: cfg.APIURL, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Value,
 		KeyFile: p.cfg.Bot.PrivateKey.Path,
-		HTTP:    p.deps.HTTP, Clock: p.deps.Clock, Registerer: p.deps.Registry,
+		HTTP:    p.deps.HTTP, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
 	}
 	if cfg.AppURL != nil {
 		options.AppURL = cfg.AppURL.String()

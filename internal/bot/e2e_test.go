@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // realGit runs git with no configuration but its own.
@@ -77,8 +77,8 @@ func newGitHub(t *testing.T) (*githubsim.Server, *github.Client) {
 	require.NoError(t, err)
 	web, err := url.Parse(sim.URL())
 	require.NoError(t, err)
-	client, err := github.New(github.Options{Web: web, API: github.APIURL(web), ClientID: githubsim.DefaultClientID, KeyFile: keyFile,
-		HTTP: &http.Client{Transport: loopback{}}, Clock: time.Now, Registerer: prometheus.NewRegistry()})
+	client, err := github.New(github.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: githubsim.DefaultClientID, KeyFile: keyFile,
+		HTTP: &http.Client{Transport: loopback{}}, Clock: time.Now})
 	require.NoError(t, err)
 	return sim, client
 }
@@ -89,7 +89,7 @@ func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {
 	fakes := newStage(t, policyText, nil)
 	fakes.now = time.Now()
 	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return fakes.policy }, GitHub: client, Store: fakes, Audit: fakes,
-		Clock: time.Now, Registerer: prometheus.NewRegistry()})
+		Clock: time.Now, Metrics: uncounted{}})
 
 	token, err := issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "request-1")
 	require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestTheFileInTheRealRepositoryDecides(t *testing.T) {
 	sim, client := newGitHub(t)
 	fakes := newStage(t, policyText, nil)
 	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return fakes.policy }, RepositoryFile: true, GitHub: client, Store: fakes, Audit: fakes,
-		Clock: time.Now, Registerer: prometheus.NewRegistry()})
+		Clock: time.Now, Metrics: uncounted{}})
 	_, err := issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	requireCode(t, err, "repository_refused")
 

@@ -6,13 +6,11 @@ import (
 	"io"
 	"os"
 	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // PolicyFile is a policy that follows its file: each use looks whether the file
 // has changed. A file that cannot be used leaves the last good policy in force,
-// and is told by [PolicyFile.Err] and by a metric. Safe for concurrent use.
+// and is told by [PolicyFile.Err]. Safe for concurrent use.
 type PolicyFile struct {
 	path string
 
@@ -23,7 +21,7 @@ type PolicyFile struct {
 }
 
 // OpenPolicy reads a policy file, which must be good to begin with.
-func OpenPolicy(path string, reg prometheus.Registerer) (*PolicyFile, error) {
+func OpenPolicy(path string) (*PolicyFile, error) {
 	f := &PolicyFile{path: path}
 	f.mu.Lock()
 	f.look()
@@ -31,15 +29,7 @@ func OpenPolicy(path string, reg prometheus.Registerer) (*PolicyFile, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	return f, reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ghscoped_bot_policy_current",
-		Help: "1: the policy in force is what its file says; 0: the file cannot be used, the last good one is in force.",
-	}, func() float64 {
-		if f.Err() != nil {
-			return 0
-		}
-		return 1
-	}))
+	return f, nil
 }
 
 // Current is the policy in force.

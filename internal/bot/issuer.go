@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -30,27 +28,17 @@ type Options struct {
 	Store          Store
 	Audit          Auditor
 	Clock          func() time.Time
-	Registerer     prometheus.Registerer
+	Metrics        Metrics
 }
 
 // Issuer gives out installation tokens. Safe for concurrent use.
 type Issuer struct {
 	Options
-	issued   *prometheus.CounterVec
 	identity identity
 }
 
 // New returns an issuer.
-func New(o Options) *Issuer {
-	i := &Issuer{Options: o,
-		issued: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ghscoped_bot_tokens_issued_total",
-			Help: "Requests for bot tokens by what came of them.",
-		}, []string{"status"}),
-	}
-	o.Registerer.MustRegister(i.issued)
-	return i
-}
+func New(o Options) *Issuer { return &Issuer{Options: o} }
 
 // Token is what a caller gets: exactly what it asked for.
 type Token struct {
@@ -73,7 +61,7 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 		Repositories: short(r.Repositories), Permissions: shortPermissions(r.Permissions)}
 	token, err := i.issue(ctx, c, r, &event)
 	if err == nil {
-		i.issued.WithLabelValues(event.Outcome).Inc()
+		i.Metrics.Requested(event.Outcome)
 		return token, nil
 	}
 	var e *flow.Error
@@ -85,7 +73,7 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 		event.Outcome = Failed
 	}
 	event.Code = e.Code
-	i.issued.WithLabelValues(event.Outcome).Inc()
+	i.Metrics.Requested(event.Outcome)
 	return Token{}, errors.Join(err, i.Audit.Keep(ctx, event))
 }
 

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
@@ -61,21 +60,25 @@ type stage struct {
 	revokeErr, nameErr          error
 	named                       int
 	minting                     func()
-	registry                    *prometheus.Registry
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
 }
+
+// uncounted is a [bot.Metrics] that nobody reads.
+type uncounted struct{}
+
+func (uncounted) Requested(string) {}
 
 func newStage(t *testing.T, policy string, change func(*stage)) *stage {
 	t.Helper()
 	p, err := bot.ParsePolicy([]byte(policy))
 	require.NoError(t, err)
-	s := &stage{now: noon, live: map[string]bot.Live{}, registry: prometheus.NewRegistry(), policy: p}
+	s := &stage{now: noon, live: map[string]bot.Live{}, policy: p}
 	if change != nil {
 		change(s)
 	}
 	s.Issuer = bot.New(bot.Options{Policy: func() *bot.Policy { return s.policy }, RepositoryFile: s.repositoryFile,
-		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Registerer: s.registry})
+		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Metrics: uncounted{}})
 	return s
 }
 
@@ -416,7 +419,7 @@ func TestWhatGitHubIsAskedIsWhatIsAnswered(t *testing.T) {
 func BenchmarkIssueRefused(b *testing.B) {
 	p, err := bot.ParsePolicy([]byte(policyText))
 	require.NoError(b, err)
-	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return p }, Audit: discard{}, Clock: time.Now, Registerer: prometheus.NewRegistry()})
+	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return p }, Audit: discard{}, Clock: time.Now, Metrics: uncounted{}})
 	request := push("octo-org/secrets")
 	b.ReportAllocs()
 	for b.Loop() {

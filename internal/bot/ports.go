@@ -24,6 +24,12 @@ type GitHub interface {
 	File(ctx context.Context, token secret.String, owner, repository, path string, limit int) (content []byte, found bool, err error)
 }
 
+// Metrics is told what to count.
+type Metrics interface {
+	// Requested is a request for a token by its outcome, as the audit names it.
+	Requested(outcome string)
+}
+
 // Minted is a token with what GitHub says it may do.
 type Minted struct {
 	Token secret.String

@@ -60,12 +60,6 @@ type Hub interface {
 	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 }
 
-// App is a GitHub App's registration, as far as GitHub shows it.
-type App struct {
-	Slug, ClientID string
-	Permissions    map[string]string
-}
-
 // GitHub is GitHub as the service calls it. Errors are [flow.Error].
 type GitHub interface {
 	DeviceCode(ctx context.Context) (flow.DeviceCode, error)
@@ -73,9 +67,9 @@ type GitHub interface {
 	Exchange(ctx context.Context, code, verifier, redirect string) (flow.Token, error)
 	// PublicApp is the App as anybody sees it; the code app_not_public where
 	// there is none that anybody sees.
-	PublicApp(ctx context.Context) (App, error)
+	PublicApp(ctx context.Context) (flow.App, error)
 	// OwnApp is the App as its own private key shows it.
-	OwnApp(ctx context.Context) (App, error)
+	OwnApp(ctx context.Context) (flow.App, error)
 	// Skew is how far GitHub's clock was ahead of ours in its latest answer.
 	Skew() time.Duration
 }
@@ -110,7 +104,7 @@ type Doctor struct {
 	hubSkew    time.Duration
 	self       hub.User
 	webErr     error // of the one call of GitHub's web address
-	app        App
+	app        flow.App
 	appErr     error
 }
 

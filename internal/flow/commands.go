@@ -81,7 +81,7 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 	if err != nil {
 		return nil, false, err
 	}
-	e.metrics.started.WithLabelValues(string(started.Mode)).Inc()
+	e.Metrics.Started(started.Mode)
 	e.audit(ctx, user, Event{Action: "flow_started", FlowID: started.ID, Outcome: "ok"})
 	return user, true, nil
 }

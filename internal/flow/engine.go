@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -22,8 +20,7 @@ const saveAttempts = 20
 // [Engine.Run] does the rest. Safe for concurrent use.
 type Engine struct {
 	Options
-	metrics *metrics
-	wake    chan struct{}
+	wake chan struct{}
 }
 
 // Options are what an Engine is made of.
@@ -51,18 +48,14 @@ type Options struct {
 	// a Deliverer.
 	RevokeOnStop bool
 
-	Clock    func() time.Time
-	Logger   *slog.Logger
-	Registry prometheus.Registerer
+	Clock   func() time.Time
+	Logger  *slog.Logger
+	Metrics Metrics
 }
 
 // New returns an engine that does nothing until Run.
 func New(options Options) *Engine {
-	return &Engine{
-		Options: options,
-		metrics: newMetrics(options.Registry, options.Clock),
-		wake:    make(chan struct{}, 1),
-	}
+	return &Engine{Options: options, wake: make(chan struct{}, 1)}
 }
 
 // Caller is a signed-in Hub user and the token that the Hub gave for them.
@@ -129,7 +122,7 @@ func (e *Engine) save(ctx context.Context, user *User, was before) error {
 	if err := e.Store.Save(ctx, user); err != nil {
 		return fmt.Errorf("save the record of a user: %w", err)
 	}
-	e.metrics.observe(user)
+	e.Metrics.Saved(user)
 	if ended := was.ended(user.Flow, e.Clock()); ended != nil {
 		e.flowEnded(ctx, user, ended)
 	}
@@ -158,7 +151,7 @@ func (was before) ended(now *Flow, at time.Time) *Flow {
 }
 
 func (e *Engine) flowEnded(ctx context.Context, user *User, f *Flow) {
-	e.metrics.flowFinished(f, e.Clock())
+	e.Metrics.Finished(f.State, e.Clock().Sub(f.StartedAt))
 	event := Event{Action: "flow_finished", FlowID: f.ID, Outcome: string(f.State)}
 	if f.Error != nil {
 		event.Code = f.Error.Code

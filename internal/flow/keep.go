@@ -90,7 +90,7 @@ func (e *Engine) revokeOne(r Revocation) step {
 			return ofRevocation(r, func(u *User, i int) { u.Revocations = slices.Delete(u.Revocations, i, i+1) })
 		}
 		err := e.GitHub.Revoke(ctx, r.Token.String)
-		e.metrics.revoked.WithLabelValues(status(err)).Inc()
+		e.Metrics.Revoked(status(err))
 		event := Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
 		var cause *Error
 		if err != nil {

@@ -1,84 +1,19 @@
 package flow
 
-import (
-	"sync"
-	"time"
+import "time"
 
-	"github.com/prometheus/client_golang/prometheus"
-)
-
-// pendingGrace is how long past its next poll a flow that this process saw
-// pending is still counted: then another process has polled and counts it.
-const pendingGrace = time.Second
-
-type metrics struct {
-	started   *prometheus.CounterVec
-	finished  *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	delivery  *prometheus.HistogramVec
-	revoked   *prometheus.CounterVec
-	lateness  prometheus.Histogram
-	clock     func() time.Time
-	mu        sync.Mutex
-	pendingAt map[string]time.Time // user → next poll
-}
-
-func newMetrics(registry prometheus.Registerer, clock func() time.Time) *metrics {
-	m := &metrics{
-		clock:     clock,
-		pendingAt: map[string]time.Time{},
-		started: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ghscoped_flows_started_total", Help: "Flows started, by mode.",
-		}, []string{"mode"}),
-		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ghscoped_flows_finished_total", Help: "Flows finished, by final state.",
-		}, []string{"status"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ghscoped_flow_duration_seconds", Help: "From the start of a flow to its end, by final state.",
-			Buckets: []float64{5, 15, 30, 60, 120, 300, 600, 900, 1200},
-		}, []string{"status"}),
-		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ghscoped_delivery_duration_seconds", Help: "Time to put a credential into a server, by the way that worked.",
-			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"method", "status"}),
-		revoked: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ghscoped_revocations_total", Help: "Attempts to revoke a token at GitHub.",
-		}, []string{"status"}),
-		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ghscoped_flow_step_lateness_seconds", Help: "How much later than due a step began.",
-			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 15, 60},
-		}),
-	}
-	pending := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ghscoped_flows_pending", Help: "Flows waiting for an approval that this process polled last.",
-	}, m.countPending)
-	registry.MustRegister(m.started, m.finished, m.duration, m.delivery, m.revoked, m.lateness, pending)
-	return m
-}
-
-// observe keeps the number of pending flows.
-func (m *metrics) observe(u *User) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if u.Flow != nil && u.Flow.State == Pending {
-		m.pendingAt[u.Name] = u.Flow.Due
-		return
-	}
-	delete(m.pendingAt, u.Name)
-}
-
-func (m *metrics) countPending() float64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for name, due := range m.pendingAt {
-		if m.clock().After(due.Add(pendingGrace)) {
-			delete(m.pendingAt, name)
-		}
-	}
-	return float64(len(m.pendingAt))
-}
-
-func (m *metrics) flowFinished(f *Flow, now time.Time) {
-	m.finished.WithLabelValues(string(f.State)).Inc()
-	m.duration.WithLabelValues(string(f.State)).Observe(now.Sub(f.StartedAt).Seconds())
+// Metrics is told what to count. status is "ok" or "error".
+type Metrics interface {
+	Started(mode Mode)
+	// Finished is a flow at its final state, and how long it took.
+	Finished(state State, took time.Duration)
+	// Saved is a user's record as it was stored just now.
+	Saved(user *User)
+	// Delivered is an attempt to write a credential, by the way that worked;
+	// method is "none" where none did.
+	Delivered(method, status string, took time.Duration)
+	// Revoked is an attempt to revoke a token at GitHub.
+	Revoked(status string)
+	// StepBegan says how much later than due a step began.
+	StepBegan(late time.Duration)
 }

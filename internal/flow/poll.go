@@ -137,7 +137,7 @@ func (e *Engine) undo(ctx context.Context, token Token) {
 			continue
 		}
 		err := e.GitHub.Revoke(ctx, value.String)
-		e.metrics.revoked.WithLabelValues(status(err)).Inc()
+		e.Metrics.Revoked(status(err))
 		if err != nil {
 			e.Logger.Error("a token that could not be stored could not be revoked either",
 				"token_sha256", value.Hash(), "error", err)

@@ -26,6 +26,13 @@ type GitHub interface {
 	Revoke(ctx context.Context, token secret.String) error
 }
 
+// App is a GitHub App's registration, as far as GitHub shows it. A flow does not
+// ask for it; the doctor compares it with what is configured.
+type App struct {
+	Slug, ClientID string
+	Permissions    map[string]string
+}
+
 // WebFlow is the other way to approve: the browser is sent to GitHub and comes
 // back with a code (RFC 6749, 4.1, with PKCE, RFC 7636). Errors are [*Error].
 type WebFlow interface {

@@ -79,7 +79,7 @@ func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
 // work carries out one step for a claimed record.
 func (e *Engine) work(ctx context.Context, user *User) {
 	if due := user.Due(); !due.IsZero() {
-		e.metrics.lateness.Observe(max(0, e.Clock().Sub(due)).Seconds())
+		e.Metrics.StepBegan(max(0, e.Clock().Sub(due)))
 	}
 	var found outcome
 	if step := e.next(user); step == nil {

@@ -23,7 +23,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 		cause, method = e.trouble(u.Name, "deliver", err), "none"
 		event.Code = cause.Code
 	}
-	e.metrics.delivery.WithLabelValues(method, status(err)).Observe(e.Clock().Sub(began).Seconds())
+	e.Metrics.Delivered(method, status(err), e.Clock().Sub(began))
 	e.audit(ctx, u, event)
 	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
 		if cause != nil {

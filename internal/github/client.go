@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/oauth2"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -18,11 +17,11 @@ import (
 // whole answer, so a body that comes one byte a second ends too.
 const timeout = 15 * time.Second
 
-// Options are what a [Client] is made of. Web, API, ClientID, HTTP, Clock and
-// Registerer are needed.
+// Options are what a [Client] is made of. Web, API, ClientID, HTTP and Clock
+// are needed.
 type Options struct {
 	// Web is the address a browser and git use; API that of the REST API, see
-	// [APIURL].
+	// [webaddr.GitHubAPI].
 	Web, API *url.URL
 	ClientID string
 	// ClientSecret enables the web flow and lets tokens be revoked one at a
@@ -35,8 +34,8 @@ type Options struct {
 	KeyFile string
 	HTTP    *http.Client
 	Clock   func() time.Time
-	// Registerer takes the metrics.
-	Registerer prometheus.Registerer
+	// Metrics is told of each call; nil: nobody counts.
+	Metrics Metrics
 }
 
 // Client calls one GitHub on behalf of one App. Safe for concurrent use.
@@ -48,7 +47,7 @@ type Client struct {
 	http     *http.Client
 	clock    func() time.Time
 	gate     *gate
-	metrics  *metrics
+	metrics  Metrics
 	// skew is how far GitHub's clock is ahead of ours, in nanoseconds.
 	skew          *atomic.Int64
 	oauth         oauth2.Config
@@ -58,13 +57,16 @@ type Client struct {
 
 // New returns a client. It makes no call and reads no file.
 func New(o Options) (*Client, error) {
-	if o.Web == nil || o.API == nil || o.ClientID == "" || o.HTTP == nil || o.Clock == nil || o.Registerer == nil {
+	if o.Web == nil || o.API == nil || o.ClientID == "" || o.HTTP == nil || o.Clock == nil {
 		return nil, errors.New("github: an option is missing")
+	}
+	if o.Metrics == nil {
+		o.Metrics = unmeasured{}
 	}
 	c := &Client{
 		web: o.Web, api: o.API, clientID: o.ClientID, secret: o.ClientSecret,
 		appURL: strings.TrimSuffix(o.AppURL, "/"),
-		clock:  o.Clock, gate: newGate(o.Clock), metrics: newMetrics(o.Registerer),
+		clock:  o.Clock, gate: newGate(o.Clock), metrics: o.Metrics,
 		skew:          new(atomic.Int64),
 		key:           &keyFile{path: o.KeyFile},
 		installations: newInstallationCache(o.Clock),
@@ -96,20 +98,6 @@ func (c *Client) guarded(base *http.Client) *http.Client {
 		guarded.Timeout = timeout
 	}
 	return &guarded
-}
-
-// APIURL derives the address of the REST API from the web address: that of
-// github.com and ghe.com is a host of its own, a GitHub Enterprise Server has
-// it under /api/v3.
-func APIURL(web *url.URL) *url.URL {
-	api := *web
-	host := strings.ToLower(web.Hostname())
-	if host == "github.com" || strings.HasSuffix(host, ".ghe.com") {
-		api.Host = "api." + web.Host
-		api.Path = ""
-		return &api
-	}
-	return web.JoinPath("api/v3")
 }
 
 // githubNow is the time at GitHub.

@@ -15,13 +15,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // loopback refuses to reach anything but this machine.
@@ -59,16 +59,13 @@ func options(t *testing.T, web string, now func() time.Time) github.Options {
 	t.Helper()
 	u, err := url.Parse(web)
 	require.NoError(t, err)
-	return github.Options{Web: u, API: github.APIURL(u), ClientID: githubsim.DefaultClientID,
+	return github.Options{Web: u, API: webaddr.GitHubAPI(u), ClientID: githubsim.DefaultClientID,
 		AppURL: web + "/apps/" + githubsim.DefaultSlug,
 		HTTP:   &http.Client{Transport: loopback{}}, Clock: now}
 }
 
 func newClient(t *testing.T, o github.Options) *github.Client {
 	t.Helper()
-	if o.Registerer == nil {
-		o.Registerer = prometheus.NewRegistry()
-	}
 	client, err := github.New(o)
 	require.NoError(t, err)
 	return client
@@ -140,23 +137,6 @@ func keyFile(t *testing.T, key *rsa.PrivateKey) string {
 	path := filepath.Join(t.TempDir(), "app.pem")
 	writeKey(t, path, key)
 	return path
-}
-
-func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
-	t.Parallel()
-	for web, api := range map[string]string{
-		"https://github.com":           "https://api.github.com",
-		"https://github.com/":          "https://api.github.com",
-		"https://octo.ghe.com":         "https://api.octo.ghe.com",
-		"https://github.example.org":   "https://github.example.org/api/v3",
-		"https://notghe.com":           "https://notghe.com/api/v3",
-		"http://127.0.0.1:8080/":       "http://127.0.0.1:8080/api/v3",
-		"https://github.com.evil.test": "https://github.com.evil.test/api/v3",
-	} {
-		u, err := url.Parse(web)
-		require.NoError(t, err)
-		require.Equal(t, api, github.APIURL(u).String(), web)
-	}
 }
 
 func TestAMissingOptionIsRefused(t *testing.T) {

@@ -69,7 +69,7 @@ func (c *Client) PollOnce(ctx context.Context, deviceCode secret.String) (flow.P
 	case "authorization_pending":
 		return flow.PollResult{Outcome: flow.StillPending}, nil
 	case "slow_down":
-		c.metrics.slowDown.Inc()
+		c.metrics.SlowedDown()
 		return flow.PollResult{Outcome: flow.SlowDown, Interval: seconds(got.Interval, 0)}, nil
 	case "expired_token", "token_expired":
 		return flow.PollResult{Outcome: flow.CodeExpired}, nil

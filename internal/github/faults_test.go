@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 )
 
 // says answers everything alike.
@@ -253,7 +254,7 @@ func TestACallSaysWhatGitHubAsksFor(t *testing.T) {
 	t.Cleanup(server.Close)
 	o := options(t, server.URL, time.Now)
 	reg := prometheus.NewRegistry()
-	o.Registerer = reg
+	o.Metrics = metrics.GitHub(reg)
 	_, err := newClient(t, o).Account(t.Context(), sec("ghu"))
 	require.NoError(t, err)
 	seen := <-headers

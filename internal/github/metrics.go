@@ -4,41 +4,27 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
-type metrics struct {
-	duration  *prometheus.HistogramVec
-	slowDown  prometheus.Counter
-	rateLimit *prometheus.GaugeVec
+// Metrics is told what to count.
+type Metrics interface {
+	// Called is a call by the name of its endpoint, and the time until its answer
+	// began; status is that of HTTP, or "none" where no answer came.
+	Called(endpoint, status string, took time.Duration)
+	// SlowedDown is a poll that was answered with slow_down.
+	SlowedDown()
+	// Remaining is how many calls are left of a limit, "core" or "other".
+	Remaining(resource string, calls float64)
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "ghscoped_github_request_duration_seconds",
-			Help:    "Time until GitHub's answer began; status none: it did not.",
-			Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 15},
-		}, []string{"endpoint", "status"}),
-		slowDown: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "ghscoped_github_slow_down_total",
-			Help: "Polls that GitHub answered with slow_down.",
-		}),
-		rateLimit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "ghscoped_github_rate_limit_remaining",
-			Help: "Calls left, as the latest answer said it.",
-		}, []string{"resource"}),
-	}
-	reg.MustRegister(m.duration, m.slowDown, m.rateLimit)
-	return m
-}
+// unmeasured is for who counts nothing.
+type unmeasured struct{}
 
-func (m *metrics) observe(endpoint, status string, d time.Duration) {
-	m.duration.WithLabelValues(endpoint, status).Observe(d.Seconds())
-}
+func (unmeasured) Called(string, string, time.Duration) {}
+func (unmeasured) SlowedDown()                          {}
+func (unmeasured) Remaining(string, float64)            {}
 
-func (m *metrics) remaining(h http.Header) {
+func (t *transport) countRemaining(h http.Header) {
 	left, err := strconv.ParseFloat(h.Get("X-RateLimit-Remaining"), 64)
 	if err != nil {
 		return
@@ -47,5 +33,5 @@ func (m *metrics) remaining(h http.Header) {
 	if resource != "core" {
 		resource = "other" // a label's values are ours to choose
 	}
-	m.rateLimit.WithLabelValues(resource).Set(left)
+	t.metrics.Remaining(resource, left)
 }

@@ -8,12 +8,9 @@ import (
 	"path"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/doctor"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
-
-var _ doctor.GitHub = (*Client)(nil)
 
 // registration is an App as GET /app and GET /apps/SLUG show it.
 type registration struct {
@@ -22,16 +19,16 @@ type registration struct {
 	Permissions map[string]string `json:"permissions"`
 }
 
-func (r registration) app() (doctor.App, error) {
+func (r registration) app() (flow.App, error) {
 	if r.Slug == "" {
-		return doctor.App{}, badAnswer(errors.New("app: no slug"))
+		return flow.App{}, badAnswer(errors.New("app: no slug"))
 	}
-	return doctor.App{Slug: r.Slug, ClientID: r.ClientID, Permissions: r.Permissions}, nil
+	return flow.App{Slug: r.Slug, ClientID: r.ClientID, Permissions: r.Permissions}, nil
 }
 
 // PublicApp asks for the App as anybody sees it. Of an App that is not public
 // GitHub says that there is none: the error's code is app_not_public.
-func (c *Client) PublicApp(ctx context.Context) (doctor.App, error) {
+func (c *Client) PublicApp(ctx context.Context) (flow.App, error) {
 	var got registration
 	slug := path.Base(c.appURL)
 	a, err := c.call(ctx, c.rest("public_app", http.MethodGet, "apps/"+url.PathEscape(slug), secret.String{}), &got, http.StatusOK)
@@ -42,27 +39,27 @@ func (c *Client) PublicApp(ctx context.Context) (doctor.App, error) {
 			Message string `json:"message"`
 		}
 		if a.decode(&body) != nil || body.Message == "" {
-			return doctor.App{}, badAnswer(err) // a 404 that is not GitHub's
+			return flow.App{}, badAnswer(err) // a 404 that is not GitHub's
 		}
-		return doctor.App{}, &flow.Error{Code: "app_not_public", Message: "GitHub shows no App at " + c.appURL + ".",
+		return flow.App{}, &flow.Error{Code: "app_not_public", Message: "GitHub shows no App at " + c.appURL + ".",
 			Hint: "An administrator must make the App public, or correct its address.", Err: err}
 	case http.StatusUnauthorized:
-		return doctor.App{}, &flow.Error{Code: "api_needs_login", Message: "This GitHub shows nothing to who is not signed in.", Err: err}
+		return flow.App{}, &flow.Error{Code: "api_needs_login", Message: "This GitHub shows nothing to who is not signed in.", Err: err}
 	}
 	if err != nil {
-		return doctor.App{}, err
+		return flow.App{}, err
 	}
 	return got.app()
 }
 
 // OwnApp asks for the App by its private key.
-func (c *Client) OwnApp(ctx context.Context) (doctor.App, error) {
+func (c *Client) OwnApp(ctx context.Context) (flow.App, error) {
 	var got registration
 	if err := c.appCall(ctx, "app", http.MethodGet, "app", nil, &got, http.StatusOK); err != nil {
 		if statusOf(err) == http.StatusNotFound {
-			return doctor.App{}, ofOAuth("Not Found")
+			return flow.App{}, ofOAuth("Not Found")
 		}
-		return doctor.App{}, err
+		return flow.App{}, err
 	}
 	return got.app()
 }

@@ -27,7 +27,7 @@ type transport struct {
 	next    http.RoundTripper
 	clock   func() time.Time
 	gate    *gate
-	metrics *metrics
+	metrics Metrics
 	skew    *atomic.Int64
 }
 
@@ -51,11 +51,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := t.clock()
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {
-		t.metrics.observe(to.endpoint, "none", t.clock().Sub(start))
+		t.metrics.Called(to.endpoint, "none", t.clock().Sub(start))
 		return nil, err
 	}
-	t.metrics.observe(to.endpoint, strconv.Itoa(resp.StatusCode), t.clock().Sub(start))
-	t.metrics.remaining(resp.Header)
+	t.metrics.Called(to.endpoint, strconv.Itoa(resp.StatusCode), t.clock().Sub(start))
+	t.countRemaining(resp.Header)
 	t.learnTime(resp.Header)
 	if wait := t.asked(resp); wait > 0 {
 		t.gate.close(to.gate, wait)

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -52,11 +50,10 @@ type Client struct {
 
 // New returns a client for the REST API at api (JUPYTERHUB_API_URL) and for
 // users' servers behind proxy. Redirects of httpClient are switched off: none
-// may be followed with a token. Each call is measured:
-// ghscoped_hub_request_duration_seconds, by endpoint and status.
-func New(api, proxy *url.URL, httpClient *http.Client, registry prometheus.Registerer) *Client {
+// may be followed with a token. Each call is told to metrics.
+func New(api, proxy *url.URL, httpClient *http.Client, metrics Metrics) *Client {
 	measuring := withoutRedirects(httpClient)
-	measuring.Transport = newMeasured(httpClient.Transport, api, registry)
+	measuring.Transport = newMeasured(httpClient.Transport, api, metrics)
 	return &Client{api: api, proxy: proxy, http: measuring}
 }
 

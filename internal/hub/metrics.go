@@ -6,29 +6,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
+
+// Metrics is told what to count.
+type Metrics interface {
+	// Called is a call of the REST API, and the time until its answer began;
+	// status is that of HTTP, or "none" where no answer came.
+	Called(endpoint, status string, took time.Duration)
+}
 
 // measured is a transport that times each call of the Hub's API. Names of users
 // and servers never become a label.
 type measured struct {
-	next     http.RoundTripper
-	base     string // path of the API, without a final slash
-	duration *prometheus.HistogramVec
+	next    http.RoundTripper
+	base    string // path of the API, without a final slash
+	metrics Metrics
 }
 
-func newMeasured(next http.RoundTripper, api *url.URL, registry prometheus.Registerer) *measured {
+func newMeasured(next http.RoundTripper, api *url.URL, metrics Metrics) *measured {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	m := &measured{next: next, base: strings.TrimSuffix(api.EscapedPath(), "/"), duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "ghscoped_hub_request_duration_seconds",
-		Help:    "Time until the Hub's answer began; status none: it did not.",
-		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-	}, []string{"endpoint", "status"})}
-	registry.MustRegister(m.duration)
-	return m
+	return &measured{next: next, base: strings.TrimSuffix(api.EscapedPath(), "/"), metrics: metrics}
 }
 
 func (m *measured) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -38,7 +37,7 @@ func (m *measured) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		status = strconv.Itoa(response.StatusCode)
 	}
-	m.duration.WithLabelValues(m.endpoint(r), status).Observe(time.Since(began).Seconds())
+	m.metrics.Called(m.endpoint(r), status, time.Since(began))
 	return response, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -25,7 +26,7 @@ func TestEachCallIsMeasuredAndNamesNobody(t *testing.T) {
 	api, err := url.Parse(server.URL + "/base/hub/api")
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
-	client := hub.New(api, api, server.Client(), registry)
+	client := hub.New(api, api, server.Client(), metrics.Hub(registry))
 	token := secret.New("the-token")
 
 	_, err = client.Whoami(t.Context(), token)

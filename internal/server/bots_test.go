@@ -21,6 +21,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/web"
@@ -83,7 +84,7 @@ func newBots(t testing.TB, f *fixture, kept bot.Store, registry prometheus.Regis
 	require.NoError(t, err)
 	return bot.New(bot.Options{
 		Policy: func() *bot.Policy { return policy }, GitHub: f.bots, Store: kept,
-		Audit: audit.New(io.Discard, f.audit, slog.New(slog.DiscardHandler)), Clock: time.Now, Registerer: registry,
+		Audit: audit.New(io.Discard, f.audit, slog.New(slog.DiscardHandler)), Clock: time.Now, Metrics: metrics.Bot(registry),
 	})
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -120,7 +121,7 @@ func setUp(t testing.TB) *fixture {
 	hubServer := httptest.NewServer(f)
 	t.Cleanup(hubServer.Close)
 	api, _ := url.Parse(hubServer.URL + "/hub/api")
-	client := hub.New(api, api, hubServer.Client(), prometheus.NewRegistry())
+	client := hub.New(api, api, hubServer.Client(), metrics.Hub(prometheus.NewRegistry()))
 
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)
@@ -133,7 +134,7 @@ func setUp(t testing.TB) *fixture {
 	f.engine = flow.New(flow.Options{
 		GitHub: f.github, Hub: client, Store: store.NewUsers(backend, keys, time.Now, logger),
 		Audit: audit.New(io.Discard, f.audit, logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
-		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Registry: registry,
+		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Metrics: metrics.Flow(registry, time.Now),
 	})
 	key := []byte(strings.Repeat("k", 32))
 	auth := hubauth.New(hubauth.Options{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -21,7 +22,7 @@ func TestProgressOfARealServer(t *testing.T) {
 	require.NoError(t, err)
 	api, err := url.Parse(h.APIURL)
 	require.NoError(t, err)
-	client, mine := hub.New(api, api, http.DefaultClient, prometheus.NewRegistry()), secret.New(token)
+	client, mine := hub.New(api, api, http.DefaultClient, metrics.Hub(prometheus.NewRegistry())), secret.New(token)
 
 	message, _, err := client.Progress(t.Context(), mine, "ada", "")
 	require.NoError(t, err)
