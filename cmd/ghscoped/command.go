@@ -108,6 +108,11 @@ func (c command) run(ctx context.Context, in invocation) int {
 		_ = c.help(in.stderr, set)
 		return exitUsage
 	}
+	if c.name != helperName { // which has nothing to tidy up until it waits for somebody, see connectForGit
+		var stop context.CancelFunc
+		ctx, stop = interruptible(ctx)
+		defer stop()
+	}
 	err := work(ctx, in, set.Args())
 	if err == nil {
 		return exitOK

@@ -92,8 +92,12 @@ func askCredential(ctx context.Context, service *client.Client, request credenti
 }
 
 // connectForGit lets the user connect while git waits. git has our standard
-// output and perhaps the others too; the person is at the terminal.
+// output and perhaps the others too; the person is at the terminal. Only here
+// is Ctrl-C listened for: that takes threads, and git's every question would
+// wait for them.
 func (in invocation) connectForGit(ctx context.Context, service *client.Client) error {
+	ctx, stop := interruptible(ctx)
+	defer stop()
 	limit, err := waitLimit(in.getenv)
 	if err != nil {
 		return err

@@ -3,9 +3,11 @@ package bot
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,11 +24,6 @@ const (
 	maxRules  = 1000
 	// maxReuse leaves a reused token ten minutes of its hour.
 	maxReuse = 50 * time.Minute
-)
-
-var (
-	ruleName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	callerPattern = regexp.MustCompile(`^(service|user|group):([^\s:][^\x00-\x1f\x7f]{0,254})$`)
 )
 
 // ParsePolicy reads a policy. The error is [Problems]: everything wrong with
@@ -80,7 +77,7 @@ func (r *reader) rule(n *yaml.Node) rule {
 	r.mapping(n, "a rule", fields{
 		"name": func(n *yaml.Node) {
 			if name, ok := r.text(n, "name"); ok {
-				if one.name = name; !ruleName.MatchString(name) {
+				if one.name = name; !isRuleName(name) {
 					r.problem(n.Line, "the name %.80q must be 1 to 64 letters, digits, dots, dashes and underscores", name)
 				}
 			}
@@ -119,15 +116,28 @@ func (r *reader) exceptions(one rule, lines map[string]int) {
 	}
 }
 
+// isRuleName reports whether a name can stand in a log, a list and a sentence as
+// it is.
+func isRuleName(name string) bool {
+	return name != "" && len(name) <= 64 && isAlphanumeric(rune(name[0])) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("._-", r) })
+}
+
+// isCallerName reports whether the Hub could have a service, user or group of
+// that name, in which "*" may stand for anything. It is one line already.
+func isCallerName(name string) bool {
+	return name != "" && utf8.RuneCountInString(name) <= 255 && name[0] != ' ' && name[0] != ':'
+}
+
 func (r *reader) callers(n *yaml.Node) []pattern {
 	var callers []pattern
 	r.texts(n, "callers", false, func(text string, line int) {
-		m := callerPattern.FindStringSubmatch(text)
-		if m == nil {
+		kind, name, _ := strings.Cut(text, ":")
+		if !slices.Contains([]string{Service, User, group}, kind) || !isCallerName(name) {
 			r.problem(line, "the caller %.120q must be service:NAME, user:NAME or group:NAME", text)
 			return
 		}
-		callers = append(callers, pattern{m[1], m[2]})
+		callers = append(callers, pattern{kind, name})
 	})
 	return callers
 }
@@ -166,19 +176,17 @@ func (r *reader) permissions(n *yaml.Node) map[string]string {
 	return allowed
 }
 
-var reusePattern = regexp.MustCompile(`^[1-9][0-9]?m$`)
-
 func (r *reader) reuse(n *yaml.Node) time.Duration {
 	text, ok := r.text(n, "reuse")
 	if !ok {
 		return 0
 	}
-	d, err := time.ParseDuration(text)
-	if !reusePattern.MatchString(text) || err != nil || d > maxReuse {
+	minutes, err := strconv.Atoi(strings.TrimSuffix(text, "m"))
+	if err != nil || text != strconv.Itoa(minutes)+"m" || minutes < 1 || minutes > int(maxReuse/time.Minute) {
 		r.problem(n.Line, "reuse must be 1m to %dm: a token lives an hour", int(maxReuse/time.Minute))
 		return 0
 	}
-	return d
+	return time.Duration(minutes) * time.Minute
 }
 
 // idle reports rules that can never decide, because an earlier one allows all

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,14 +75,13 @@ func (r *reader) document(data []byte, limit int) *yaml.Node {
 	return document.Content[0]
 }
 
-var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
-
 // syntax takes the line out of the parser's message.
 func (r *reader) syntax(err error) {
 	line, message := 0, strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = m[2]
+	if number, rest, found := strings.Cut(strings.TrimPrefix(message, "line "), ": "); found {
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, rest
+		}
 	}
 	r.problem(line, "this is not YAML: %s", message)
 }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -14,7 +15,8 @@ import (
 var parts embed.FS
 
 // scriptText is the program, its parts in the order in which they are needed.
-var scriptText = func() string {
+// It is made at its first use: the git helper has none.
+var scriptText = sync.OnceValue(func() string {
 	var text strings.Builder
 	for _, part := range []string{"base", "home", "gh", "gitconfig", "main"} {
 		content, err := parts.ReadFile("script/" + part + ".sh")
@@ -24,7 +26,7 @@ var scriptText = func() string {
 		text.Write(content)
 	}
 	return text.String()
-}()
+})
 
 //go:embed helper.sh
 var helperText string
@@ -107,7 +109,7 @@ func (d *Deliverer) job(action string, parameters map[string]string) job {
 	for _, name := range []string{"protocol", "host", "identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
 		assign(name, parameters[name])
 	}
-	text.WriteString(scriptText)
+	text.WriteString(scriptText())
 	return job{script: text.String(), markA: a, markB: b}
 }
 

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// git waits for each of them.
+func TestGitsQuestionIsOneRequestToTheService(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		_, _ = io.WriteString(w, `{"username":"x-access-token","password":"ghu_1","password_expiry_utc":4102444800}`)
+	}))
+	t.Cleanup(service.Close)
+	answer, writing, err := os.Pipe()
+	require.NoError(t, err)
+	env := map[string]string{"GHSCOPED_URL": service.URL + "/services/connect-github/", "JUPYTERHUB_API_TOKEN": "t"}
+	exit := run(t.Context(), invocation{args: []string{"git-credential-ghscoped", "get"}, getenv: func(name string) string { return env[name] },
+		stdin: strings.NewReader("protocol=https\nhost=github.com\n\n"), stdout: writing, stderr: os.Stderr, clock: time.Now, http: service.Client()})
+	require.Equal(t, exitOK, exit)
+	require.NoError(t, writing.Close())
+	said, err := io.ReadAll(answer)
+	require.NoError(t, err)
+	require.Equal(t, "username=x-access-token\npassword=ghu_1\npassword_expiry_utc=4102444800\n", string(said))
+	require.Equal(t, []string{"POST /services/connect-github/api/credential"}, asked)
+}
+
+// git starts this program for every question: what it links, it initialises
+// each time. Prometheus and what it brings took longer than all the rest.
+func TestTheProgramLinksNothingThatOnlyTheServiceNeeds(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	linked := strings.Fields(string(out))
+	const ours = "github.com/ghscoped/ghscoped-service/"
+	require.Contains(t, linked, ours+"internal/client")
+	for _, path := range linked {
+		for _, foreign := range []string{"github.com/prometheus/", "google.golang.org/protobuf/", "html/template", "go.etcd.io/",
+			ours + "internal/config", ours + "internal/doctor", ours + "internal/metrics", ours + "internal/server", ours + "internal/store", ours + "web"} {
+			require.False(t, strings.HasPrefix(path, foreign), path)
+		}
+	}
+}
