@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/gorilla/securecookie"
@@ -15,10 +14,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
-
-// recheck is how long a session is trusted without asking the Hub again. Calls
-// that change something always ask.
-const recheck = time.Minute
 
 // hubSessionCookie is what JupyterHub names the cookie that tells one sign-in
 // of a browser from the next. It is readable by every service on purpose.
@@ -72,9 +67,7 @@ type Options struct {
 type Auth struct {
 	Options
 	oauth oauth2.Config
-
-	mu      sync.Mutex
-	checked map[string]time.Time // session id's hash → when the Hub last knew its token
+	trust *trust
 }
 
 // New returns an Auth.
@@ -87,7 +80,7 @@ func New(options Options) *Auth {
 				AuthURL: options.AuthorizeURL, TokenURL: options.TokenURL, AuthStyle: oauth2.AuthStyleInParams,
 			},
 		},
-		checked: map[string]time.Time{},
+		trust: newTrust(options.Clock),
 	}
 }
 
@@ -111,25 +104,23 @@ func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session) {
 		return Session{}, a.end(ctx, id, session)
 	}
-	if !fresh && a.recentlyChecked(id) {
+	if _, trusted := a.trust.holder(session.HubToken.String); trusted && !fresh {
 		return session, nil
 	}
-	_, err = a.Hub.Whoami(ctx, session.HubToken.String)
+	user, err := a.Hub.Whoami(ctx, session.HubToken.String)
 	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
 		return Session{}, a.end(ctx, id, session)
 	}
 	if err != nil {
 		return Session{}, err
 	}
-	a.noteChecked(id)
+	a.trust.add(session.HubToken.String, user)
 	return session, nil
 }
 
 // end forgets a dead session and says so.
 func (a *Auth) end(ctx context.Context, id string, session Session) error {
-	a.mu.Lock()
-	delete(a.checked, hashOf(id))
-	a.mu.Unlock()
+	a.trust.drop(session.HubToken.String)
 	if err := a.Sessions.End(ctx, id); err != nil {
 		return err
 	}
@@ -148,27 +139,6 @@ func sameHubSession(r *http.Request, session Session) bool {
 	cookie, err := r.Cookie(hubSessionCookie)
 	return err == nil && subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(session.HubSessionID)) == 1
 }
-
-func (a *Auth) recentlyChecked(id string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at, known := a.checked[hashOf(id)]
-	return known && a.Clock().Sub(at) < recheck
-}
-
-func (a *Auth) noteChecked(id string) {
-	now := a.Clock()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for other, at := range a.checked {
-		if now.Sub(at) >= recheck {
-			delete(a.checked, other)
-		}
-	}
-	a.checked[hashOf(id)] = now
-}
-
-func hashOf(id string) string { return secret.New(id).Hash() }
 
 // CheckCSRF reports whether a value is the session's.
 func (s Session) CheckCSRF(value string) bool {

@@ -341,7 +341,7 @@ func TestAHoldersTokenMustReachThisService(t *testing.T) {
 			t.Parallel()
 			f := setUp(t)
 			f.whoami = func() (hub.User, error) { return hub.User{Kind: "user", Name: "ada", Scopes: test.scopes}, nil }
-			_, err := f.auth.Holder(request(), secret.New("t"))
+			_, err := f.auth.Holder(request(), secret.New("t"), false)
 			require.ErrorIs(t, err, test.want)
 		})
 	}

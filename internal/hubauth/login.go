@@ -83,6 +83,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string
 		User: user.Name, HubToken: secret.Store(token), HubSessionID: user.SessionID,
 		CSRF: secret.Store(secret.New(rand.Text())), CreatedAt: now, ExpiresAt: now.Add(a.Life),
 	}
+	a.trust.add(token, user)
 	return session, begun.Next, a.open(w, r, session)
 }
 
@@ -95,7 +96,6 @@ func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) err
 	if err != nil {
 		return fmt.Errorf("seal the session cookie: %w", err)
 	}
-	a.noteChecked(id)
 	http.SetCookie(w, a.cookie(r, a.sessionCookie(), value, a.Life))
 	return nil
 }

@@ -22,28 +22,40 @@ func BearerToken(r *http.Request) secret.String {
 
 // Holder says whose token this is, if it allows access to this service:
 // otherwise [ErrNoAccess], or [ErrSignedOut] for one that the Hub does not know.
-func (a *Auth) Holder(r *http.Request, token secret.String) (hub.User, error) {
-	return a.holder(r, token, a.AccessScopes)
+// With fresh the Hub is asked; otherwise its last yes counts for a minute.
+func (a *Auth) Holder(r *http.Request, token secret.String, fresh bool) (hub.User, error) {
+	return a.holder(r, token, fresh, a.AccessScopes)
 }
 
 // HasScope is nil for a token that holds a scope of the Hub, whoever it is of.
+// The Hub's last yes counts for a minute.
 func (a *Auth) HasScope(r *http.Request, token secret.String, scope string) error {
-	_, err := a.holder(r, token, []string{scope})
+	_, err := a.holder(r, token, false, []string{scope})
 	return err
 }
 
-// holder asks the Hub whose token this is, and demands one of the scopes.
-func (a *Auth) holder(r *http.Request, token secret.String, oneOf []string) (hub.User, error) {
+// holder finds out whose token this is, and demands one of the scopes. Where
+// the last answer lacks them, the Hub is asked again: a no is never trusted.
+func (a *Auth) holder(r *http.Request, token secret.String, fresh bool, oneOf []string) (hub.User, error) {
+	allowed := func(user hub.User) bool {
+		return slices.ContainsFunc(oneOf, func(scope string) bool { return grants(user.Scopes, scope) })
+	}
+	if user, trusted := a.trust.holder(token); trusted && !fresh && allowed(user) {
+		return user, nil
+	}
 	user, err := a.Hub.Whoami(r.Context(), token)
 	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
+		a.trust.drop(token)
 		return hub.User{}, ErrSignedOut
 	}
 	if err != nil {
 		return hub.User{}, err
 	}
-	if !slices.ContainsFunc(oneOf, func(scope string) bool { return grants(user.Scopes, scope) }) {
+	if !allowed(user) {
+		a.trust.drop(token)
 		return hub.User{}, ErrNoAccess
 	}
+	a.trust.add(token, user)
 	return user, nil
 }
 

@@ -40,7 +40,7 @@ func (s *Server) bots(next botHandler) http.HandlerFunc {
 		if token.Empty() {
 			return errTokenOnly
 		}
-		holder, err := s.holder(r, token)
+		holder, err := s.holder(r, token, !reads(r.Method))
 		if err != nil {
 			return err
 		}
@@ -52,8 +52,8 @@ func (s *Server) bots(next botHandler) http.HandlerFunc {
 }
 
 // holder is who shows a Hub token that allows access to this service.
-func (s *Server) holder(r *http.Request, token secret.String) (hub.User, error) {
-	holder, err := s.Auth.Holder(r, token)
+func (s *Server) holder(r *http.Request, token secret.String, fresh bool) (hub.User, error) {
+	holder, err := s.Auth.Holder(r, token, fresh)
 	if errors.Is(err, hubauth.ErrSignedOut) {
 		return hub.User{}, errBadToken
 	}

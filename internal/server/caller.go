@@ -35,12 +35,18 @@ type callerHandler func(w http.ResponseWriter, r *http.Request, c caller) error
 func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // api wraps a handler of the API: a Hub token in the header, or a session whose
-// writes carry the CSRF header.
-func (s *Server) api(next callerHandler) http.HandlerFunc {
+// writes carry the CSRF header. For a write the Hub is always asked.
+func (s *Server) api(next callerHandler) http.HandlerFunc { return s.calls(next, false) }
+
+// question wraps a POST that changes nothing: for a program it is a read, which
+// the Hub's last yes may allow.
+func (s *Server) question(next callerHandler) http.HandlerFunc { return s.calls(next, true) }
+
+func (s *Server) calls(next callerHandler, question bool) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		if token := hubauth.BearerToken(r); !token.Empty() {
-			return s.withToken(w, r, token, next)
+			return s.withToken(w, r, token, !question && !reads(r.Method), next)
 		}
 		session, err := s.Auth.Session(r, !reads(r.Method))
 		if err != nil {
@@ -58,8 +64,8 @@ func (s *Server) api(next callerHandler) http.HandlerFunc {
 	})
 }
 
-func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.String, next callerHandler) error {
-	holder, err := s.holder(r, token)
+func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.String, fresh bool, next callerHandler) error {
+	holder, err := s.holder(r, token, fresh)
 	if err != nil {
 		return err
 	}

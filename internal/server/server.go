@@ -138,7 +138,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/connection", s.api(s.getConnection))
 	r.Delete("/connection", s.api(s.deleteConnection))
 	r.Post("/deliveries", s.api(s.postDelivery))
-	r.Post("/credential", s.api(s.postCredential))
+	r.Post("/credential", s.question(s.postCredential))
 	r.Post("/bot-tokens", s.bots(s.postBotToken))
 	r.Get("/bot-tokens", s.bots(s.getBotTokens))
 	r.Delete("/bot-tokens/{id}", s.bots(s.deleteBotToken))

@@ -292,6 +292,31 @@ func TestAWriteIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, ada.do(http.MethodGet, "api/flows/current", nil, nil).StatusCode, "nothing was begun")
 }
 
+// The Hub's yes counts for reads until a minute later; what changes something
+// asks, and its no ends the reading, too.
+func TestATokenThatTheHubHasTakenBackChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, write := range []struct{ method, path string }{
+		{http.MethodPost, "api/flows"}, {http.MethodDelete, "api/flows/current"}, {http.MethodDelete, "api/connection"},
+		{http.MethodPost, "api/deliveries"}, {http.MethodPost, "api/bot-tokens"}, {http.MethodDelete, "api/bot-tokens/x"},
+	} {
+		t.Run(write.method+" "+write.path, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			f.connect(f.signIn("ada"))
+			credential := func() int {
+				return f.program(http.MethodPost, "api/credential", "server-ada", `{"protocol":"https","host":"github.com"}`).StatusCode
+			}
+			require.Equal(t, http.StatusOK, credential())
+			delete(f.hubUser, "server-ada")
+			require.Equal(t, http.StatusOK, credential())
+			require.Equal(t, http.StatusOK, f.program(http.MethodGet, "api/connection", "server-ada", "").StatusCode)
+			require.Equal(t, "bad_token", code(t, f.program(write.method, write.path, "server-ada", "")))
+			require.Equal(t, http.StatusUnauthorized, credential())
+		})
+	}
+}
+
 func TestAnotherUserFindsNothing(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
