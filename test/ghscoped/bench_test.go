@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -25,18 +26,32 @@ const fills = 100
 
 // BenchmarkCredentialFill measures "git credential fill" as a whole process,
 // each way in turn so that whatever else the machine does falls on all alike:
-// git's own store helper, the file of a delivery (push), and the service (pull).
+// git's own store helper, the file of a delivery (push), and the service: through
+// the Hub's proxy (pull), past it (direct), and with a token that the service
+// has not asked the Hub about within the minute (first). What nobody can do
+// without stands beside them: git and its shell with a helper that does nothing
+// (shell), and with the least program in Go, which asks the service for its
+// health, through the proxy (least) and past it (least-direct).
 func BenchmarkCredentialFill(b *testing.B) {
 	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
 	defer cancel()
 	p, err := shared.newPerson(ctx)
 	require.NoError(b, err)
 	require.NoError(b, shared.connect(ctx, p))
+	least := filepath.Join(b.TempDir(), "least")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", least, "./testdata/least")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(b, err, string(out))
 	ways := []struct {
 		name string
 		env  []string
 	}{
 		{"store", storeWay(b)}, {"push", pushWay(b)}, {"pull", pullWay(b, p)}, {"bare", pullWay(b, p)},
+		{"direct", append(pullWay(b, p), "GHSCOPED_URL="+shared.direct)},
+		{"shell", helperWay(b, "!echo username=x; echo password=none; true")},
+		{"least", helperWay(b, least+" "+shared.hub.ServiceURL+"healthz")},
+		{"least-direct", helperWay(b, least+" "+shared.direct+"healthz")},
 	}
 	for range b.N {
 		took := map[string][]time.Duration{}
@@ -44,14 +59,16 @@ func BenchmarkCredentialFill(b *testing.B) {
 			for _, way := range ways {
 				took[way.name] = append(took[way.name], fill(b, way.env, way.name == "bare"))
 			}
+			took["first"] = append(took["first"], fill(b, firstWay(ctx, b, p), false))
 			took["request"] = append(took["request"], request(ctx, b, p))
 		}
 		for name, all := range took {
 			slices.Sort(all)
 			b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "ms-"+name)
 		}
-		store, pull := took["store"], took["pull"]
-		b.ReportMetric(float64(pull[len(pull)/2])/float64(store[len(store)/2]), "pull/store")
+		for _, way := range []string{"pull", "direct", "least", "least-direct"} {
+			b.ReportMetric(float64(took[way][fills/2])/float64(took["store"][fills/2]), way+"/store")
+		}
 		b.ReportMetric(0, "ns/op") // of no meaning here
 	}
 }
@@ -81,6 +98,16 @@ func request(ctx context.Context, b *testing.B, p *person) time.Duration {
 	return time.Since(began)
 }
 
+// firstWay is pullWay with a token that the service sees for the first time.
+func firstWay(ctx context.Context, b *testing.B, p *person) []string {
+	b.Helper()
+	fresh := *p
+	var err error
+	fresh.token, err = shared.hub.UserToken(ctx, p.name, "access:services!service="+hubtest.ServiceName)
+	require.NoError(b, err)
+	return pullWay(b, &fresh)
+}
+
 func env(b *testing.B, more ...string) (home string, all []string) {
 	home = b.TempDir()
 	return home, append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
@@ -92,6 +119,13 @@ func storeWay(b *testing.B) []string {
 	address := strings.Replace(shared.github.URL(), "http://", "http://x-access-token:ghu_0123456789@", 1)
 	require.NoError(b, os.WriteFile(filepath.Join(home, ".git-credentials"), []byte(address+"\n"), 0o600))
 	require.NoError(b, os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[credential]\n\thelper = store\n"), 0o600))
+	return env
+}
+
+// helperWay has git ask a helper.
+func helperWay(b *testing.B, helper string) []string {
+	home, env := env(b)
+	require.NoError(b, os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[credential]\n\thelper = \""+helper+"\"\n"), 0o600))
 	return env
 }
 

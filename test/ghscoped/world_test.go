@@ -29,6 +29,7 @@ type world struct {
 	bin    string // folder of the programs
 	github *githubsim.Server
 	hub    *hubtest.Hub
+	direct string // the service past the proxy, as within a cluster
 	evil   *stranger
 	users  atomic.Int64
 }
@@ -57,6 +58,11 @@ func start(s *rig.Shared) error {
 	defer cancel()
 	w.hub, err = hubtest.Start(ctx, hubtest.Options{
 		External: func(env []string) error {
+			for _, variable := range env {
+				if address, found := strings.CutPrefix(variable, "JUPYTERHUB_SERVICE_URL="); found {
+					w.direct = address + "/services/" + hubtest.ServiceName + "/"
+				}
+			}
 			service, err := rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
 				"GHSCOPED_STORE=bolt:"+filepath.Join(s.Folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"),
 				nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
