@@ -129,7 +129,7 @@ func (s *Server) userInstallationRepos(c *call) reply {
 	list := []map[string]any{}
 	hidden := s.saml[strings.ToLower(i.account.Login)]
 	for _, r := range s.sortedRepos() {
-		if !hidden && i.includes(r) && s.role(c.token.login, r) > 0 && (c.token.onlyRepo == 0 || c.token.onlyRepo == r.ID) {
+		if !hidden && i.includes(r) && s.role(c.token.login, r) > 0 && (c.token.repos == nil || c.token.repos[r.ID]) {
 			list = append(list, s.repoJSON(r, s.role(c.token.login, r)))
 		}
 	}

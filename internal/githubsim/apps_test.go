@@ -79,7 +79,6 @@ func TestInstallationTokens(t *testing.T) {
 	require.Equal(t, 404, send(t, "GET", sim.APIURL()+"/repos/octocat/other/installation", auth, nil).status)
 	require.Len(t, send(t, "GET", sim.APIURL()+"/app/installations", auth, nil).list, 1)
 
-	type ask = map[string]any
 	for _, tc := range []struct {
 		name   string
 		ask    ask

@@ -115,7 +115,7 @@ func (d *device) arrive(now time.Time) (early bool) {
 }
 
 // deviceExchange answers one poll.
-func (s *Server) deviceExchange(app *App, code string, onlyRepo int64, early bool) reply {
+func (s *Server) deviceExchange(app *App, code, repositoryID string, early bool) reply {
 	d := s.devices[code]
 	if app.NoDeviceFlow {
 		return oauthError("device_flow_disabled", deviceErrorsURI)
@@ -137,7 +137,8 @@ func (s *Server) deviceExchange(app *App, code string, onlyRepo int64, early boo
 		return d.answer(oauthError("authorization_pending", deviceErrorsURI))
 	}
 	d.state = "used"
-	return d.answer(reply{status: http.StatusOK, oauth: s.issueUserToken(app, d.login, "device", onlyRepo).answer()})
+	return d.answer(reply{status: http.StatusOK,
+		oauth: s.issueUserToken(app, d.login, "device", s.onlyRepo(app, d.login, repositoryID)).answer()})
 }
 
 // answer counts what a poll was told.

@@ -41,7 +41,8 @@
 //
 // Not documented by GitHub, and decided here to be the harder case for a
 // client: a revoked access token leaves its refresh token alive on
-// /credentials/revoke; a wrong PKCE verifier spends the code; a poll that a
+// /credentials/revoke; a token made by …/token/scoped outlives the wide one it
+// was made of, and counts among the ten of a person; a wrong PKCE verifier spends the code; a poll that a
 // fault answered still counts as a poll. The first poll after a code was issued
 // is never too early, but DevicePolls.FirstAfter tells when it came.
 // Approve does not count against the 50 code entries an hour, the page does.

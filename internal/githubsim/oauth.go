@@ -54,19 +54,30 @@ func (s *Server) exchange(r *http.Request) reply {
 	}
 	switch grant := p.Get("grant_type"); {
 	case grant == deviceGrantType:
-		onlyRepo, _ := strconv.ParseInt(p.Get("repository_id"), 10, 64)
-		return s.deviceExchange(app, p.Get("device_code"), onlyRepo, earlyPoll(r))
+		return s.deviceExchange(app, p.Get("device_code"), p.Get("repository_id"), earlyPoll(r))
 	case grant == "refresh_token":
 		return s.refreshExchange(app, p.Get("refresh_token"), secret)
 	case p.Get("code") != "" && (grant == "" || grant == "authorization_code"):
-		onlyRepo, _ := strconv.ParseInt(p.Get("repository_id"), 10, 64)
-		return s.codeExchange(app, secret, p.Get("code"), p.Get("redirect_uri"), p.Get("code_verifier"), onlyRepo)
+		return s.codeExchange(app, secret, p.Get("code"), p.Get("redirect_uri"), p.Get("code_verifier"), p.Get("repository_id"))
 	}
 	return oauthError("unsupported_grant_type", deviceErrorsURI)
 }
 
+// onlyRepo is what the repository_id of an exchange narrows a token to. One
+// that the App or the person cannot access is ignored, says GitHub: the token
+// is as wide as any.
+func (s *Server) onlyRepo(app *App, login, repositoryID string) map[int64]bool {
+	id, _ := strconv.ParseInt(repositoryID, 10, 64)
+	r := s.repoByID(id)
+	if r == nil || !s.covers(&token{app: app, login: login}, r, "metadata", "read") {
+		return nil
+	}
+	return map[int64]bool{id: true}
+}
+
 // refreshExchange trades a pair for a new one. A pair that came from the
-// device flow needs no secret, a pair of the web flow does.
+// device flow needs no secret, a pair of the web flow does. What the old pair
+// was narrowed to the new one is, too.
 func (s *Server) refreshExchange(app *App, refresh, secret string) reply {
 	t := s.refreshTokens[refresh]
 	if t == nil || t.app != app || t.refreshState(s.Now()) != "live" {
@@ -76,7 +87,7 @@ func (s *Server) refreshExchange(app *App, refresh, secret string) reply {
 		return oauthError("incorrect_client_credentials", webErrorsURI)
 	}
 	t.end("refreshed")
-	return reply{status: http.StatusOK, oauth: s.issueUserToken(app, t.login, t.via, t.onlyRepo).answer()}
+	return reply{status: http.StatusOK, oauth: s.issueUserToken(app, t.login, t.via, t.repos).answer()}
 }
 
 func (a *App) secretIs(secret string) bool {

@@ -74,16 +74,21 @@ func (s *Server) revokeOne(value string) {
 	}
 }
 
-// application authenticates the three /applications/{client_id} endpoints and
-// finds the token they are about.
-func (s *Server) application(then func(app *App, t *token) reply) http.HandlerFunc {
+// applicationBody is what an /applications/{client_id} endpoint is sent; only
+// …/token/scoped looks at more than the token.
+type applicationBody struct {
+	AccessToken string `json:"access_token"`
+	scopeRequest
+}
+
+// application authenticates the /applications/{client_id} endpoints and finds
+// the token they are about.
+func (s *Server) application(then func(app *App, t *token, in applicationBody) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { s.write(w, r, s.asApplication(r, then)) }
 }
 
-func (s *Server) asApplication(r *http.Request, then func(app *App, t *token) reply) reply {
-	var in struct {
-		AccessToken string `json:"access_token"`
-	}
+func (s *Server) asApplication(r *http.Request, then func(app *App, t *token, in applicationBody) reply) reply {
+	var in applicationBody
 	err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<20)).Decode(&in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,26 +104,31 @@ func (s *Server) asApplication(r *http.Request, then func(app *App, t *token) re
 	if t == nil || t.app != app || t.installation != nil {
 		return fail(http.StatusNotFound, "Not Found")
 	}
-	return then(app, t)
+	return then(app, t, in)
 }
 
-func (s *Server) deleteToken(_ *App, t *token) reply {
+func (s *Server) deleteToken(_ *App, t *token, _ applicationBody) reply {
 	t.end("revoked")
 	return reply{status: http.StatusNoContent}
 }
 
-func (s *Server) deleteGrant(app *App, t *token) reply {
+func (s *Server) deleteGrant(app *App, t *token, _ applicationBody) reply {
 	s.endGrant(app, t.login, "grant revoked")
 	return reply{status: http.StatusNoContent}
 }
 
-func (s *Server) checkToken(app *App, t *token) reply {
+func (s *Server) checkToken(app *App, t *token, _ applicationBody) reply {
+	return ok(s.authorization(app, t))
+}
+
+// authorization is GitHub's word for a token and all that is known of it.
+func (s *Server) authorization(app *App, t *token) map[string]any {
 	body := map[string]any{"token": t.value, "app": map[string]any{"name": app.Name, "client_id": app.ClientID, "url": s.url + "/apps/" + app.Slug},
 		"user": s.accountJSON(s.account(t.login)), "created_at": t.issued.UTC(), "expires_at": nil, "scopes": []string{}}
 	if !t.expires.IsZero() {
 		body["expires_at"] = t.expires.UTC()
 	}
-	return ok(body)
+	return body
 }
 
 func (s *Server) deleteInstallationToken(c *call) reply {

@@ -74,6 +74,7 @@ func (s *Server) apiRoutes() []route {
 		{post, "/credentials/revoke", s.revokeCredentials},
 		{post, "/applications/{client_id}/token", s.application(s.checkToken)},
 		{del, "/applications/{client_id}/token", s.application(s.deleteToken)},
+		{post, "/applications/{client_id}/token/scoped", s.application(s.scopeToken)},
 		{del, "/applications/{client_id}/grant", s.application(s.deleteGrant)},
 	}
 }

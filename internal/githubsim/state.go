@@ -129,13 +129,13 @@ func (s *Server) covers(t *token, r *repository, p, level string) bool {
 	if i == nil || !i.suspended.IsZero() || !i.includes(r) {
 		return false
 	}
-	if t.installation != nil {
-		return (t.repos == nil || t.repos[r.ID]) && grantsLevel(t.permissions, p, level)
-	}
-	if s.saml[strings.ToLower(r.owner)] || (t.onlyRepo != 0 && t.onlyRepo != r.ID) {
+	if (t.repos != nil && !t.repos[r.ID]) || (t.permissions != nil && !grantsLevel(t.permissions, p, level)) {
 		return false
 	}
-	return grantsLevel(i.permissions, p, level) && s.role(t.login, r) >= levels[level]
+	if t.installation != nil {
+		return true
+	}
+	return !s.saml[strings.ToLower(r.owner)] && grantsLevel(i.permissions, p, level) && s.role(t.login, r) >= levels[level]
 }
 
 // sees says whether the bearer (nil: nobody) may read r at all.

@@ -53,7 +53,7 @@ type TokenInfo struct {
 	Kind          string            `json:"kind"` // user, installation
 	Actor         string            `json:"actor"`
 	ClientID      string            `json:"client_id"`
-	Via           string            `json:"via,omitempty"` // device, web
+	Via           string            `json:"via,omitempty"` // device, web, scoped
 	State         string            `json:"state"`         // live, expired, revoked, evicted, refreshed, uninstalled, grant revoked
 	IssuedAt      time.Time         `json:"issued_at"`
 	ExpiresAt     time.Time         `json:"expires_at,omitzero"`
@@ -61,7 +61,6 @@ type TokenInfo struct {
 	Refresh       string            `json:"refresh_token,omitempty"`
 	RefreshSHA256 string            `json:"refresh_sha256,omitempty"`
 	RefreshState  string            `json:"refresh_state,omitempty"`
-	RepositoryID  int64             `json:"repository_id,omitempty"`
 	Repositories  []string          `json:"repositories,omitempty"`
 	Permissions   map[string]string `json:"permissions,omitempty"`
 }
@@ -123,7 +122,7 @@ func (s *Server) tokenInfos() []TokenInfo {
 	for _, t := range s.issued {
 		info := TokenInfo{Token: t.value, SHA256: sha(t.value), Kind: "user", Actor: t.actor(), ClientID: t.app.ClientID, Via: t.via,
 			State: t.state(s.Now()), IssuedAt: t.issued, ExpiresAt: t.expires, Used: t.used, Refresh: t.refresh,
-			RefreshState: t.refreshState(s.Now()), RepositoryID: t.onlyRepo, Permissions: t.permissions}
+			RefreshState: t.refreshState(s.Now()), Permissions: t.permissions}
 		if t.refresh != "" {
 			info.RefreshSHA256 = sha(t.refresh)
 		}

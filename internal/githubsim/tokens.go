@@ -24,16 +24,17 @@ type token struct {
 
 	// A user's token.
 	login          string
-	via            string // device, web
-	onlyRepo       int64
+	via            string // device, web, scoped
 	refresh        string
 	refreshExpires time.Time
 	refreshEnded   string
 
+	// What it is narrowed to; nil: to nothing.
+	repos       map[int64]bool
+	permissions map[string]string
+
 	// An installation's token.
 	installation *installation
-	repos        map[int64]bool // nil: whatever the installation has
-	permissions  map[string]string
 }
 
 type grantKey struct {
@@ -90,10 +91,11 @@ func (s *Server) liveToken(value string) *token {
 	return t
 }
 
-// issueUserToken makes a pair for login and evicts the oldest beyond the limit.
-func (s *Server) issueUserToken(app *App, login, via string, onlyRepo int64) *token {
+// issueUserToken makes a pair for login, narrowed to repos (nil: not), and
+// evicts the oldest beyond the limit.
+func (s *Server) issueUserToken(app *App, login, via string, repos map[int64]bool) *token {
 	now := s.Now()
-	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: login, via: via, onlyRepo: onlyRepo, issued: now}
+	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: login, via: via, repos: repos, issued: now}
 	if !app.NoTokenExpiry {
 		t.expires = now.Add(userTokenLife)
 		t.refresh = "ghr_" + randomFrom(base62, 76)

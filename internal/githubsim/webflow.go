@@ -102,7 +102,7 @@ func (s *Server) Authorize(authorizeURL, login string) (string, error) {
 }
 
 // codeExchange ends the web flow.
-func (s *Server) codeExchange(app *App, secret, code, redirectURI, verifier string, onlyRepo int64) reply {
+func (s *Server) codeExchange(app *App, secret, code, redirectURI, verifier, repositoryID string) reply {
 	if !app.secretIs(secret) {
 		return oauthError("incorrect_client_credentials", webErrorsURI)
 	}
@@ -117,7 +117,8 @@ func (s *Server) codeExchange(app *App, secret, code, redirectURI, verifier stri
 	if c.challenge != "" && !verifierMatches(verifier, c.challenge) {
 		return oauthError("bad_verification_code", webErrorsURI)
 	}
-	return reply{status: http.StatusOK, oauth: s.issueUserToken(app, c.login, "web", onlyRepo).answer()}
+	return reply{status: http.StatusOK,
+		oauth: s.issueUserToken(app, c.login, "web", s.onlyRepo(app, c.login, repositoryID)).answer()}
 }
 
 // verifierMatches is RFC 7636 section 4.6 for S256.
