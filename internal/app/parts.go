@@ -131,7 +131,7 @@ func (p *parts) joinFlow() error {
 		Store: store.NewUsers(p.backend, p.keys, p.deps.Clock, p.deps.Logger),
 		Audit: p.audit, GitHubURL: p.cfg.GitHub.URL,
 		Identity: flow.Identity(p.cfg.GitHub.Identity), HubTokenLife: p.cfg.Service.SessionLifetime,
-		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop,
+		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop, OneRepository: p.cfg.Delivery.OneRepository,
 		Clock: p.deps.Clock, Logger: p.deps.Logger, Metrics: metrics.Flow(p.deps.Registry, p.deps.Clock),
 	})
 	return nil

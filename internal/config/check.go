@@ -77,6 +77,9 @@ func (l *loader) checkDelivery() {
 		l.checkPull()
 		return
 	}
+	if l.config.Delivery.OneRepository {
+		l.fault("one-repository", l.source("one-repository"), "push delivery writes one file for all repositories", "unset it, or set delivery to pull")
+	}
 	if l.config.Hub.ProxyURL == nil && !l.failed["proxy-url"] && !l.failed["public-hub-url"] && !l.failed["hub-host"] {
 		l.fault("proxy-url", "not set", "the Hub did not say at which address users' servers are reached",
 			"set GHSCOPED_PROXY_URL to where the Hub's proxy listens, as in http://127.0.0.1:8000, or public_url at the Hub")
@@ -104,6 +107,10 @@ func (l *loader) checkPull() {
 		if option.on {
 			l.fault(option.name, l.source(option.name), "it has no meaning when delivery is pull", "unset it, or set delivery to push")
 		}
+	}
+	if delivery.OneRepository && l.config.GitHub.ClientSecret.Value.Empty() && !l.failed["client-secret-file"] {
+		l.fault("client-secret-file", "not set", "one-repository is set, but GitHub narrows a token only for an App with its client secret",
+			"set GHSCOPED_CLIENT_SECRET_FILE, or unset one-repository")
 	}
 }
 

@@ -127,6 +127,9 @@ type Delivery struct {
 	// CredentialsPath is the credential's file in the user's server; begins with
 	// "/" or "~/".
 	CredentialsPath string
+	// OneRepository gives git a token for one repository at a time. Only in pull
+	// mode, and with the client secret.
+	OneRepository bool
 }
 
 // Page is what the deployer adds to the page.

@@ -118,6 +118,14 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 			args: []string{"-delivery=pull", "-refresh"},
 			want: config.Fault{Setting: "refresh", Source: "flag -refresh", Problem: "it has no meaning when delivery is pull", Fix: "unset it, or set delivery to push"},
 		},
+		"one-repository tokens with push": {
+			args: []string{"-one-repository"},
+			want: config.Fault{Setting: "one-repository", Source: "flag -one-repository", Problem: "push delivery writes one file for all repositories", Fix: "unset it, or set delivery to pull"},
+		},
+		"one-repository tokens without the client secret": {
+			args: []string{"-delivery=pull", "-one-repository"},
+			want: config.Fault{Setting: "client-secret-file", Source: "not set", Problem: "one-repository is set, but GitHub narrows a token only for an App with its client secret", Fix: "set GHSCOPED_CLIENT_SECRET_FILE, or unset one-repository"},
+		},
 		"a policy without a key": {
 			args: []string{"-bot-policy=/file"},
 			want: config.Fault{Setting: "app-private-key-file", Source: "not set", Problem: "bot-policy is set, but bot tokens need the App's private key", Fix: "set GHSCOPED_APP_PRIVATE_KEY_FILE, or unset bot-policy"},

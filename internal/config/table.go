@@ -167,6 +167,8 @@ func deliveryRows() []Setting {
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.Refresh} }},
 		{Name: "revoke-on-stop", Default: "false", Doc: "revoke a token when its server stops",
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.RevokeOnStop} }},
+		{Name: "one-repository", Default: "false", Doc: "give git a token for the one repository that it names (credential.useHttpPath), never one for all; with delivery pull and the client secret only, since push has one file for all repositories",
+			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.OneRepository} }},
 	}
 }
 

@@ -82,6 +82,14 @@ func (e *Engine) revoke(u *User, token Token, reason string) {
 	queue(token.Access, token.ExpiresAt)
 }
 
+// revokeAll queues the connection's token and those that were made from it.
+func (e *Engine) revokeAll(u *User, reason string) {
+	e.revoke(u, u.Connection.Token, reason)
+	for _, n := range u.Connection.Narrowed {
+		e.revoke(u, n.Token, reason)
+	}
+}
+
 // revocation is the place of a token among those on their way out; -1: none.
 func (u *User) revocation(hash string) int {
 	return slices.IndexFunc(u.Revocations, func(r Revocation) bool { return r.Token.Hash() == hash })
@@ -91,7 +99,7 @@ func (u *User) revocation(hash string) int {
 func (e *Engine) connect(u *User, token Token, account Account) {
 	now := e.Clock()
 	if u.Connection != nil {
-		e.revoke(u, u.Connection.Token, "replaced")
+		e.revokeAll(u, "replaced")
 	}
 	u.Connection = &Connection{Account: account, Token: token, Since: now,
 		Access: Access{State: AccessUnknown}, CheckDue: now}
@@ -102,7 +110,7 @@ func (e *Engine) connect(u *User, token Token, account Account) {
 // every server that holds or may hold it. The flow that made it, or is about to
 // deliver it, ends in the given state; another one is left alone.
 func (e *Engine) dropConnection(u *User, reason string, state State, cause *Error) {
-	e.revoke(u, u.Connection.Token, reason)
+	e.revokeAll(u, reason)
 	u.Connection, u.dropped = nil, reason
 	e.takeOut(u)
 	if f := u.Flow; f != nil && (f.State == Connected || f.State == Delivering) {

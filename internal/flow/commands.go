@@ -198,8 +198,12 @@ func (e *Engine) Recheck(ctx context.Context, name string, age time.Duration) er
 	return err
 }
 
-// Credential returns the live token for the git helper that asks each time.
-func (e *Engine) Credential(ctx context.Context, name string) (Credential, error) {
+// Credential returns the live token for the git helper that asks each time; with
+// OneRepository, one for the named repository (OWNER/NAME) alone.
+func (e *Engine) Credential(ctx context.Context, name, repository string) (Credential, error) {
+	if e.OneRepository {
+		return e.repositoryCredential(ctx, name, repository)
+	}
 	user, err := e.User(ctx, name)
 	if err != nil {
 		return Credential{}, err

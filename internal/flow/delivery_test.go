@@ -69,7 +69,7 @@ func TestTheTokenGoesWhereItShould(t *testing.T) {
 
 func reveal(t *testing.T, w *world) string {
 	t.Helper()
-	c, err := w.Credential(w.ctx, userName)
+	c, err := w.Credential(w.ctx, userName, "")
 	require.NoError(t, err)
 	require.Equal(t, "https://github.test", c.Host.String())
 	require.Equal(t, "x-access-token", c.Username)
@@ -385,7 +385,7 @@ func TestInPullModeNothingIsWrittenAndNoHubTokenKept(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, flow.CodePullOnly, refused.Code)
 	w.run(8 * time.Hour)
-	_, err = w.Credential(w.ctx, userName)
+	_, err = w.Credential(w.ctx, userName, "")
 	require.Error(t, err, "an expired token is not handed out")
 }
 

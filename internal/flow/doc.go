@@ -1,7 +1,7 @@
 // Package flow is the state machine that connects a Hub user to GitHub: it
 // starts a flow, polls GitHub (or takes the code that the browser brings back),
-// checks who approved, keeps the connection and, where asked to, keeps it fresh,
-// sees to it that every server gets (and loses) the credential, and revokes
+// checks who approved, keeps the connection and, where asked to, keeps it fresh
+// or makes tokens of it that reach one repository each, sees to it that every server gets (and loses) the credential, and revokes
 // tokens that nobody needs any more.
 //
 // Everything known about one Hub user is one record, [User], changed only by

@@ -47,6 +47,10 @@ type Options struct {
 	// RevokeOnStop ends the connection when no server that holds it runs. Needs
 	// a Deliverer.
 	RevokeOnStop bool
+	// OneRepository never gives the connection's own token away: who asks names a
+	// repository and gets a token for that one alone. Needs the client secret,
+	// and no Deliverer, which has one file for all.
+	OneRepository bool
 
 	Clock   func() time.Time
 	Logger  *slog.Logger

@@ -57,6 +57,8 @@ type fakeGitHub struct {
 	codes     int
 	accesses  int
 	revoked   []string
+	narrow    func(repository string) (flow.Token, error)
+	narrows   []string
 	tokenLife time.Duration
 	ctx       context.Context // of the poll under way
 }
@@ -70,6 +72,7 @@ func newFakeGitHub(clock func() time.Time) *fakeGitHub {
 	}
 	g.refresh = func() (flow.Token, error) { return g.token(fmt.Sprint("ghu_fresh", len(g.refreshes))), nil }
 	g.exchange = func() (flow.Token, error) { return g.token("ghu_web"), nil }
+	g.narrow = func(string) (flow.Token, error) { return g.token(fmt.Sprint("ghu_narrow", len(g.narrows))), nil }
 	g.revoke = func(string) error { return nil }
 	return g
 }
@@ -115,6 +118,14 @@ func (g *fakeGitHub) Access(context.Context, secret.String) (flow.Access, error)
 	g.accesses++
 	g.hit("Access")
 	return g.access()
+}
+
+func (g *fakeGitHub) Narrow(_ context.Context, wide secret.String, repository string) (flow.Token, error) {
+	g.narrows = append(g.narrows, wide.Reveal()+" "+repository)
+	token, err := g.narrow(repository) // made before whatever happens meanwhile
+	token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}
+	g.hit("Narrow")
+	return token, err
 }
 
 func (g *fakeGitHub) Revoke(_ context.Context, token secret.String) error {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -126,8 +127,11 @@ func (e *Engine) granted(id string, token Token) outcome {
 // holds reports whether a token is in the record already.
 func (u *User) holds(token Token) bool {
 	hash := token.Access.Hash()
-	return (u.Flow != nil && u.Flow.Token.Access.Hash() == hash) ||
-		(u.Connection != nil && u.Connection.Token.Access.Hash() == hash) || u.revocation(hash) >= 0
+	if c := u.Connection; c != nil && (c.Token.Access.Hash() == hash ||
+		slices.ContainsFunc(c.Narrowed, func(n Narrowed) bool { return n.Token.Access.Hash() == hash })) {
+		return true
+	}
+	return (u.Flow != nil && u.Flow.Token.Access.Hash() == hash) || u.revocation(hash) >= 0
 }
 
 // undo revokes a token that could not be stored.

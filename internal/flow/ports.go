@@ -22,6 +22,9 @@ type GitHub interface {
 	Access(ctx context.Context, token secret.String) (Access, error)
 	// Refresh trades a refresh token for a new pair; the old one is dead then.
 	Refresh(ctx context.Context, refresh secret.String) (Token, error)
+	// Narrow makes a token for one repository, OWNER/NAME, from a wide one, which
+	// lives on.
+	Narrow(ctx context.Context, wide secret.String, repository string) (Token, error)
 	// Revoke makes a token invalid. A token that is dead already is no error.
 	Revoke(ctx context.Context, token secret.String) error
 }
@@ -154,6 +157,8 @@ type Event struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Outcome   string    `json:"outcome"`
 	Code      string    `json:"code,omitempty"`
+	// Repositories are those that a narrowed or a bot's token is for.
+	Repositories []string `json:"repositories,omitempty"`
 	// Reason is why a token was revoked or a connection ended; for a bot's, what
 	// the rule that allowed it is for.
 	Reason string `json:"reason,omitempty"`
@@ -161,12 +166,11 @@ type Event struct {
 	// Caller and what follows is of bots' tokens only. Caller is who asked, as
 	// policies name it (service:nbbot, user:ada); for a revocation whose token it
 	// was, and By who revoked it.
-	Caller       string            `json:"caller,omitempty"`
-	By           string            `json:"by,omitempty"`
-	Rule         string            `json:"rule,omitempty"`
-	Repositories []string          `json:"repositories,omitempty"`
-	Permissions  map[string]string `json:"permissions,omitempty"`
-	RequestID    string            `json:"request_id,omitempty"`
+	Caller      string            `json:"caller,omitempty"`
+	By          string            `json:"by,omitempty"`
+	Rule        string            `json:"rule,omitempty"`
+	Permissions map[string]string `json:"permissions,omitempty"`
+	RequestID   string            `json:"request_id,omitempty"`
 	// Why says in a sentence why a request was refused.
 	Why string `json:"why,omitempty"`
 }

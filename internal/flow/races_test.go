@@ -292,7 +292,7 @@ func TestACommandThatCannotBeStoredSaysSo(t *testing.T) {
 	_, _, err = w.Start(w.ctx, caller, flow.Request{})
 	require.ErrorIs(t, err, flow.ErrConflict, "not for ever")
 	w.store.save, w.store.load = nil, func() error { return errStore }
-	_, err = w.Credential(w.ctx, userName)
+	_, err = w.Credential(w.ctx, userName, "")
 	require.ErrorIs(t, err, errStore)
 }
 
@@ -315,7 +315,7 @@ func TestNothingOfOneUserIsReachedByAnother(t *testing.T) {
 	isRefused(err)
 	_, err = w.Deliver(w.ctx, eve, "", true)
 	isRefused(err)
-	_, err = w.Credential(w.ctx, eve.User)
+	_, err = w.Credential(w.ctx, eve.User, "")
 	isRefused(err)
 	require.NoError(t, w.SignedIn(w.ctx, eve))
 	require.NoError(t, w.Recheck(w.ctx, eve.User, 0))

@@ -25,7 +25,7 @@ func TestDisconnectTakesTheTokenOutEverywhere(t *testing.T) {
 	_, err = w.Disconnect(w.ctx, caller)
 	require.NoError(t, err)
 	require.Nil(t, w.user().Connection, "at once")
-	_, err = w.Credential(w.ctx, userName)
+	_, err = w.Credential(w.ctx, userName, "")
 	require.Error(t, err)
 	w.run(10 * time.Second)
 	require.Equal(t, map[string]string{"/user/ada/b": "ghu_first"}, w.servers.content)

@@ -56,8 +56,15 @@ func (e *Engine) next(u *User) step {
 	if !u.HubToken.Empty() {
 		consider(u.HubTokenExpires, 0, nothing) // storing the record tidies it
 	}
+	patience := revokePatience
+	if c := u.Connection; c != nil && c.narrowing() {
+		patience = -revokePatience // a token may take the place of another: that one goes first
+		for _, n := range c.Narrowed {
+			consider(n.Due, 0, e.narrow(n))
+		}
+	}
 	for _, r := range u.Revocations {
-		consider(r.Due, revokePatience, e.revokeOne(r))
+		consider(r.Due, patience, e.revokeOne(r))
 	}
 	return chosen
 }

@@ -166,6 +166,12 @@ type Connection struct {
 	RefreshFailures int `json:"refresh_failures,omitempty"`
 	// RefreshError is why the connection will not outlive its token.
 	RefreshError *Error `json:"refresh_error,omitempty"`
+
+	// Narrowed are the one-repository tokens made from Token, the oldest first.
+	Narrowed []Narrowed `json:"narrowed,omitempty"`
+	// Asked counts the tokens that were asked for since AskedSince.
+	Asked      int       `json:"asked,omitempty"`
+	AskedSince time.Time `json:"asked_since,omitzero"`
 }
 
 // Access is what a token reaches, as the preflight found it.
@@ -253,6 +259,9 @@ func (u *User) Due() time.Time {
 		earliest(u.Connection.LookDue)
 		earliest(u.Connection.RefreshDue)
 		earliest(u.Connection.Token.ExpiresAt)
+		for _, n := range u.Connection.Narrowed {
+			earliest(n.Due)
+		}
 	}
 	if !u.HubToken.Empty() {
 		earliest(u.HubTokenExpires)

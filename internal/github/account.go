@@ -43,7 +43,7 @@ func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 		}
 		return c.handInRefresh(ctx, token)
 	case http.StatusUnauthorized:
-		return misconfigured("An administrator must check the client id and the client secret of the GitHub App.", err)
+		return wrongSecret(err)
 	case http.StatusUnprocessableEntity:
 		return unreachable(err) // "spammed", says GitHub: later
 	}

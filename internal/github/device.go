@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,14 +52,23 @@ func (c *Client) DeviceCode(ctx context.Context) (flow.DeviceCode, error) {
 
 // PollOnce asks once whether the code was approved (RFC 8628, 3.4). A token
 // without an expiry is returned as it came, with a zero ExpiresAt.
-//
-// To narrow the token to one repository, repository_id would go into this form
-// and into that of [Client.Refresh].
 func (c *Client) PollOnce(ctx context.Context, deviceCode secret.String) (flow.PollResult, error) {
-	got, err := c.tokenCall(ctx, "device_poll", url.Values{
+	return c.PollOnceFor(ctx, deviceCode, 0)
+}
+
+// PollOnceFor is [Client.PollOnce] for a token that reaches one repository only,
+// by its id; 0: all of them. GitHub ignores the id of a repository that the App
+// or the person cannot access ("Generating a user access token for a GitHub
+// App", repository_id), so what came must be checked with [Client.Access].
+func (c *Client) PollOnceFor(ctx context.Context, deviceCode secret.String, repositoryID int64) (flow.PollResult, error) {
+	form := url.Values{
 		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
 		"device_code": {deviceCode.Reveal()},
-	})
+	}
+	if repositoryID != 0 {
+		form.Set("repository_id", strconv.FormatInt(repositoryID, 10))
+	}
+	got, err := c.tokenCall(ctx, "device_poll", form)
 	if err != nil {
 		return flow.PollResult{}, err
 	}

@@ -172,34 +172,6 @@ func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) 
 	return s.writeConnection(w, http.StatusAccepted, user)
 }
 
-// postCredential gives the token to the git helper in the caller's own server.
-// A browser never gets it: any script on this origin could ask with the cookie.
-func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller) error {
-	if c.holder == nil {
-		return errTokenOnly
-	}
-	var body struct {
-		Protocol string `json:"protocol"`
-		Host     string `json:"host"`
-		Path     string `json:"path"`
-	}
-	if err := readJSON(r, &body); err != nil {
-		return err
-	}
-	credential, err := s.Flows.Credential(r.Context(), c.user)
-	if err != nil {
-		return err
-	}
-	if body.Protocol != credential.Host.Scheme || body.Host != credential.Host.Host {
-		return refuse(http.StatusNotFound, "other_host", "There is no credential for this host.", "Only "+credential.Host.Host+" is connected.")
-	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"username": credential.Username, "password": credential.Password.Reveal(),
-		"password_expiry_utc": credential.ExpiresAt.Unix(),
-	})
-	return nil
-}
-
 // readJSON takes one JSON object and nothing else; an empty body counts as {}.
 func readJSON(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)

@@ -97,12 +97,16 @@ var statuses = map[string]int{
 	flow.CodeNoFlow:       http.StatusNotFound,
 	flow.CodeNotConnected: http.StatusNotFound,
 
+	flow.CodeRepositoryUnnamed:   http.StatusBadRequest,
+	flow.CodeRepositoryNotChosen: http.StatusForbidden,
+	flow.CodeManyTokens:          http.StatusTooManyRequests,
+
 	"bot_refused":            http.StatusForbidden,
 	"repository_refused":     http.StatusForbidden,
 	"not_installed":          http.StatusUnprocessableEntity,
 	"not_granted":            http.StatusUnprocessableEntity,
 	"installation_suspended": http.StatusUnprocessableEntity,
-	"token_unknown":          http.StatusNotFound,
+	flow.CodeTokenUnknown:    http.StatusNotFound,
 	flow.CodeNoWebFlow:       http.StatusNotFound,
 	flow.CodeWebState:        http.StatusForbidden,
 	flow.CodeFlowUnderWay:    http.StatusConflict,

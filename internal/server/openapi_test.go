@@ -56,6 +56,6 @@ var contract = []string{
 	"GET /", "GET /oauth_callback",
 	"POST /api/flows", "GET /api/flows/current", "GET /api/flows/current/events", "DELETE /api/flows/current",
 	"GET /api/connection", "DELETE /api/connection",
-	"POST /api/deliveries", "POST /api/credential", "GET /api/openapi.yaml",
+	"POST /api/deliveries", "POST /api/credential", "DELETE /api/credential/{id}", "GET /api/openapi.yaml",
 	"POST /api/bot-tokens", "GET /api/bot-tokens", "DELETE /api/bot-tokens/{id}",
 }

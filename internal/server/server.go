@@ -139,6 +139,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Delete("/connection", s.api(s.deleteConnection))
 	r.Post("/deliveries", s.api(s.postDelivery))
 	r.Post("/credential", s.question(s.postCredential))
+	r.Delete("/credential/{id}", s.api(s.deleteCredential))
 	r.Post("/bot-tokens", s.bots(s.postBotToken))
 	r.Get("/bot-tokens", s.bots(s.getBotTokens))
 	r.Delete("/bot-tokens/{id}", s.bots(s.deleteBotToken))

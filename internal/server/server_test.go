@@ -35,8 +35,9 @@ const (
 	prefix = "/services/connect-github/"
 	access = "access:services!service=connect-github"
 	// Markers that must never be in an answer to a browser.
-	deviceCode = "marker-device-code"
-	token      = "marker-token"
+	deviceCode  = "marker-device-code"
+	token       = "marker-token"
+	narrowToken = "marker-narrow"
 )
 
 // fixture is the service with a stand-in for the Hub and for GitHub; the real
@@ -78,6 +79,13 @@ func (g *gitHub) Access(context.Context, secret.String) (flow.Access, error) {
 
 func (g *gitHub) Refresh(context.Context, secret.String) (flow.Token, error) {
 	return flow.Token{}, nil
+}
+
+func (g *gitHub) Narrow(_ context.Context, _ secret.String, repository string) (flow.Token, error) {
+	if repository != "octocat/one" {
+		return flow.Token{}, &flow.Error{Code: flow.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
+	}
+	return flow.Token{Access: secret.Store(secret.New(narrowToken)), ExpiresAt: time.Now().Add(8 * time.Hour)}, nil
 }
 
 func (g *gitHub) Revoke(context.Context, secret.String) error { return nil }

@@ -1,0 +1,251 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// maxNarrowed bounds the one-repository tokens of a connection. GitHub keeps
+	// ten tokens for a user and an App ("Token expiration and revocation" in its
+	// documentation) and revokes the oldest beyond that, which would be the wide
+	// one that all others are made of. The tenth is one on its way out.
+	maxNarrowed = 8
+	// maxAsks bounds how often GitHub is asked for one user within an hour. The
+	// App's own limit there is everybody's, and revocations count against it too.
+	maxAsks = 60
+	// narrowPatience is how long a caller waits for GitHub; git's helper waits a
+	// little longer.
+	narrowPatience = 8 * time.Second
+)
+
+// Codes of errors about one-repository tokens.
+const (
+	CodeRepositoryUnnamed   = "repository_unnamed"
+	CodeRepositoryNotChosen = "repository_not_chosen"
+	CodeManyTokens          = "too_many_tokens"
+	CodeTokenUnknown        = "token_unknown"
+)
+
+var (
+	errRepositoryUnnamed = &Error{Code: CodeRepositoryUnnamed,
+		Message: "This Hub gives git a token for one repository at a time, and git did not say for which.",
+		Hint:    "Run ghscoped setup, or set git's credential.useHttpPath to true; then do this again."}
+	errManyTokens = &Error{Code: CodeManyTokens, Message: "git asked for a token too often within an hour.",
+		Hint: "Do this again in an hour; tokens that git has go on working.", Passing: true}
+	errTokenUnknown = &Error{Code: CodeTokenUnknown, Message: "There is no such token of yours (any more).", Hint: "Nothing needs to be done."}
+	errNarrowSlow   = &Error{Code: "interrupted", Message: "GitHub takes long to make the token for this repository.",
+		Hint: "Do this again in a moment.", Passing: true}
+)
+
+// Narrowed is a token for one repository, made from the connection's own. It
+// dies with the connection.
+type Narrowed struct {
+	// Repository is OWNER/NAME; the case of letters does not count.
+	Repository string `json:"repository"`
+	Token      Token  `json:"token,omitzero"`
+	// Due is when GitHub is to be asked for the token; zero: it was.
+	Due time.Time `json:"due,omitzero"`
+	// Error is why there is no token.
+	Error *Error `json:"error,omitempty"`
+}
+
+func (n *Narrowed) lives(now time.Time) bool {
+	return n != nil && !n.Token.Access.Empty() && n.Token.ExpiresAt.After(now)
+}
+
+// narrowed finds the entry for a repository; nil where there is none.
+func (c *Connection) narrowed(repository string) *Narrowed {
+	for i := range c.Narrowed {
+		if strings.EqualFold(c.Narrowed[i].Repository, repository) {
+			return &c.Narrowed[i]
+		}
+	}
+	return nil
+}
+
+// repositoryCredential is a live token for the repository alone: the one that is
+// in the record, or one that the scheduler is asked for. Whoever asks meanwhile,
+// in whichever process, waits for the same one.
+func (e *Engine) repositoryCredential(ctx context.Context, name, repository string) (Credential, error) {
+	if repository == "" {
+		return Credential{}, errRepositoryUnnamed
+	}
+	ctx, cancel := context.WithTimeout(ctx, narrowPatience)
+	defer cancel()
+	var changes <-chan struct{}
+	for waited := false; ; {
+		user, err := e.want(ctx, name, repository, waited)
+		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
+			continue // many ask at once, as for submodules
+		}
+		if err != nil {
+			return Credential{}, err
+		}
+		n := user.Connection.narrowed(repository)
+		switch {
+		case n.lives(e.Clock()):
+			return e.narrowCredential(user.Connection, n), nil
+		case n != nil && n.Error != nil:
+			return Credential{}, n.Error
+		}
+		waited = waited || n != nil
+		if changes == nil { // what changed before this is seen by looking again
+			if changes, err = e.Watch(ctx, name); err != nil {
+				return Credential{}, err
+			}
+			continue
+		}
+		select {
+		case _, open := <-changes:
+			if !open {
+				changes = nil // the store was lost for a moment
+			}
+		case <-ctx.Done():
+			return Credential{}, errNarrowSlow
+		}
+	}
+}
+
+func (e *Engine) narrowCredential(c *Connection, n *Narrowed) Credential {
+	credential := e.credential(c)
+	credential.Password, credential.ExpiresAt = n.Token.Access.String, n.Token.ExpiresAt
+	return credential
+}
+
+// want plans a token for the repository, unless there is one or it is planned.
+// An error that was there before anybody waited is an old one: GitHub is asked
+// again. Where all places are taken by tokens yet to come, nothing is planned.
+func (e *Engine) want(ctx context.Context, name, repository string, waited bool) (*User, error) {
+	user, err := e.update(ctx, name, func(u *User) error {
+		now := e.Clock()
+		c := u.Connection
+		if c == nil || !c.Token.ExpiresAt.After(now) {
+			return errNotConnected
+		}
+		if n := c.narrowed(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) {
+			return errSettled
+		}
+		if !e.makeRoom(u, repository) {
+			return errSettled
+		}
+		if now.Sub(c.AskedSince) >= time.Hour {
+			c.Asked, c.AskedSince = 0, now
+		}
+		if c.Asked++; c.Asked > maxAsks {
+			return errManyTokens
+		}
+		c.Narrowed = append(c.Narrowed, Narrowed{Repository: repository, Due: now})
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		err = nil
+	}
+	return user, err
+}
+
+// makeRoom drops what is of no use, and revokes the oldest token where there
+// are too many.
+func (e *Engine) makeRoom(u *User, repository string) bool {
+	c, now := u.Connection, e.Clock()
+	c.Narrowed = slices.DeleteFunc(c.Narrowed, func(n Narrowed) bool {
+		return strings.EqualFold(n.Repository, repository) || (n.Due.IsZero() && !n.lives(now))
+	})
+	if len(c.Narrowed) < maxNarrowed {
+		return true
+	}
+	oldest := slices.IndexFunc(c.Narrowed, func(n Narrowed) bool { return n.Due.IsZero() })
+	if oldest < 0 {
+		return false
+	}
+	e.revoke(u, c.Narrowed[oldest].Token, "too_many")
+	c.Narrowed = slices.Delete(c.Narrowed, oldest, oldest+1)
+	return true
+}
+
+// narrow asks GitHub for a token that reaches the repository and nothing else.
+func (e *Engine) narrow(n Narrowed) step {
+	return func(ctx context.Context, u *User) outcome {
+		wide := u.Connection.Token.Access
+		token, err := e.GitHub.Narrow(ctx, wide.String, n.Repository)
+		event := Event{Action: "narrowed", Account: u.Connection.Account.Login, TokenHash: token.Access.Hash(),
+			ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
+		if err != nil {
+			cause := e.trouble(u.Name, "narrow", err)
+			event.Code = cause.Code
+			e.audit(ctx, u, event)
+			return outcome{change: func(u *User) { e.narrowFailed(u, wide.Hash(), n, cause) }}
+		}
+		e.audit(ctx, u, event)
+		return outcome{
+			change: func(u *User) { e.narrowMade(u, wide.Hash(), n, token) },
+			lost:   func(ctx context.Context) { e.undo(ctx, token) },
+		}
+	}
+}
+
+// awaited is the entry that a step was about; nil where nobody waits for it any
+// more, because the connection is another one by now, or over.
+func (u *User) awaited(wide string, n Narrowed) *Narrowed {
+	if u.Connection == nil || u.Connection.Token.Access.Hash() != wide {
+		return nil
+	}
+	entry := u.Connection.narrowed(n.Repository)
+	if entry == nil || entry.Due.IsZero() {
+		return nil
+	}
+	return entry
+}
+
+func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token Token) {
+	entry := u.awaited(wide, n)
+	switch {
+	case u.holds(token): // stored already
+	case entry == nil:
+		e.revoke(u, token, "late_narrowing")
+	case token.ExpiresAt.IsZero():
+		e.revoke(u, token, errNeverExpires.Code)
+		*entry = Narrowed{Repository: entry.Repository, Error: errNeverExpires}
+	default:
+		*entry = Narrowed{Repository: entry.Repository, Token: token}
+	}
+}
+
+// narrowFailed tells those who wait; whoever asks next has GitHub asked again.
+func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *Error) {
+	entry := u.awaited(wide, n)
+	if entry == nil {
+		return
+	}
+	*entry = Narrowed{Repository: entry.Repository, Error: cause}
+	if cause.Code == CodeTokenDead {
+		u.Connection.CheckDue = e.Clock() // the wide one; the check ends the connection
+	}
+}
+
+// narrowing reports whether a token is yet to be made.
+func (c *Connection) narrowing() bool {
+	return slices.ContainsFunc(c.Narrowed, func(n Narrowed) bool { return !n.Due.IsZero() })
+}
+
+// Refused drops a one-repository token, named by its SHA-256, that GitHub has
+// refused to somebody: the next one who asks gets another.
+func (e *Engine) Refused(ctx context.Context, name, hash string) error {
+	_, err := e.update(ctx, name, func(u *User) error {
+		if u.Connection == nil {
+			return errNotConnected
+		}
+		c := u.Connection
+		i := slices.IndexFunc(c.Narrowed, func(n Narrowed) bool { return hash != "" && n.Token.Access.Hash() == hash })
+		if i < 0 {
+			return errTokenUnknown
+		}
+		e.revoke(u, c.Narrowed[i].Token, "refused")
+		c.Narrowed = slices.Delete(c.Narrowed, i, i+1)
+		return nil
+	})
+	return err
+}
