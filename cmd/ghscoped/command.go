@@ -47,10 +47,10 @@ type runner func(ctx context.Context, in invocation, positional []string) error
 // commands lists them all.
 func commands() []command {
 	return []command{
-		{"login", "login [--client-id ID] [--app-url URL] [--json]", "connects to GitHub: shows a code, waits for your approval, and says what you can push to", login},
+		{"login", "login [--client-id ID [--repository OWNER/NAME]] [--app-url URL] [--json]", "connects to GitHub: shows a code, waits for your approval, and says what you can push to", login},
 		{"status", "status [--json]", "says which account is connected, until when, and which repositories it reaches", status},
 		{"logout", "logout [--json]", "revokes the token and ends the connection", logout},
-		{"setup", "setup [--system] [--rewrite-ssh] [--undo]", "has git ask ghscoped for GitHub's credentials", setup},
+		{"setup", "setup [--system] [--rewrite-ssh] [--use-http-path] [--undo]", "has git ask ghscoped for GitHub's credentials", setup},
 		{"doctor", "doctor [--json]", "checks every leg between git and GitHub, and says how to mend what is broken", doctor},
 		{"bot-token", "bot-token --repo OWNER/NAME --permission NAME:LEVEL [--json]", "prints a token for a bot, as the Hub's policy allows it", botToken},
 		{"bot exec", "bot exec --repo OWNER/NAME --permission NAME:LEVEL -- COMMAND", "runs a command as a bot, and revokes the token at the end", botExec},

@@ -205,14 +205,17 @@ func (e *examination) git(context.Context) finding {
 	return ok(leg, strings.TrimSpace(string(out)))
 }
 
-func (e *examination) helper(context.Context) finding {
+func (e *examination) helper(ctx context.Context) finding {
 	const leg = "git's helper"
 	host, err := githubURL(e.in.getenv)
 	if err != nil {
 		return skipped(leg)
 	}
-	if set := gitHelperFor(host); !strings.Contains(set, "ghscoped") {
+	if !asksUs(host) {
 		return broken(leg, "git does not ask ghscoped for "+host.String(), "Run ghscoped setup.")
+	}
+	if e.mayAsk && !namesRepository(host) && e.client.WantsRepository(ctx, host.Scheme, host.Host) {
+		return broken(leg, "the service gives a token for one repository at a time, and git does not name it", "Run ghscoped setup.")
 	}
 	return ok(leg, "git asks ghscoped for "+host.String())
 }

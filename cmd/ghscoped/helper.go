@@ -155,9 +155,9 @@ func notConnected(getenv func(string) string) *fault {
 
 // erase: GitHub has refused the credential. It stays where it is, but the
 // service is asked about the connection, whereupon it looks at the token and
-// drops one that is dead.
+// drops one that is dead. One for a single repository is replaced.
 func (in invocation) erase(ctx context.Context) error {
-	_, ok, err := in.asked()
+	request, ok, err := in.asked()
 	if !ok || err != nil {
 		return err
 	}
@@ -170,5 +170,8 @@ func (in invocation) erase(ctx context.Context) error {
 	if _, err := service.Connection(ctx); err != nil && !client.Is(err, client.CodeNotConnected) {
 		return err
 	}
-	return nil
+	if request.Path == "" || request.Password.Empty() {
+		return nil
+	}
+	return service.Refused(ctx, request.Password)
 }

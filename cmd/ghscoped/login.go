@@ -15,6 +15,9 @@ const loginLimit = time.Hour
 type loginOptions struct {
 	clientID, appURL string
 	json             bool
+	// repository, or its number, is the only one that the token is to reach.
+	repository   string
+	repositoryID int64
 	// file is where the credential also goes, as git's "store" helper reads it.
 	file string
 }
@@ -23,6 +26,8 @@ func login(set *flag.FlagSet, in invocation) runner {
 	var o loginOptions
 	set.StringVar(&o.clientID, "client-id", "", "client `ID` of a GitHub App: asks GitHub itself, without the service (default $GH_SCOPED_CREDS_CLIENT_ID)")
 	set.StringVar(&o.appURL, "app-url", appURL(in.getenv), "public page `URL` of that App (default $GH_SCOPED_CREDS_APP_URL)")
+	set.StringVar(&o.repository, "repository", "", "without the service: `OWNER/NAME` of the only repository that the token is to reach")
+	set.Int64Var(&o.repositoryID, "repository-id", 0, "the same by its `NUMBER` at GitHub, for a private one")
 	set.BoolVar(&o.json, "json", false, "tell programs what happens: one JSON object a line")
 	return func(ctx context.Context, in invocation, positional []string) error {
 		if err := noWords(positional); err != nil {
@@ -35,6 +40,10 @@ func login(set *flag.FlagSet, in invocation) runner {
 func (in invocation) login(ctx context.Context, o loginOptions) error {
 	if o.clientID != "" || in.alone() && clientID(in.getenv) != "" {
 		return in.loginAlone(ctx, o)
+	}
+	if o.repository != "" || o.repositoryID != 0 {
+		return &fault{exit: exitUsage, code: "usage", message: "--repository is for a login without the service.",
+			hint: "Use it with --client-id ID. What the service's tokens reach is the Hub's choice."}
 	}
 	service, err := in.service()
 	if err != nil {
@@ -100,7 +109,7 @@ func settled(ctx context.Context, service *client.Client) (client.Connection, er
 // it that git asks this program.
 func (in invocation) keepFile(ctx context.Context, service *client.Client, file string) error {
 	if file == "" {
-		return in.setUpOnce()
+		return in.setUpOnce(ctx)
 	}
 	host, err := githubURL(in.getenv)
 	if err != nil {

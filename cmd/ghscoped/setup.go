@@ -9,20 +9,28 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 )
 
-type setupOptions struct{ system, rewriteSSH, undo bool }
+type setupOptions struct{ system, rewriteSSH, useHTTPPath, undo bool }
+
+// wishLimit bounds the question what the service wants to be told by git.
+const wishLimit = 5 * time.Second
 
 func setup(set *flag.FlagSet, _ invocation) runner {
 	var o setupOptions
 	set.BoolVar(&o.system, "system", false, "for all users of this machine, as in an image (/etc/gitconfig), not just for this one")
 	set.BoolVar(&o.rewriteSSH, "rewrite-ssh", false, "also has git use https where an address says ssh, as submodules may")
+	set.BoolVar(&o.useHTTPPath, "use-http-path", false, "has git name the repository it needs a token for, as the service of some Hubs wants it; set by itself where that service answers")
 	set.BoolVar(&o.undo, "undo", false, "takes out again what setup put in; the file is as it was, byte for byte")
-	return func(_ context.Context, in invocation, positional []string) error {
+	return func(ctx context.Context, in invocation, positional []string) error {
 		if err := noWords(positional); err != nil {
 			return err
+		}
+		if !o.undo && !o.useHTTPPath {
+			o.useHTTPPath = in.repositoryWanted(ctx)
 		}
 		file, changed, err := in.setUp(o)
 		if err != nil {
@@ -68,7 +76,7 @@ func (in invocation) setUp(o setupOptions) (file string, changed bool, err error
 	if err != nil {
 		return file, false, err
 	}
-	changed, err = gitconfig.Put(file, settings(host, own, o.rewriteSSH))
+	changed, err = gitconfig.Put(file, settings(host, own, o))
 	return file, changed, ofSetup(err, file)
 }
 
@@ -86,11 +94,14 @@ func ofSetup(err error, file string) error {
 
 // settings are git's for one host. The empty helper comes first: it takes every
 // other helper off this host, so that none is given a copy to keep.
-func settings(host *url.URL, program string, rewriteSSH bool) []string {
+func settings(host *url.URL, program string, o setupOptions) []string {
 	lines := []string{
 		`[credential "` + host.String() + `"]`, "\thelper =", "\thelper = " + helperLine(program),
 	}
-	if rewriteSSH {
+	if o.useHTTPPath {
+		lines = append(lines, "\tuseHttpPath = true # by ghscoped setup")
+	}
+	if o.rewriteSSH {
 		name := host.Hostname()
 		lines = append(lines, `[url "`+host.String()+`/"]`, "\tinsteadOf = git@"+name+":", "\tinsteadOf = ssh://git@"+name+"/")
 	}
@@ -130,19 +141,50 @@ func ownPath() (string, error) {
 
 // setUpOnce has git ask this program, unless it does so already by whatever
 // way: an image, or a delivery.
-func (in invocation) setUpOnce() error {
+func (in invocation) setUpOnce(ctx context.Context) error {
 	host, err := githubURL(in.getenv)
-	if err != nil || strings.Contains(gitHelperFor(host), "ghscoped") {
+	if err != nil {
 		return err
 	}
-	_, _, err = in.setUp(setupOptions{})
+	wanted := in.repositoryWanted(ctx)
+	if asksUs(host) && (!wanted || namesRepository(host)) {
+		return nil
+	}
+	_, _, err = in.setUp(setupOptions{useHTTPPath: wanted})
 	return err
 }
 
-// gitHelperFor is the helper that git would ask last for a host; empty where
-// there is none, or no git.
-func gitHelperFor(host *url.URL) string {
-	out, err := exec.Command("git", "config", "--get-urlmatch", "credential.helper", host.String()).Output()
+// repositoryWanted reports whether the service, if there is one that answers,
+// wants to be told the repository.
+func (in invocation) repositoryWanted(ctx context.Context) bool {
+	service, err := in.service()
+	if err != nil {
+		return false
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, wishLimit)
+	defer cancel()
+	return service.WantsRepository(ctx, host.Scheme, host.Host)
+}
+
+// asksUs reports whether git would ask this program, last, for a host.
+func asksUs(host *url.URL) bool {
+	return strings.Contains(gitSetting("credential.helper", host), "ghscoped")
+}
+
+// namesRepository reports whether git says for which repository it asks.
+func namesRepository(host *url.URL) bool {
+	return gitSetting("credential.useHttpPath", host, "--type=bool") == "true"
+}
+
+// gitSetting is a setting of git's for a host; empty where there is none, or no
+// git.
+func gitSetting(name string, host *url.URL, options ...string) string {
+	args := append(append([]string{"config"}, options...), "--get-urlmatch", name, host.String())
+	out, err := exec.Command("git", args...).Output()
 	if err != nil {
 		return ""
 	}

@@ -49,13 +49,19 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.repositoryID, err = repositoryID(ctx, gh, o); err != nil {
+		return err
+	}
 	ui := in.loginUI(o)
-	token, err := in.approval(ctx, gh, ui)
+	token, err := in.approval(ctx, gh, ui, o.repositoryID)
 	if err != nil {
 		return err
 	}
 	// From here on there is a token, which must end up in a file or dead.
 	ctx = context.WithoutCancel(ctx)
+	if err := surelyNarrow(ctx, gh, token.Access.String, o); err != nil {
+		return errors.Join(err, gh.Revoke(ctx, token.Access.String))
+	}
 	account, err := in.keepToken(ctx, gh, web, token, o.file)
 	if err != nil {
 		return errors.Join(err, gh.Revoke(ctx, token.Access.String))
@@ -71,8 +77,9 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	return ui.connected(connection, in.clock())
 }
 
-// approval shows a code and polls until it is approved (RFC 8628).
-func (in invocation) approval(ctx context.Context, gh *github.Client, ui announcer) (flow.Token, error) {
+// approval shows a code and polls until it is approved (RFC 8628). The token is
+// narrowed to one repository, by its number; 0: not.
+func (in invocation) approval(ctx context.Context, gh *github.Client, ui announcer, repository int64) (flow.Token, error) {
 	code, err := gh.DeviceCode(ctx)
 	if err != nil {
 		return flow.Token{}, err
@@ -88,7 +95,7 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 			return flow.Token{}, ctx.Err()
 		case <-time.After(pause):
 		}
-		result, err := gh.PollOnce(ctx, code.DeviceCode)
+		result, err := gh.PollOnceFor(ctx, code.DeviceCode, repository)
 		pause = interval
 		var trouble *flow.Error
 		if errors.As(err, &trouble) && trouble.Passing { // the code outlives it

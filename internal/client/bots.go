@@ -10,7 +10,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// CodeTokenUnknown: there is no such live bot token (any more).
+// CodeTokenUnknown: there is no such live token (any more).
 const CodeTokenUnknown = "token_unknown"
 
 // BotToken is an installation token for a bot.

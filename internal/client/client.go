@@ -71,6 +71,25 @@ func (c *Client) Credential(ctx context.Context, protocol, host, path string) (C
 	return Credential{got.Username, got.Password.String, time.Unix(got.Expiry, 0).Add(-c.skew)}, nil
 }
 
+// WantsRepository reports whether the service gives credentials for one
+// repository at a time, so that git has to name it. It asks as git would.
+func (c *Client) WantsRepository(ctx context.Context, protocol, host string) bool {
+	_, err := c.Credential(ctx, protocol, host, "")
+	return Is(err, CodeRepositoryUnnamed)
+}
+
+// Refused tells the service that GitHub has refused a credential that was for
+// one repository. It is no error if the service knows nothing of it.
+func (c *Client) Refused(ctx context.Context, password secret.String) error {
+	err := c.call(ctx, http.MethodDelete, "api/credential/"+password.Hash(), nil, nil)
+	for _, code := range []string{CodeTokenUnknown, CodeNotConnected, CodeNotFound} {
+		if Is(err, code) {
+			return nil
+		}
+	}
+	return err
+}
+
 // Connection is what the user is connected to.
 type Connection struct {
 	Login            string       `json:"login"`

@@ -20,6 +20,9 @@ const (
 	CodeNoAccess      = "no_access"
 	CodeNotFound      = "not_found"
 	CodeOtherHost     = "other_host"
+	// CodeRepositoryUnnamed: the service gives tokens for one repository at a
+	// time, and none was named.
+	CodeRepositoryUnnamed = "repository_unnamed"
 )
 
 // Error is why the service did not do what it was asked: for programs (Code),

@@ -102,6 +102,7 @@ func (b *block) keep(line string) string {
 
 // ours reports whether a setting is one that we write.
 func ours(line string) bool {
-	return line == "helper =" || strings.HasPrefix(line, "helper =") && strings.Contains(line, "ghscoped") ||
+	named := strings.HasPrefix(line, "helper =") || strings.HasPrefix(line, "useHttpPath =")
+	return line == "helper =" || named && strings.Contains(line, "ghscoped") ||
 		strings.HasPrefix(line, "insteadOf = git@") || strings.HasPrefix(line, "insteadOf = ssh://git@")
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 )
 
-var lines = []string{`[credential "https://github.com"]`, "\thelper =", "\thelper = /opt/ghscoped git-credential-ghscoped"}
+var lines = []string{`[credential "https://github.com"]`, "\thelper =", "\thelper = /opt/ghscoped git-credential-ghscoped",
+	"\tuseHttpPath = true # by ghscoped setup"}
 
 // git asks the real git about one file.
 func git(t *testing.T, file string, args ...string) string {
@@ -108,6 +109,18 @@ func TestWhatWasAddedSinceStays(t *testing.T) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "ghscoped")
+}
+
+func TestASettingOfOursThatWasChangedSinceStays(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	_, err := gitconfig.Put(file, lines)
+	require.NoError(t, err)
+	require.Equal(t, "true\n", git(t, file, "credential.https://github.com.useHttpPath"))
+	git(t, file, "credential.https://github.com.useHttpPath", "false")
+	_, err = gitconfig.Remove(file)
+	require.NoError(t, err)
+	require.Equal(t, "false\n", git(t, file, "credential.https://github.com.useHttpPath"))
 }
 
 func TestALinkIsFollowedAndStays(t *testing.T) {

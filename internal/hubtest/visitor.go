@@ -67,7 +67,7 @@ func (v *Visitor) Call(ctx context.Context, method, path string, in, out any) (i
 	header := http.Header{}
 	header.Set("X-CSRF-Token", v.csrf)
 	header.Set("Origin", origin(v.hub.URL))
-	return v.hub.callService(ctx, v.http, header, method, path, in, out)
+	return callService(ctx, v.http, header, method, v.hub.ServiceURL+path, in, out)
 }
 
 // Cookies are those that the person's browser would send to an address.

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 			"approve": approve, "approve-later": approveLater, "deny": deny, "connect": connect, "hub": hub,
 			"without-hub": withoutHub, "revoke-at-github": revokeAtGitHub, "until-disconnected": untilDisconnected,
 			"until-shown": untilShown, "stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
+			"one-repository": oneRepository(narrowService(t)), "choose": choose, "leaked": leaked, "until-tokens-dead": untilTokensDead,
 			"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
 		},
 	})
@@ -62,7 +63,7 @@ func setUp(env *testscript.Env) error {
 		"GITHUB": shared.github.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.github.URL(),
 		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": shared.hub.ServiceURL, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
-		"TERM": "xterm",
+		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),
 	}
 	maps.Copy(vars, shared.serverEnv(p))
 	for name, value := range vars {

@@ -32,6 +32,7 @@ type world struct {
 	direct string // the service past the proxy, as within a cluster
 	evil   *stranger
 	users  atomic.Int64
+	env    []string // of the service
 }
 
 var shared *world
@@ -45,7 +46,8 @@ func start(s *rig.Shared) error {
 	if err := w.build(); err != nil {
 		return err
 	}
-	w.github = githubsim.New(githubsim.Options{Interval: time.Second, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
+	app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: appSecret}
+	w.github = githubsim.New(githubsim.Options{Interval: time.Second, Apps: []githubsim.App{app}, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
 	if err := w.github.Start(); err != nil {
 		return err
 	}
@@ -58,14 +60,10 @@ func start(s *rig.Shared) error {
 	defer cancel()
 	w.hub, err = hubtest.Start(ctx, hubtest.Options{
 		External: func(env []string) error {
-			for _, variable := range env {
-				if address, found := strings.CutPrefix(variable, "JUPYTERHUB_SERVICE_URL="); found {
-					w.direct = address + "/services/" + hubtest.ServiceName + "/"
-				}
-			}
-			service, err := rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
-				"GHSCOPED_STORE=bolt:"+filepath.Join(s.Folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"),
-				nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
+			w.direct = rig.Variable(env, "JUPYTERHUB_SERVICE_URL") + "/services/" + hubtest.ServiceName + "/"
+			w.env = append(append(env, rig.GitHubEnv(w.github)...),
+				"GHSCOPED_STORE=bolt:"+filepath.Join(s.Folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn")
+			service, err := rig.Start(w.env, nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
 			if err == nil {
 				s.Cleanup(func() error { return service.Stop(5 * time.Second) })
 			}
@@ -100,18 +98,22 @@ func (w *world) build() error {
 type person struct {
 	hubtest.Holder
 	name, token, clientID string
+	service               string // the one they use; ends with "/"
+	notesID               int64  // number of their private repository
 }
 
 // newPerson makes a user, an account with repositories hello, notes (private)
 // and other, and an App of their own for whoever does without the service. Both
 // Apps are installed on hello and notes.
 func (w *world) newPerson(ctx context.Context) (*person, error) {
-	p := &person{name: fmt.Sprintf("user%d", w.users.Add(1))}
+	number := w.users.Add(1)
+	p := &person{name: fmt.Sprintf("user%d", number), service: w.hub.ServiceURL, notesID: 1_000_000 + number}
 	p.clientID = "Iv1." + p.name
 	app := githubsim.App{ClientID: p.clientID, Slug: "app-" + p.name}
 	errs := []error{w.hub.CreateUser(ctx, p.name), w.github.AddAccount(githubsim.Account{Login: p.name}), w.github.PutApp(app)}
-	for _, name := range []string{"hello", "notes", "other"} {
-		errs = append(errs, w.github.AddRepository(githubsim.Repository{FullName: p.name + "/" + name, Private: name == "notes"}))
+	for _, repository := range []githubsim.Repository{{FullName: "hello"}, {FullName: "notes", Private: true, ID: p.notesID}, {FullName: "other"}} {
+		repository.FullName = p.name + "/" + repository.FullName
+		errs = append(errs, w.github.AddRepository(repository))
 	}
 	for _, client := range []string{p.clientID, w.github.Info().ClientID} {
 		_, err := w.github.InstallApp(client, p.name, false, p.name+"/hello", p.name+"/notes")
@@ -160,7 +162,7 @@ func (w *world) codeOf(ctx context.Context, p *person) func(string) bool {
 
 // ask calls the service as a server of the person.
 func (w *world) ask(ctx context.Context, p *person, method, path string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, method, w.hub.ServiceURL+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, p.service+path, nil)
 	if err != nil {
 		return "", err
 	}

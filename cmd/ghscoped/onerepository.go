@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"slices"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+var fullName = regexp.MustCompile(`^[A-Za-z0-9_-]+/[A-Za-z0-9._-]+$`)
+
+// repositoryID is the number of the only repository that a login is to reach;
+// 0: it is to reach all.
+func repositoryID(ctx context.Context, gh *github.Client, o loginOptions) (int64, error) {
+	if o.repositoryID != 0 || o.repository == "" {
+		return o.repositoryID, nil
+	}
+	if !fullName.MatchString(o.repository) {
+		return 0, &fault{exit: exitUsage, code: "usage", message: "--repository is not the name of a repository.", hint: "It must look like OWNER/NAME."}
+	}
+	return gh.RepositoryID(ctx, o.repository)
+}
+
+// surelyNarrow makes sure that GitHub has narrowed the token. It ignores a
+// repository that the App or its user cannot access, and narrows to any other:
+// so the token is narrow if it reaches the one that was asked for.
+func surelyNarrow(ctx context.Context, gh *github.Client, token secret.String, o loginOptions) error {
+	if o.repositoryID == 0 {
+		return nil
+	}
+	access, err := gh.Access(ctx, token)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(access.Repositories, func(r flow.Repository) bool { return r.ID == o.repositoryID }) {
+		return nil
+	}
+	hint := "Choose it for the App in your settings at GitHub, under Applications; then do this again."
+	if o.appURL != "" {
+		hint = "Choose it at " + o.appURL + "/installations/new, then do this again."
+	}
+	return &fault{exit: exitFailed, code: flow.CodeRepositoryNotChosen,
+		message: "GitHub did not narrow the token: the App or you cannot access this repository. The token was revoked.", hint: hint}
+}
