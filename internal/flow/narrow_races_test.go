@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
@@ -22,9 +21,7 @@ func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
 		}
 		require.Len(t, w.github.narrows, 1)
 
-		replica := w.options
-		replica.Registry = prometheus.NewRegistry()
-		other := flow.New(replica)
+		other := flow.New(w.options)
 		answer := make(chan got, 1)
 		w.github.during("Narrow", func() { // the other process is asked while this one asks GitHub
 			go func() {
