@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 //go:embed templates static texts
 var files embed.FS
 
-// pages are the templates that must exist, beside layout.html and parts.html.
+// pages are the templates that must exist, beside layout.html and parts.html;
+// "main" in layout.html chooses one of them by its name.
 var pages = []string{
 	string(None), string(Pending), string(Approved), string(Delivering), string(Connected),
 	string(Expired), string(Denied), string(Cancelled), string(Failed), string(Unavailable),
@@ -53,7 +55,7 @@ type Pages struct {
 	assets    assets
 	languages []*translation
 	matcher   language.Matcher
-	templates map[string]map[string]*template.Template // by language, by page
+	templates map[string]*template.Template // by language: all pages in one set
 }
 
 // New reads and checks all templates and texts.
@@ -76,7 +78,7 @@ func New(options Options) (*Pages, error) {
 		options:   options,
 		assets:    assets,
 		languages: translations,
-		templates: make(map[string]map[string]*template.Template, len(translations)),
+		templates: make(map[string]*template.Template, len(translations)),
 	}
 	tags := make([]language.Tag, len(translations))
 	for i, t := range translations {
@@ -107,25 +109,17 @@ func (o Options) check() error {
 	return errors.Join(faults...)
 }
 
-func parse(t *translation) (map[string]*template.Template, error) {
-	base, err := template.New("layout.html").Funcs(t.funcs()).ParseFS(files, "templates/layout.html", "templates/parts.html")
+func parse(t *translation) (*template.Template, error) {
+	all, err := template.New("layout.html").Funcs(t.funcs()).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
-	parsed := make(map[string]*template.Template, len(pages))
 	for _, name := range pages {
-		page, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if parsed[name], err = page.ParseFS(files, "templates/"+name+".html"); err != nil {
-			return nil, err
-		}
-		if page.Lookup("main") == nil {
-			return nil, fmt.Errorf("templates/%s.html does not define main", name)
+		if all.Lookup(name) == nil {
+			return nil, fmt.Errorf("templates/%s.html does not define %s", name, name)
 		}
 	}
-	return parsed, nil
+	return all, nil
 }
 
 // Language chooses one of the page's languages by an Accept-Language header
@@ -255,12 +249,11 @@ func fingerprint(view View) (string, error) {
 
 // render writes nothing unless the whole template could be executed.
 func (p *Pages) render(w io.Writer, name string, doc document) error {
-	page := p.templates[doc.Lang][doc.Page]
-	if page == nil {
+	if !slices.Contains(pages, doc.Page) {
 		return fmt.Errorf("web: no page for the state %q", doc.Page)
 	}
 	var buffer bytes.Buffer
-	if err := page.ExecuteTemplate(&buffer, name, doc); err != nil {
+	if err := p.templates[doc.Lang].ExecuteTemplate(&buffer, name, doc); err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
 	_, err := buffer.WriteTo(w)

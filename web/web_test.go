@@ -392,6 +392,14 @@ func TestWhatCannotBeShownIsAnErrorAndWritesNothing(t *testing.T) {
 	}
 }
 
+func TestThePageOnToGitHubLeadsThereWithAndWithoutAClick(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	require.NoError(t, newPages(t, options()).Leave(&b, "en", web.LeaveView{URL: "https://github.com/login"}))
+	require.Contains(t, b.String(), `<meta http-equiv="refresh" content="0; url=https://github.com/login"`)
+	require.Contains(t, b.String(), `href="https://github.com/login"`)
+}
+
 func TestAnUnknownLanguageIsEnglish(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, page(t, newPages(t, options()), "xx", picturebook.Samples(now)[0]), `<html lang="en">`)
