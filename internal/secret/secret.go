@@ -75,12 +75,8 @@ func Store(s String) Stored { return Stored{s} }
 // MarshalJSON writes the clear value.
 func (s Stored) MarshalJSON() ([]byte, error) { return json.Marshal(s.Reveal()) }
 
-// UnmarshalJSON reads the clear value.
-func (s *Stored) UnmarshalJSON(data []byte) error {
-	var value string
-	if err := json.Unmarshal(data, &value); err != nil {
-		return err
-	}
-	s.String = New(value)
+// UnmarshalText reads the clear value.
+func (s *Stored) UnmarshalText(clear []byte) error {
+	s.String = New(string(clear))
 	return nil
 }
