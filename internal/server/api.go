@@ -47,7 +47,7 @@ func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error
 		return err
 	}
 	if user.Flow == nil {
-		return refuse(http.StatusNotFound, flow.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
+		return errNoFlow
 	}
 	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
 	return nil

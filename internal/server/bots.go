@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
@@ -84,7 +83,7 @@ func (s *Server) postBotToken(w http.ResponseWriter, r *http.Request, c bot.Call
 		return err
 	}
 	request := bot.Request{Repositories: body.Repositories, Permissions: body.Permissions, Exclusive: body.Exclusive}
-	token, err := s.Bots.Issue(r.Context(), c, request, middleware.GetReqID(r.Context()))
+	token, err := s.Bots.Issue(r.Context(), c, request, requestID(r))
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
-
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
@@ -46,11 +44,23 @@ var (
 	errUsersOnly = refuse(http.StatusForbidden, "users_only", "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
 	errTokenOnly = refuse(http.StatusForbidden, "token_only", "This address answers to a Hub token only, never to a browser's session.",
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
-	errStopping = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
-	errInternal = refuse(http.StatusInternalServerError, "internal", "Something went wrong inside the service.",
+	errStopping  = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
+	errBody      = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
+	errNoFlow    = refuse(http.StatusNotFound, flow.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
+	errSignedOut = refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
+	errNoAccess  = refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
+		"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
+	errLoginState = refuse(http.StatusForbidden, "login_state", "This sign-in was not begun in this browser, or it took too long.",
+		"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
+	errHubRefused = refuse(http.StatusBadGateway, "hub_refused", "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
+	errInternal   = refuse(http.StatusInternalServerError, "internal", "Something went wrong inside the service.",
 		"Try again; if it goes on, tell the people who run this Hub.")
-	errBody = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
 )
+
+// errorAnswer is a fault as a program gets it.
+type errorAnswer struct {
+	Error flow.Error `json:"error"`
+}
 
 // handlerFunc is a handler that leaves failing to the one place below.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
@@ -64,7 +74,7 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 		}
 		f := asFault(err)
 		if f.status >= 500 {
-			s.Logger.Error("request failed", "request_id", middleware.GetReqID(r.Context()),
+			s.Logger.Error("request failed", "request_id", requestID(r),
 				"method", r.Method, "path", r.URL.Path, "code", f.shown.Code, "error", err)
 		}
 		s.renderFault(w, r, f)
@@ -81,10 +91,10 @@ func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(max(f.shown.RetryAfter, retryLater).Seconds())))
 	}
 	if strings.HasPrefix(r.URL.Path, s.Prefix+"api/") {
-		writeJSON(w, f.status, map[string]any{"error": f.shown})
+		writeJSON(w, f.status, errorAnswer{f.shown})
 		return
 	}
-	view := web.ErrorView{Status: f.status, Reference: middleware.GetReqID(r.Context()), Problem: *problem(&f.shown)}
+	view := web.ErrorView{Status: f.status, Reference: requestID(r), Problem: *problem(&f.shown)}
 	if f.status == http.StatusServiceUnavailable {
 		view.Retry = max(f.shown.RetryAfter, retryLater)
 	}
@@ -116,38 +126,41 @@ var statuses = map[string]int{
 
 // asFault says what a caller is told about an error.
 func asFault(err error) *fault {
-	var (
-		shown       *fault
-		known       *flow.Error
-		unavailable *hub.UnavailableError
-		denied      *hubauth.DeniedError
-	)
-	switch {
-	case errors.As(err, &shown):
+	if shown, ok := errors.AsType[*fault](err); ok {
 		return shown
-	case errors.As(err, &known):
+	}
+	if known, ok := errors.AsType[*flow.Error](err); ok {
 		return &fault{statusOf(known), *known}
-	case errors.As(err, &unavailable):
+	}
+	if unavailable, ok := errors.AsType[*hub.UnavailableError](err); ok {
 		f := refuse(http.StatusServiceUnavailable, "hub_unavailable", "The Hub does not answer at the moment.",
 			"Nothing is lost. The page tries again by itself.")
 		f.shown.RetryAfter = unavailable.RetryAfter
 		return f
-	case errors.Is(err, hubauth.ErrSignedOut):
-		return refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
-	case errors.Is(err, hubauth.ErrNoAccess):
-		return refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
-			"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
-	case errors.As(err, &denied):
+	}
+	if denied, ok := errors.AsType[*hubauth.DeniedError](err); ok {
 		return loginFault(denied)
-	case errors.Is(err, hubauth.ErrLoginState):
-		return refuse(http.StatusForbidden, "login_state", "This sign-in was not begun in this browser, or it took too long.",
-			"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
-	case errors.Is(err, context.Canceled):
-		return errStopping
-	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
-		return refuse(http.StatusBadGateway, "hub_refused", "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
+	}
+	for _, told := range faults {
+		if errors.Is(err, told.cause) {
+			return told.fault
+		}
 	}
 	return errInternal
+}
+
+// faults is what callers are told about errors that say no more than what they
+// are.
+var faults = []struct {
+	cause error
+	fault *fault
+}{
+	{hubauth.ErrSignedOut, errSignedOut},
+	{hubauth.ErrNoAccess, errNoAccess},
+	{hubauth.ErrLoginState, errLoginState},
+	{context.Canceled, errStopping},
+	{hub.ErrUnauthorized, errHubRefused},
+	{hub.ErrForbidden, errHubRefused},
 }
 
 // loginFault tells a person who declined from a Hub that is set up otherwise

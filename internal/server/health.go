@@ -21,11 +21,11 @@ const (
 	readyFor = time.Second
 )
 
-func (s *Server) mountHealth(r chi.Router) {
-	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) mountHealth(r chi.Router, at string) {
+	r.Get(at+"healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
-	r.Get("/readyz", s.readyz)
+	r.Get(at+"readyz", s.readyz)
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {

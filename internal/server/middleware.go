@@ -1,13 +1,16 @@
 package server
 
 import (
+	"crypto/rand"
+	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -24,28 +27,49 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
+// idHeader carries a request's id from observe to whoever logs or shows it.
+const idHeader = "X-Request-Id"
+
+// requestID names a request in logs, in the audit and to a person.
+func requestID(r *http.Request) string { return r.Header.Get(idHeader) }
+
 // observe gives the request an id, counts it under its route's pattern, and
 // logs it. The id is always our own: one that the caller names could not be
 // trusted in a log.
 func (s *Server) observe(next http.Handler) http.Handler {
-	withID := middleware.RequestID(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	process := rand.Text()[:10] // tells the requests of one process from another's
+	var requests atomic.Uint64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := s.Clock()
-		counted := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		next.ServeHTTP(counted, r)
+		r.Header.Set(idHeader, process+"-"+strconv.FormatUint(requests.Add(1), 10))
+		answer := &answer{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(answer, r)
 		took := s.Clock().Sub(began)
 		route := s.route(chi.RouteContext(r.Context()).RoutePattern())
-		status := max(counted.Status(), http.StatusOK)
 		if !strings.HasSuffix(route, "/events") { // open for as long as the page is
-			s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
+			s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(answer.status)).Observe(took.Seconds())
 		}
-		s.Logger.Info("request", "request_id", middleware.GetReqID(r.Context()), "method", r.Method,
-			"path", r.URL.Path, "status", status, "milliseconds", took.Milliseconds())
-	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Header.Del(middleware.RequestIDHeader)
-		withID.ServeHTTP(w, r)
+		// Attributes, which cost nothing where the level is not logged.
+		s.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", r.Method),
+			slog.String("path", r.URL.Path), slog.Int("status", answer.status), slog.Int64("milliseconds", took.Milliseconds()))
 	})
 }
+
+// answer keeps the status that was sent. (chi's middleware has such a writer
+// too, and links net/http/pprof and expvar, which hang themselves into
+// http.DefaultServeMux.)
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // route is a request's pattern below the prefix, as it is named in metrics.
 // What matches nothing counts as one, whatever address somebody made up.
@@ -101,15 +125,17 @@ func (s *Server) policy() string {
 // them, away from ours as far as a browser can. Referrer-Policy is not
 // no-referrer, with which browsers would send "Origin: null" along our forms.
 func securityHeaders(policy string) func(http.Handler) http.Handler {
+	headers := http.Header{ // the names in canonical form, as nothing else is looked up
+		"Content-Security-Policy":      {policy},
+		"X-Frame-Options":              {"DENY"},
+		"X-Content-Type-Options":       {"nosniff"},
+		"Referrer-Policy":              {"same-origin"},
+		"Cross-Origin-Opener-Policy":   {"noopener-allow-popups"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h := w.Header()
-			h.Set("Content-Security-Policy", policy)
-			h.Set("X-Frame-Options", "DENY")
-			h.Set("X-Content-Type-Options", "nosniff")
-			h.Set("Referrer-Policy", "same-origin")
-			h.Set("Cross-Origin-Opener-Policy", "noopener-allow-popups")
-			h.Set("Cross-Origin-Resource-Policy", "same-origin")
+			maps.Copy(w.Header(), headers)
 			next.ServeHTTP(w, r)
 		})
 	}

@@ -91,15 +91,15 @@ func (s *Server) Handler() http.Handler {
 	root.Use(s.observe, s.recoverPanic, securityHeaders(s.policy()))
 	root.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
 	root.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
-	root.Route(s.Prefix, func(r chi.Router) {
-		s.mountPage(r)
-		r.Route("/api", s.mountAPI)
-		r.Mount("/static", s.Pages.Static())
-		if !s.HideOps {
-			s.mountHealth(r)
-			r.Get("/metrics", s.handle(s.guardedMetrics))
-		}
-	})
+	// One flat list: each router within a router would take every request
+	// through another look-up.
+	s.mountPage(root, s.Prefix)
+	s.mountAPI(root, s.Prefix+"api")
+	root.Mount(s.Prefix+"static", s.Pages.Static())
+	if !s.HideOps {
+		s.mountHealth(root, s.Prefix)
+		root.Get(s.Prefix+"metrics", s.handle(s.guardedMetrics))
+	}
 	return root
 }
 
@@ -108,39 +108,39 @@ func (s *Server) Handler() http.Handler {
 func (s *Server) Ops() http.Handler {
 	root := chi.NewRouter()
 	root.Use(s.recoverPanic)
-	s.mountHealth(root)
+	s.mountHealth(root, "/")
 	root.Get("/metrics", s.metricsHandler().ServeHTTP)
 	return root
 }
 
-func (s *Server) mountPage(r chi.Router) {
-	r.Get("/", s.handle(s.page))
-	r.Get("/oauth_callback", s.handle(s.callback))
-	r.Get("/github_callback", s.handle(s.gitHubCallback))
-	r.Get("/fragment", s.handle(s.fragment))
-	r.Post("/connect", s.form(s.formConnect))
-	r.Post("/cancel", s.form(s.formCancel))
-	r.Post("/disconnect", s.form(s.formDisconnect))
-	r.Post("/deliver", s.form(s.formDeliver))
-	r.Post("/start", s.form(s.formStart))
-	r.Get("/admin", s.handle(s.admin(s.adminPage)))
-	r.Post("/admin/disconnect", s.handle(s.admin(s.adminDisconnect)))
-	r.Post("/admin/disconnect-all", s.handle(s.admin(s.adminDisconnectAll)))
-	r.Post("/admin/revoke-bots", s.handle(s.admin(s.adminRevokeBots)))
+func (s *Server) mountPage(r chi.Router, at string) {
+	r.Get(at, s.handle(s.page))
+	r.Get(at+"oauth_callback", s.handle(s.callback))
+	r.Get(at+"github_callback", s.handle(s.gitHubCallback))
+	r.Get(at+"fragment", s.handle(s.fragment))
+	r.Post(at+"connect", s.form(s.formConnect))
+	r.Post(at+"cancel", s.form(s.formCancel))
+	r.Post(at+"disconnect", s.form(s.formDisconnect))
+	r.Post(at+"deliver", s.form(s.formDeliver))
+	r.Post(at+"start", s.form(s.formStart))
+	r.Get(at+"admin", s.handle(s.admin(s.adminPage)))
+	r.Post(at+"admin/disconnect", s.handle(s.admin(s.adminDisconnect)))
+	r.Post(at+"admin/disconnect-all", s.handle(s.admin(s.adminDisconnectAll)))
+	r.Post(at+"admin/revoke-bots", s.handle(s.admin(s.adminRevokeBots)))
 }
 
-func (s *Server) mountAPI(r chi.Router) {
-	r.Get("/openapi.yaml", s.handle(s.openAPI))
-	r.Get("/flows/current", s.api(s.getFlow))
-	r.Post("/flows", s.api(s.postFlow))
-	r.Delete("/flows/current", s.api(s.deleteFlow))
-	r.Get("/flows/current/events", s.api(s.events))
-	r.Get("/connection", s.api(s.getConnection))
-	r.Delete("/connection", s.api(s.deleteConnection))
-	r.Post("/deliveries", s.api(s.postDelivery))
-	r.Post("/credential", s.question(s.postCredential))
-	r.Delete("/credential/{id}", s.api(s.deleteCredential))
-	r.Post("/bot-tokens", s.bots(s.postBotToken))
-	r.Get("/bot-tokens", s.bots(s.getBotTokens))
-	r.Delete("/bot-tokens/{id}", s.bots(s.deleteBotToken))
+func (s *Server) mountAPI(r chi.Router, at string) {
+	r.Get(at+"/openapi.yaml", s.handle(s.openAPI))
+	r.Get(at+"/flows/current", s.api(s.getFlow))
+	r.Post(at+"/flows", s.api(s.postFlow))
+	r.Delete(at+"/flows/current", s.api(s.deleteFlow))
+	r.Get(at+"/flows/current/events", s.api(s.events))
+	r.Get(at+"/connection", s.api(s.getConnection))
+	r.Delete(at+"/connection", s.api(s.deleteConnection))
+	r.Post(at+"/deliveries", s.api(s.postDelivery))
+	r.Post(at+"/credential", s.question(s.postCredential))
+	r.Delete(at+"/credential/{id}", s.api(s.deleteCredential))
+	r.Post(at+"/bot-tokens", s.bots(s.postBotToken))
+	r.Get(at+"/bot-tokens", s.bots(s.getBotTokens))
+	r.Delete(at+"/bot-tokens/{id}", s.bots(s.deleteBotToken))
 }
