@@ -19,7 +19,7 @@ import (
 )
 
 // Build compiles a package of this module, named by its path below the root,
-// into folder.
+// into folder, as a release is compiled: without cgo.
 func Build(folder, pkg string) (program string, err error) {
 	root, err := hubtest.Root()
 	if err != nil {
@@ -27,7 +27,7 @@ func Build(folder, pkg string) (program string, err error) {
 	}
 	program = filepath.Join(folder, filepath.Base(pkg))
 	build := exec.Command("go", "build", "-trimpath", "-o", program, "./"+pkg)
-	build.Dir = root
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s does not build: %w\n%s", pkg, err, output)
 	}
