@@ -33,7 +33,7 @@ type parts struct {
 
 	keys    *store.Keyring
 	raw     store.Backend // as it was opened
-	backend store.Backend // measured
+	backend store.Backend // measured; nil where only a doctor looks
 	events  *store.Events
 	audit   *audit.Log
 	hub     *hub.Client
@@ -146,6 +146,9 @@ func (p *parts) gitHub() (*github.Client, error) {
 	}
 	if cfg.AppURL != nil {
 		options.AppURL = cfg.AppURL.String()
+	}
+	if p.backend != nil {
+		options.Limits = store.NewLimits(p.backend)
 	}
 	return github.New(options)
 }

@@ -117,7 +117,7 @@ func (c *Client) call(ctx context.Context, q query, into any, want ...int) (answ
 		return answer{}, err
 	}
 	if !slices.Contains(want, a.status) {
-		return a, c.unwanted(q, a)
+		return a, c.unwanted(ctx, q, a)
 	}
 	if into == nil {
 		return a, nil
@@ -128,9 +128,9 @@ func (c *Client) call(ctx context.Context, q query, into any, want ...int) (answ
 // unwanted is the error of an answer whose status was not wanted. GitHub's
 // secondary limit comes as a 403 that may name no time; only its text tells it
 // from a refusal.
-func (c *Client) unwanted(q query, a answer) error {
+func (c *Client) unwanted(ctx context.Context, q query, a answer) error {
 	if a.status == http.StatusForbidden && bytes.Contains(bytes.ToLower(a.body), []byte("rate limit")) {
-		c.gate.close(q.gate, time.Minute)
+		c.gate.close(ctx, q.gate, time.Minute)
 		return limited(time.Minute, statusError(a.status))
 	}
 	return ofStatus(a.status)

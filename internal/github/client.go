@@ -36,6 +36,8 @@ type Options struct {
 	Clock   func() time.Time
 	// Metrics is told of each call; nil: nobody counts.
 	Metrics Metrics
+	// Limits are shared with other processes; nil: there are none.
+	Limits Limits
 }
 
 // Client calls one GitHub on behalf of one App. Safe for concurrent use.
@@ -66,7 +68,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		web: o.Web, api: o.API, clientID: o.ClientID, secret: o.ClientSecret,
 		appURL: strings.TrimSuffix(o.AppURL, "/"),
-		clock:  o.Clock, gate: newGate(o.Clock), metrics: o.Metrics,
+		clock:  o.Clock, gate: newGate(o.Clock, o.Limits), metrics: o.Metrics,
 		skew:          new(atomic.Int64),
 		key:           &keyFile{path: o.KeyFile},
 		installations: newInstallationCache(o.Clock),

@@ -9,7 +9,8 @@
 //
 // Border: the package keeps no tokens and decides nothing: when to poll, when
 // to try again and who may have what is the affair of internal/flow and
-// internal/bot. The only state it has is what makes calls right: the gate, the
+// internal/bot. The only state it has is what makes calls right: the gate
+// (which shares what it learns with other processes through [Limits]), the
 // difference between GitHub's clock and ours, the App's key and a cache of
 // installations.
 package github

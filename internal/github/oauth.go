@@ -47,7 +47,7 @@ func (c *Client) oauthCall(ctx context.Context, endpoint, path string, form url.
 	if a.status == http.StatusOK || (a.decode(&fault) == nil && fault.Error != "") {
 		return a, a.decode(into)
 	}
-	err = c.unwanted(q, a)
+	err = c.unwanted(ctx, q, a)
 	if a.status >= 400 && statusOf(err) != 0 && !passing(err) {
 		return a, badAnswer(err) // somebody else's page; a flow can outlive it
 	}

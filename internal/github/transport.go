@@ -35,7 +35,7 @@ type transport struct {
 // answer that asks so into the same error.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	to, _ := r.Context().Value(targetKey{}).(target)
-	if wait := t.gate.wait(to.gate); wait > 0 {
+	if wait := t.gate.wait(r.Context(), to.gate); wait > 0 {
 		if r.Body != nil {
 			_ = r.Body.Close()
 		}
@@ -58,7 +58,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.countRemaining(resp.Header)
 	t.learnTime(resp.Header)
 	if wait := t.asked(resp); wait > 0 {
-		t.gate.close(to.gate, wait)
+		t.gate.close(r.Context(), to.gate, wait)
 		if resp.StatusCode >= 400 {
 			_ = resp.Body.Close()
 			return nil, limited(wait, statusError(resp.StatusCode))
@@ -105,6 +105,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return time.Minute
 }
 
-// bounded keeps a wait between a second and the hour after which every limit of
-// GitHub's begins anew.
-func bounded(d time.Duration) time.Duration { return min(max(d, time.Second), time.Hour) }
+// longestWait is the hour after which every limit of GitHub's begins anew.
+const longestWait = time.Hour
+
+// bounded keeps a wait between a second and longestWait.
+func bounded(d time.Duration) time.Duration { return min(max(d, time.Second), longestWait) }

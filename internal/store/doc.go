@@ -3,9 +3,9 @@
 // It has two layers. A [Backend] keeps bytes under a kind and a key, and knows
 // about versions, due times and expiry; internal/store/bolt and
 // internal/store/redis are backends, and internal/store/storetest is the suite
-// that each must pass. On top of it, [Users] and [Sessions] turn the types of
-// their consumers into sealed bytes: a backend never sees a clear value, only
-// kinds, keys and times.
+// that each must pass. On top of it, [Users], [Sessions], [Bots] and [Events]
+// turn the types of their consumers into sealed bytes: a backend never sees a
+// clear value, only kinds, keys and times. [Limits] needs no more than these.
 //
 // Border: what a record means is its consumer's affair (internal/flow,
 // internal/hubauth).

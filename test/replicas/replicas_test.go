@@ -39,7 +39,7 @@ const (
 func TestFlowsSurviveReplicasThatAreKilledAndARestartOfRedis(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	w := newWorld(ctx, t)
+	w := newWorld(ctx, t, people, servers)
 	t.Run("a page on one replica hears what the other did", func(t *testing.T) { w.hearAcross(ctx, t) })
 
 	limited, end := context.WithTimeout(ctx, chaos+after)
@@ -221,7 +221,7 @@ func await(events <-chan journey.Flow, state string) journey.Flow {
 	return journey.Flow{}
 }
 
-func accounts() (accounts []githubsim.Account, repositories []githubsim.Repository) {
+func accounts(people int) (accounts []githubsim.Account, repositories []githubsim.Repository) {
 	for i := range people {
 		accounts = append(accounts, githubsim.Account{Login: nameOf(i)})
 	}

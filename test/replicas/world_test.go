@@ -42,12 +42,13 @@ type world struct {
 	address  *url.URL // of the service's page
 }
 
-func newWorld(ctx context.Context, t *testing.T) *world {
+// newWorld has so many people, the first of whom have a server that runs.
+func newWorld(ctx context.Context, t *testing.T, people, servers int) *world {
 	t.Helper()
 	w := &world{keys: filepath.Join(t.TempDir(), "keys"), moves: rig.WatchMoves(t)}
 	require.NoError(t, os.WriteFile(w.keys, []byte(store.NewKey().Reveal()+"\n"), 0o600))
 	w.redis = redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
-	w.startGitHub(t)
+	w.startGitHub(t, people)
 	w.hub = hubtest.New(t, hubtest.Options{
 		ServerEnv: map[string]string{"PATH": w.moves.Path},
 		External:  func(env []string) error { return w.startService(ctx, t, env) },
@@ -55,13 +56,13 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	var err error
 	w.address, err = url.Parse(w.hub.ServiceURL)
 	require.NoError(t, err)
-	w.enter(ctx, t)
+	w.enter(ctx, t, people, servers)
 	return w
 }
 
-func (w *world) startGitHub(t *testing.T) {
+func (w *world) startGitHub(t *testing.T, people int) {
 	o := githubsim.Options{Limits: githubsim.Limits{RevokePerHour: 1e6, UserPerHour: 1e6, AnonymousPerHour: 1e6}}
-	o.Accounts, o.Repositories = accounts()
+	o.Accounts, o.Repositories = accounts(people)
 	w.github = rig.NewGitHub(t, o)
 }
 
@@ -92,7 +93,7 @@ func (w *world) startService(ctx context.Context, t *testing.T, env []string) er
 }
 
 // enter starts the servers and signs everybody in.
-func (w *world) enter(ctx context.Context, t *testing.T) {
+func (w *world) enter(ctx context.Context, t *testing.T, people, servers int) {
 	t.Helper()
 	began := time.Now()
 	w.people = make([]*person, people)

@@ -12,15 +12,19 @@ import (
 )
 
 // BenchmarkPolls is the work of the scheduler without GitHub: with 10,000 users
-// pending, claim those that are due and save each with its next due time. It
-// reports users a second; 10,000 users polled every 5 s need 2,000.
+// pending, claim those that are due, look for each whether GitHub's limit is shut,
+// and save it with its next due time. It reports users a second; 10,000 users polled every 5 s need 2,000.
 func BenchmarkPolls(b *testing.B, backend store.Backend, clock *Clock) {
 	const users, workers, page = 10_000, 64, 256
 	due := make(chan store.Record)
+	limits := store.NewLimits(backend)
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
 			for record := range due {
+				if _, err := limits.Until(b.Context(), "oauth"); err != nil {
+					b.Errorf("looking: %v", err)
+				}
 				record.Due = clock.Now().Add(5 * time.Second)
 				if _, err := backend.Put(b.Context(), record); err != nil {
 					b.Errorf("saving: %v", err)
