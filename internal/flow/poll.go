@@ -64,7 +64,7 @@ func (e *Engine) pollAnswered(u *User, result PollResult, answered time.Time) {
 		return
 	case CodeIncorrect:
 		if f.Grace++; f.Grace > gracePolls {
-			e.finish(u, Failed, errCodeSpent)
+			e.finish(u, Failed, errAnswerLost)
 			return
 		}
 	}
@@ -80,8 +80,13 @@ func (f *Flow) plan(due time.Time) {
 
 var (
 	errCodeExpired = &Error{Code: "code_expired", Message: "The code was not used in time.", Hint: "Get a new code."}
-	errCodeSpent   = &Error{Code: "code_spent", Message: "GitHub does not accept this code any more; its answer may have been lost on the way.",
-		Hint: "Get a new code."}
+	// errAnswerLost: GitHub has given a token for the approval, or so it seems,
+	// and nobody has it: the process died before it was stored, or the network
+	// ate it. Nobody can revoke what nobody knows.
+	errAnswerLost = &Error{Code: "answer_lost",
+		Message: "You most likely approved at GitHub, but GitHub's answer was lost on its way to this service. Nothing was set up.",
+		Hint: "There may be a token now that nobody holds; it ends by itself within 8 hours. To end it at once, revoke the App at GitHub: " +
+			"Settings → Applications → Authorized GitHub Apps. Then connect again."}
 )
 
 // pollFailed backs off from passing trouble until the code's end, and ends the
@@ -154,11 +159,14 @@ var errNeverExpires = &Error{Code: "token_never_expires",
 	Hint:    "An admin of the GitHub App must switch on “Expire user authorization tokens” in the App's optional features."}
 
 func (e *Engine) expireCode(_ context.Context, u *User) outcome {
-	cause := errCodeExpired
-	if u.Flow.Mode == Web {
+	state, cause := Expired, errCodeExpired
+	switch f := u.Flow; {
+	case f.Mode == Web && f.WebState.Empty(): // the browser came back
+		state, cause = Failed, errAnswerLost
+	case f.Mode == Web:
 		cause = errNoReturn
 	}
-	return ofFlow(*u.Flow, func(u *User) { e.finish(u, Expired, cause) })
+	return ofFlow(*u.Flow, func(u *User) { e.finish(u, state, cause) })
 }
 
 // backoff doubles from base with each failure, bounded, with jitter.

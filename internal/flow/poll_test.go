@@ -32,7 +32,7 @@ func TestEveryAnswerToAPollMovesTheFlow(t *testing.T) {
 		"declined: denied":                                     {outcomes(flow.StillPending, flow.WasDenied), flow.Denied, "denied", 2},
 		"code too old: expired":                                {outcomes(flow.CodeExpired), flow.Expired, "code_expired", 1},
 		"wrong code twice: borne":                              {outcomes(flow.CodeIncorrect, flow.CodeIncorrect, flow.StillPending), flow.Pending, "", 4},
-		"wrong code three times: failed":                       {outcomes(flow.CodeIncorrect), flow.Failed, "code_spent", 3},
+		"wrong code three times: failed":                       {outcomes(flow.CodeIncorrect), flow.Failed, "answer_lost", 3},
 		"wrong code, not in a row: borne":                      {outcomes(flow.CodeIncorrect, flow.CodeIncorrect, flow.StillPending, flow.CodeIncorrect), flow.Pending, "", 4},
 		"the App is set up wrongly: failed":                    {func(int) (flow.PollResult, error) { return flow.PollResult{}, &flow.Error{Code: "app_unknown"} }, flow.Failed, "app_unknown", 1},
 		"an error that is none of ours: failed":                {func(int) (flow.PollResult, error) { return flow.PollResult{}, errors.New("boom") }, flow.Failed, "internal", 1},

@@ -263,7 +263,7 @@ func TestAStoreThatFailsAtTheWorstMoment(t *testing.T) {
 			require.Zero(t, w.Advance(w.ctx), "the claim still stands")
 			w.run(2 * time.Minute)
 			require.Equal(t, flow.Failed, w.state(), "the code is spent")
-			require.Equal(t, "code_spent", w.user().Flow.Error.Code)
+			require.Equal(t, "answer_lost", w.user().Flow.Error.Code)
 		})
 	})
 }

@@ -98,6 +98,7 @@ func (e *Engine) takeState(ctx context.Context, caller Caller, state string, the
 			subtle.ConstantTimeCompare([]byte(f.WebState.Reveal()), []byte(state)) != 1 {
 			return errWebState
 		}
+		f.Due = e.Clock().Add(Hold) // whoever has taken it is done by then, or dead
 		taken = *f
 		f.WebState, f.CodeVerifier = secret.Stored{}, secret.Stored{}
 		e.keepHubToken(u, caller.HubToken)

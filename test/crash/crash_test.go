@@ -69,8 +69,8 @@ func TestKilledAtEachPointNothingIsLostOrDeliveredTwice(t *testing.T) {
 
 // unstored reports whether a service died, at the last of these points, between
 // GitHub's answer with the token and the moment when it is stored: a token that
-// nobody has kept cannot be revoked by anybody. The flow ends, says so, and
-// nothing was delivered.
+// nobody has kept cannot be revoked by anybody. The flow ends, person and
+// audit are told so, and nothing was delivered.
 func unstored(passed []string) bool {
 	for _, point := range slices.Backward(passed) {
 		switch {
@@ -118,11 +118,12 @@ func (l *lane) journey(ctx context.Context, t *testing.T, point string) (answerL
 	trace := filepath.Join(t.TempDir(), "trace")
 	l.rearm(ctx, t, point, trace)
 	end := l.connect(ctx, t)
-	if end.State == "failed" && end.Error.Code == "code_spent" {
+	if end.State == "failed" && end.Error.Code == "answer_lost" {
 		require.True(t, l.dead)
 		require.True(t, unstored(read(t, trace)), "only between GitHub's answer and its storing can it be lost")
 		require.Len(t, l.live(), 1, "the one that nobody got")
 		require.Equal(t, l.written, l.writes(t), "nothing was delivered")
+		l.requireTold(ctx, t)
 		return true
 	}
 	require.Equal(t, "connected", end.State, end.Error.Code)

@@ -1,7 +1,9 @@
 package crash_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,6 +39,7 @@ type lane struct {
 	dead    bool // the service has died at its point
 	first   int  // how many tokens had been issued before
 	written int  // how many files had been written before
+	lost    int  // how many tokens were lost with the process that got them
 	logs    [][]byte
 }
 
@@ -158,6 +161,28 @@ func (l *lane) gone(ctx context.Context, t *testing.T) {
 		_, missing := os.Stat(l.credential())
 		return os.IsNotExist(missing) && len(l.live()) == 0
 	})
+}
+
+// requireTold looks whether the person and the audit know of a lost token.
+func (l *lane) requireTold(ctx context.Context, t *testing.T) {
+	t.Helper()
+	page, err := l.person.Page(ctx)
+	require.NoError(t, err)
+	require.Contains(t, page, "answer was lost on its way")
+	require.Contains(t, page, "Settings → Applications → Authorized GitHub Apps")
+	require.Contains(t, page, "within 8 hours")
+	l.lost++
+	told := 0
+	for _, log := range append(slices.Clip(l.logs), l.service.Log.Bytes()) {
+		for line := range bytes.Lines(log) {
+			var event struct{ Action, Outcome, User, Code string }
+			if json.Unmarshal(line, &event) == nil && event.Action == "flow_finished" && event.Code == "answer_lost" {
+				require.Equal(t, []string{"failed", l.user}, []string{event.Outcome, event.User})
+				told++
+			}
+		}
+	}
+	require.Equal(t, l.lost, told, "one event of the audit for each")
 }
 
 func (l *lane) credential() string {

@@ -97,7 +97,7 @@ func (p *person) flow(ctx context.Context, github *githubsim.Server) (state stri
 		switch {
 		case err != nil:
 			return "", err
-		case now.State == "failed" && now.Error.Code == "code_spent":
+		case now.State == "failed" && now.Error.Code == "answer_lost":
 			p.lost++
 			return p.flow(ctx, github)
 		case now.State != "pending" && now.State != "approved" && now.State != "delivering":
