@@ -99,7 +99,11 @@ func (e *Engine) pollFailed(u *User, cause *Error, answered time.Time) {
 	f := u.Flow
 	f.Failures++
 	f.Error = cause // shown beside the code, which stays
-	f.plan(answered.Add(max(f.Interval, backoff(f.Interval, f.Failures), cause.RetryAfter)))
+	wait := max(f.Interval, backoff(f.Interval, f.Failures))
+	if cause.RetryAfter > 0 { // every flow was told the same, and all at once would be told it again
+		wait = max(wait, cause.RetryAfter+rand.N(f.Interval+1))
+	}
+	f.plan(answered.Add(wait))
 }
 
 // granted stores the token. Whatever became of the flow meanwhile, a token is

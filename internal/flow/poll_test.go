@@ -160,11 +160,27 @@ func TestRetryAfterIsHonouredButNotBeyondTheCode(t *testing.T) {
 	w.start()
 	w.run(4 * time.Minute)
 	require.GreaterOrEqual(t, gaps(w.github.polls)[0], 3*time.Minute)
+	require.Less(t, gaps(w.github.polls)[0], 3*time.Minute+5*time.Second+5*time.Millisecond)
 	w.github.poll = func(int) (flow.PollResult, error) {
 		return flow.PollResult{}, &flow.Error{Code: "github_limited", Passing: true, RetryAfter: 24 * time.Hour}
 	}
 	w.run(11*time.Minute + 2*time.Millisecond)
 	require.Equal(t, flow.Expired, w.state(), "the page does not show a dead code for a day")
+}
+
+func TestFlowsThatWereToldToWaitDoNotComeBackAllAtOnce(t *testing.T) {
+	t.Parallel()
+	back := map[time.Duration]bool{}
+	for range 10 {
+		w := newWorld(t)
+		w.github.poll = func(int) (flow.PollResult, error) {
+			return flow.PollResult{}, &flow.Error{Code: "github_limited", Passing: true, RetryAfter: time.Minute}
+		}
+		w.start()
+		w.run(75 * time.Second)
+		back[gaps(w.github.polls)[0].Truncate(10*time.Millisecond)] = true
+	}
+	require.Greater(t, len(back), 5, "they spread over an interval")
 }
 
 func TestACodeEndsInTime(t *testing.T) {
