@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -66,6 +67,9 @@ func (m *markers) write(t *testing.T, backend store.Backend, clock func() time.T
 	})
 	require.NoError(t, err)
 	m.made = append(m.made, id, id[:43])
+	require.NoError(t, store.NewBots(backend, keys).Add(t.Context(), bot.Live{
+		ID: "hash", Caller: "service:nbbot", Token: m.new(), ExpiresAt: clock().Add(time.Hour),
+	}))
 }
 
 // findNone reads every file of a directory.

@@ -244,6 +244,14 @@ func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
 	for i, token := range w.github.Tokens() {
 		markers[fmt.Sprint("token ", i)] = token.Token
 	}
+	sealing, err := os.ReadFile(filepath.Join(w.folder, "store.db.key"))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(sealing)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			markers["the sealing key"] = line
+		}
+	}
+	require.Contains(t, markers, "the sealing key")
 	require.Greater(t, len(markers), 30)
 
 	_, metrics := w.call(t, w.metricsToken, http.MethodGet, "metrics", "")

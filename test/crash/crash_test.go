@@ -64,7 +64,7 @@ func TestKilledAtEachPointNothingIsLostOrDeliveredTwice(t *testing.T) {
 	require.GreaterOrEqual(t, len(died), fewest)
 	require.Less(t, len(unreached), len(points)/4)
 	require.Zero(t, w.github.PollSummary().TooEarly)
-	w.requireNoSecrets(t)
+	w.requireNoSecrets(ctx, t)
 }
 
 // unstored reports whether a service died, at the last of these points, between

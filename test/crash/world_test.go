@@ -2,6 +2,7 @@ package crash_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -113,9 +115,9 @@ func (w *world) startAll(ctx context.Context, env []string, others []rig.Service
 	return nil
 }
 
-// requireNoSecrets searches the stores and the logs for all that was ever
-// issued.
-func (w *world) requireNoSecrets(t *testing.T) {
+// requireNoSecrets ends the services, and searches the stores and the logs, the
+// Hub's too, for all that was ever issued.
+func (w *world) requireNoSecrets(ctx context.Context, t *testing.T) {
 	t.Helper()
 	secrets := rig.SecretsOf(w.github)
 	require.NoError(t, secrets.AddKeyFile(w.keys))
@@ -125,17 +127,27 @@ func (w *world) requireNoSecrets(t *testing.T) {
 			secrets.Add("the cookie "+cookie.Name, cookie.Value)
 		}
 	}
-	require.Greater(t, secrets.Len(), 2*len(w.lanes))
+	hubTokens := 0
+	for _, l := range w.lanes {
+		require.NoError(t, l.stop()) // it holds its file
+		backend, err := bolt.Open(filepath.Join(w.folder, l.user+".db"), time.Now)
+		require.NoError(t, err)
+		hubTokens, err = secrets.AddStored(ctx, backend, w.keys)
+		require.NoError(t, errors.Join(err, backend.Close()))
+	}
+	require.GreaterOrEqual(t, hubTokens, len(w.lanes), "each user has an own Hub token here")
 	found, size, err := secrets.FindIn(w.folder)
 	require.NoError(t, err)
 	require.Empty(t, found)
+	size += len(w.hub.Log.Bytes())
+	require.Empty(t, secrets.FindInHub(w.hub.Log.Bytes()), "the Hub's log")
 	for _, l := range w.lanes {
 		for _, log := range append(l.logs, l.service.Log.Bytes()) {
 			size += len(log)
 			require.Empty(t, secrets.Find(log), "the log of the service of %s", l.user)
 		}
 	}
-	t.Logf("%d secrets, none of them in %d kB of stores and logs", secrets.Len(), size>>10)
+	t.Logf("%d secrets, %d of them users' own Hub tokens, none in %d kB of stores and logs", secrets.Len(), hubTokens, size>>10)
 }
 
 func (l *lane) cookies(t *testing.T) []*http.Cookie {

@@ -53,6 +53,7 @@ func TestWhatGitHubAsksOfOneReplicaIsKeptByTheOther(t *testing.T) {
 		waiters, rested.Seconds(), rest, (time.Since(told) - rested).Seconds())
 	require.Zero(t, w.github.PollSummary().TooEarly)
 	require.Equal(t, "pending", w.start(ctx, t, w.replicas[1], "other").State)
+	w.requireNoSecrets(ctx, t)
 }
 
 // limit has GitHub tell the first replica to wait, and returns a time before it

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/internal/store/redis"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -63,7 +65,7 @@ func TestFlowsSurviveReplicasThatAreKilledAndARestartOfRedis(t *testing.T) {
 	require.Zero(t, polls.TooEarly)
 	require.GreaterOrEqual(t, polls.Flows, people)
 	t.Logf("%d flows, %d polls, none too early; the closest came %v after its time", polls.Flows, polls.Polls, polls.MinSlack)
-	w.requireNoSecrets(t)
+	w.requireNoSecrets(ctx, t)
 }
 
 // wreak kills a replica every few seconds and starts it again, and kills and
@@ -165,7 +167,9 @@ func (w *world) liveToken(user string) string {
 	return "none"
 }
 
-func (w *world) requireNoSecrets(t *testing.T) {
+// requireNoSecrets searches the files of Redis and all logs, the Hub's too, for
+// whatever was issued to anybody.
+func (w *world) requireNoSecrets(ctx context.Context, t *testing.T) {
 	t.Helper()
 	secrets := rig.SecretsOf(w.github)
 	require.NoError(t, secrets.AddKeyFile(w.keys))
@@ -175,7 +179,13 @@ func (w *world) requireNoSecrets(t *testing.T) {
 			secrets.Add("the cookie "+cookie.Name, cookie.Value)
 		}
 	}
-	require.Greater(t, secrets.Len(), 3*people)
+	backend, err := redis.Open(w.redis.URL(""), time.Now, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	defer backend.Close()
+	hubTokens, err := secrets.AddStored(ctx, backend, w.keys)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, hubTokens, len(w.people), "each has an own Hub token here")
+	require.Greater(t, secrets.Len(), 5*len(w.people))
 	found, size, err := secrets.FindIn(w.redis.Dir)
 	require.NoError(t, err)
 	require.Empty(t, found)
@@ -183,7 +193,9 @@ func (w *world) requireNoSecrets(t *testing.T) {
 		size += len(log)
 		require.Empty(t, secrets.Find(log))
 	}
-	t.Logf("%d secrets, none of them in %d kB of Redis files and logs", secrets.Len(), size>>10)
+	size += len(w.hub.Log.Bytes())
+	require.Empty(t, secrets.FindInHub(w.hub.Log.Bytes()), "the Hub's log")
+	t.Logf("%d secrets, %d of them users' own Hub tokens, none in %d kB of Redis files and logs", secrets.Len(), hubTokens, size>>10)
 }
 
 // hearAcross watches a user's flow at one replica while the other one changes

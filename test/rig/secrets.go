@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 )
@@ -75,6 +76,12 @@ func (s *Secrets) Find(content []byte) (found []string) {
 		}
 	}
 	return found
+}
+
+// FindInHub is Find for the log of a Hub, which itself names its sessions there
+// ("Setting new xsrf cookie for …"); such a name opens nothing.
+func (s *Secrets) FindInHub(log []byte) []string {
+	return slices.DeleteFunc(s.Find(log), func(what string) bool { return what == hubSession })
 }
 
 // FindIn looks into every file below a folder, and returns how many bytes it
