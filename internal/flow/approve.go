@@ -16,6 +16,47 @@ const (
 	maxServers = 100
 )
 
+// stillHere asks the Hub whether the user is still signed in there: who signed
+// out while the code was open has ended the flow by that. While the Hub does not
+// answer it is asked again, as long as the token is worth it.
+func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
+	id, used := u.Flow.ID, u.HubToken.Hash()
+	err := e.signedIn(ctx, u)
+	return outcome{change: func(u *User) {
+		f, now := u.Flow, e.Clock()
+		if f == nil || f.ID != id || f.State != Approved {
+			return
+		}
+		switch {
+		case err == nil, errors.Is(err, hub.ErrForbidden): // it knows the token
+			f.Present, f.Due, f.Failures, f.Error = true, now, 0, nil
+		case !f.Token.ExpiresAt.After(now):
+			e.finish(u, Expired, errConnectionExpired)
+		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
+			f.Due = now // signed in again meanwhile
+		case errors.Is(err, hub.ErrUnauthorized):
+			e.finish(u, Cancelled, errSignedOut)
+		default:
+			cause := hubTrouble(err)
+			f.Failures++
+			f.Error = cause
+			f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+		}
+	}}
+}
+
+// signedIn returns nil where the Hub still knows the user's token.
+func (e *Engine) signedIn(ctx context.Context, u *User) error {
+	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
+		return hub.ErrUnauthorized
+	}
+	_, err := e.Hub.Whoami(ctx, u.HubToken.String)
+	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
+		e.trouble(u.Name, "whoami", err)
+	}
+	return err
+}
+
 // identify asks GitHub who approved, and makes the connection if the identity
 // policy agrees. Nothing was delivered before.
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
@@ -72,7 +113,9 @@ func (e *Engine) identifyFailed(u *User, cause *Error) {
 }
 
 // plan decides which servers get the credential: those the user named, else
-// all that run, else the default one; and those that hold an older token.
+// all that run, else the default one; and those that hold an older token. For a
+// program that has no Hub token these are only those it named and those that
+// hold an older one, and they wait for the user's next sign-in.
 func (e *Engine) plan(ctx context.Context, u *User) outcome {
 	id, used := u.Flow.ID, u.HubToken.Hash()
 	servers, err := e.servers(ctx, u)
@@ -88,6 +131,7 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 			e.queue(u, name, false)
 		}
 		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
+		e.completeDelivering(u)
 	}}
 }
 
@@ -113,7 +157,7 @@ func chosen(u *User, servers []hub.Server) []string {
 			}
 		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && u.Flow.Session {
 		names = []string{""}
 	}
 	for _, d := range u.Deliveries {
@@ -132,16 +176,13 @@ func chosen(u *User, servers []hub.Server) []string {
 	return once
 }
 
-// planFailed reports whether there is nothing to plan for now. A user who signed
-// out of the Hub while the code was open has ended the flow by that. Where the
-// Hub does not show the servers, each delivery finds out what that means for it.
+// planFailed reports whether there is nothing to plan for now. Where the Hub
+// does not show the servers, each delivery finds out what that means for it.
 func (e *Engine) planFailed(u *User, used string, err error) bool {
 	f, cause := u.Flow, hubTrouble(err)
 	switch {
 	case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
 		f.Due = e.Clock() // signed in again meanwhile
-	case errors.Is(err, hub.ErrUnauthorized):
-		e.dropConnection(u, "signed_out", Cancelled, errSignedOut)
 	case cause.Passing:
 		f.Failures++
 		f.Error = cause

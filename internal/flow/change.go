@@ -43,7 +43,7 @@ func (e *Engine) tidy(u *User) {
 }
 
 func (e *Engine) keepHubToken(u *User, token secret.String) {
-	if e.Deliverer == nil || token.Empty() {
+	if token.Empty() {
 		return
 	}
 	u.HubToken = secret.Store(token)

@@ -71,6 +71,7 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 		if u.blocks(started.Mode, e.Clock()) {
 			return errSettled
 		}
+		started.Session = !caller.HubToken.Empty()
 		u.Flow = started
 		e.keepHubToken(u, caller.HubToken)
 		return nil
@@ -158,13 +159,13 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 		waiting := u.underWay(e.Clock())
 		for i := range u.Deliveries {
 			d := &u.Deliveries[i]
-			if d.State == DeliveryWaiting || d.State == DeliveryRemoving {
+			if e.Deliverer != nil && (d.State == DeliveryWaiting || d.State == DeliveryRemoving) {
 				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.Clock(), nil, 0, 0, true
 			}
 		}
 		waiting = waiting || !u.HubToken.Empty() // the fresher one lives longer
 		lookless := u.Connection != nil && e.looks(u.Connection) && (u.HubToken.Empty() || u.Connection.LookDue.IsZero())
-		if e.Deliverer == nil || (!waiting && !lookless) {
+		if !waiting && !lookless {
 			return errSettled
 		}
 		e.keepHubToken(u, caller.HubToken)

@@ -235,10 +235,19 @@ func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 		w.run(35 * time.Second)
 		require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 	})
+	t.Run("before the connection is made", func(t *testing.T) {
+		t.Parallel()
+		w := approved(t, func(w *world) { w.hub.runs("") })
+		w.hub.tokens = map[string]bool{"fresh": true}
+		w.hub.during("Whoami", func() { require.NoError(t, w.SignedIn(w.ctx, fresh)) })
+		w.run(5 * time.Second)
+		require.Equal(t, flow.Connected, w.state())
+		require.Equal(t, "ghu_first", w.servers.at(""))
+	})
 	t.Run("by the plan", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
-		signIn(t, w)
+		w.github.during("Account", func() { signIn(t, w) })
 		w.run(5 * time.Second)
 		require.Equal(t, flow.Connected, w.state())
 		require.Equal(t, "ghu_first", w.servers.at(""))
@@ -254,16 +263,116 @@ func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 	})
 }
 
-func TestSigningOutOfTheHubEndsAFlowThatWasNotDelivered(t *testing.T) {
+func TestSigningOutOfTheHubEndsAFlowThatIsNotApprovedYet(t *testing.T) {
 	t.Parallel()
-	w := approved(t, func(w *world) { w.hub.runs("") })
-	w.hub.tokens = map[string]bool{}
-	w.run(time.Minute)
-	require.Equal(t, flow.Cancelled, w.state())
-	require.Equal(t, "hub_signed_out", w.user().Flow.Error.Code)
-	require.Equal(t, []string{"ghu_first"}, w.github.revoked)
-	require.Zero(t, w.servers.writes)
-	require.Nil(t, w.user().Connection)
+	for mode, adjust := range map[string]func(*flow.Options){
+		"push": func(*flow.Options) {},
+		"pull": func(o *flow.Options) { o.Deliverer = nil },
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, adjust)
+			w.hub.runs("")
+			w.start()
+			w.hub.tokens = map[string]bool{}
+			w.approve("ghu_first")
+			w.run(time.Minute)
+			require.Equal(t, flow.Cancelled, w.state())
+			require.Equal(t, "hub_signed_out", w.user().Flow.Error.Code)
+			require.Equal(t, []string{"ghu_first"}, w.github.revoked)
+			require.Zero(t, w.servers.writes)
+			require.Nil(t, w.user().Connection)
+			require.Empty(t, w.audit.all("disconnected"), "there never was a connection")
+
+			w.start()
+			w.approve("ghu_second")
+			w.hub.tokens["fresh"] = true
+			require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
+			w.run(time.Minute)
+			require.Equal(t, flow.Connected, w.state(), "who signs in again in time goes on")
+		})
+	}
+}
+
+func TestTheHubIsWaitedForBeforeTheConnectionIsMade(t *testing.T) {
+	t.Parallel()
+	for mode, adjust := range map[string]func(*world){
+		"push": func(*world) {},
+		"pull": func(w *world) { w.options.Deliverer = nil; w.restart() },
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			w := approved(t, adjust)
+			w.hub.err = &hub.UnavailableError{Err: errors.New("down")}
+			w.run(20 * time.Minute)
+			require.Equal(t, flow.Approved, w.state(), "beyond the code's end: the approval is worth keeping")
+			require.Equal(t, "hub_unavailable", w.user().Flow.Error.Code)
+			w.hub.err = nil
+			w.run(2 * time.Minute)
+			require.Equal(t, flow.Connected, w.state())
+		})
+	}
+}
+
+func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T) {
+	t.Parallel()
+	program := flow.Caller{User: userName}
+	begin := func(t *testing.T, w *world, token string) {
+		_, created, err := w.Start(w.ctx, program, flow.Request{})
+		require.NoError(t, err)
+		require.True(t, created)
+		w.approve(token)
+		w.run(10 * time.Second)
+		require.Equal(t, flow.Connected, w.state())
+		require.Nil(t, w.user().Flow.Error)
+		require.Equal(t, token, reveal(t, w))
+	}
+	t.Run("to begin with", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.hub.runs("")
+		begin(t, w, "ghu_first")
+		require.Empty(t, w.user().Deliveries)
+		require.Zero(t, w.hub.asked+w.hub.looks, "the Hub is not asked with no token")
+		require.Empty(t, w.github.revoked)
+
+		_, err := w.Deliver(w.ctx, caller, "", false)
+		require.NoError(t, err)
+		w.settle()
+		require.Equal(t, "ghu_first", w.servers.at(""), "the page sets a server up")
+	})
+	t.Run("but a server that holds an older token gets it at the next sign-in", func(t *testing.T) {
+		t.Parallel()
+		w := connected(t)
+		begin(t, w, "ghu_second")
+		require.Equal(t, flow.DeliveryWaiting, w.delivery("").State)
+		require.Equal(t, "hub_signed_out", w.delivery("").Error.Code)
+		require.NoError(t, w.SignedIn(w.ctx, caller))
+		w.settle()
+		require.Equal(t, "ghu_second", w.servers.at(""))
+	})
+	t.Run("unless the page was opened meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.hub.runs("")
+		_, _, err := w.Start(w.ctx, program, flow.Request{})
+		require.NoError(t, err)
+		require.NoError(t, w.SignedIn(w.ctx, caller))
+		w.approve("ghu_first")
+		w.run(10 * time.Second)
+		require.Equal(t, "ghu_first", w.servers.at(""))
+	})
+	t.Run("and a sign-out at the Hub ends only what a browser began", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		_, _, err := w.Start(w.ctx, program, flow.Request{})
+		require.NoError(t, err)
+		require.NoError(t, w.SignedIn(w.ctx, caller))
+		w.hub.tokens = nil
+		w.approve("ghu_first")
+		w.run(10 * time.Second)
+		require.Equal(t, flow.Connected, w.state())
+	})
 }
 
 func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
@@ -368,15 +477,18 @@ func TestADeliveryFails(t *testing.T) {
 	})
 }
 
-func TestInPullModeNothingIsWrittenAndNoHubTokenKept(t *testing.T) {
+func TestInPullModeNothingIsWrittenAndTheHubTokenKeptForTheFlowOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *flow.Options) { o.Deliverer = nil })
 	w.hub.runs("")
 	w.start()
-	require.True(t, w.user().HubToken.Empty())
+	require.False(t, w.user().HubToken.Empty())
 	w.approve("ghu_first")
 	w.run(time.Minute)
 	require.Equal(t, flow.Connected, w.state())
+	require.True(t, w.user().HubToken.Empty())
+	require.NoError(t, w.SignedIn(w.ctx, caller))
+	require.True(t, w.user().HubToken.Empty())
 	require.Empty(t, w.user().Deliveries)
 	require.Zero(t, w.hub.looks)
 	require.Equal(t, "ghu_first", reveal(t, w))

@@ -37,8 +37,8 @@ type Options struct {
 	// GitHubURL is GitHub's web address, the host that credentials are for.
 	GitHubURL *url.URL
 	Identity  Identity
-	// HubTokenLife bounds how long a user's Hub token is kept for a waiting
-	// delivery.
+	// HubTokenLife bounds how long a user's Hub token is kept for what waits for
+	// it.
 	HubTokenLife time.Duration
 	// KeepFresh asks for tokens to be refreshed before they expire, while a
 	// server that holds the token runs; which means that the long-lived refresh

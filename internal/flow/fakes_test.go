@@ -165,6 +165,7 @@ type fakeHub struct {
 	startOK  func(name string) error
 	starts   []string
 	looks    int
+	asked    int // who a token belongs to
 }
 
 func newFakeHub() *fakeHub {
@@ -198,6 +199,13 @@ func (h *fakeHub) refuse(token secret.String, user string) error {
 		return hub.ErrForbidden
 	}
 	return nil
+}
+
+func (h *fakeHub) Whoami(_ context.Context, token secret.String) (hub.User, error) {
+	h.asked++
+	err := h.refuse(token, userName)
+	h.hit("Whoami")
+	return hub.User{Kind: "user", Name: userName}, err
 }
 
 func (h *fakeHub) Servers(_ context.Context, token secret.String, user string) ([]hub.Server, error) {

@@ -21,8 +21,9 @@ type User struct {
 	// Revocations are tokens that must die at GitHub and have not yet.
 	Revocations []Revocation `json:"revocations,omitempty"`
 
-	// HubToken is the user's own Hub OAuth token. It is kept only while a
-	// delivery, or a look at the servers that hold the token, waits for it.
+	// HubToken is the user's own Hub OAuth token. It is kept only while a flow
+	// that a browser began, a delivery, or a look at the servers that hold the
+	// token, waits for it.
 	HubToken secret.Stored `json:"hub_token"`
 	// HubTokenExpires ends the use of HubToken whatever the Hub still allows.
 	HubTokenExpires time.Time `json:"hub_token_expires,omitzero"`
@@ -86,6 +87,12 @@ type Flow struct {
 	StartedAt time.Time `json:"started_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Error     *Error    `json:"error,omitempty"`
+	// Session says that a browser's session began it, so that it ends with that
+	// session. A program in a server has no Hub token to lose, nor one to deliver
+	// with: whoever began it asks for the credential.
+	Session bool `json:"session,omitempty"`
+	// Present: the Hub has said since the approval that the user is signed in.
+	Present bool `json:"present,omitempty"`
 
 	// Device flow.
 	UserCode        string        `json:"user_code,omitempty"`
