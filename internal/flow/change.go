@@ -119,16 +119,15 @@ func (e *Engine) dropConnection(u *User, reason string, state State, cause *Erro
 }
 
 // takeOut plans the removal from every server, except where nothing was ever
-// written. While the record is claimed a write may be under way.
+// written.
 func (e *Engine) takeOut(u *User) {
 	now := e.Clock()
 	u.Deliveries = slices.DeleteFunc(u.Deliveries, func(d Delivery) bool {
-		writing := !u.Held.IsZero() && (d.State == DeliveryQueued || d.State == DeliveryStarting)
-		return d.State != DeliveryRemoving && d.Delivered == "" && d.Attempts == 0 && !writing
+		return d.State != DeliveryRemoving && d.Delivered == "" && !d.MayHold
 	})
 	for i := range u.Deliveries {
 		d := &u.Deliveries[i]
-		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Due: now, Delivered: d.Delivered}
+		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Due: now, Delivered: d.Delivered, MayHold: d.MayHold}
 	}
 }
 
@@ -140,7 +139,7 @@ func (e *Engine) queue(u *User, server string, start bool) {
 		u.Deliveries = append(u.Deliveries, Delivery{Server: server})
 		d = &u.Deliveries[len(u.Deliveries)-1]
 	}
-	*d = Delivery{Server: server, State: DeliveryQueued, At: now, Due: now, Start: start, Delivered: d.Delivered}
+	*d = Delivery{Server: server, State: DeliveryQueued, At: now, Due: now, Start: start, Delivered: d.Delivered, MayHold: d.MayHold}
 }
 
 // completeDelivering ends a flow once no server is on its way any more. Servers

@@ -36,6 +36,8 @@ func (e *Engine) deliver(d Delivery) step {
 			return e.hubFailed(u, d, err)
 		case u.Connection == nil:
 			return ofDelivery(e, d, func(u *User, d *Delivery) { e.forget(u, d.Server) })
+		case server.Ready && !d.MayHold: // known before anything is written, whatever becomes of the write
+			return ofDelivery(e, d, func(_ *User, d *Delivery) { d.MayHold, d.Due = true, e.Clock() })
 		case server.Ready:
 			return e.write(ctx, u, d, server)
 		case server.Pending == "spawn":
@@ -169,7 +171,7 @@ func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome 
 		change(u, d)
 		if requeued {
 			if d = u.Delivery(was.Server); d != nil {
-				kept.Delivered, kept.Attempts = d.Delivered, d.Attempts
+				kept.Delivered, kept.MayHold, kept.Attempts = d.Delivered, d.MayHold, d.Attempts
 				*d = kept
 			}
 		}

@@ -246,6 +246,7 @@ type fakeServers struct {
 	hooks
 	content map[string]string
 	err     error
+	lost    error // the answer to a write that was carried out
 	writes  int
 	removes int
 }
@@ -259,6 +260,9 @@ func (s *fakeServers) Deliver(_ context.Context, target flow.Target, c flow.Cred
 	}
 	s.content[target.URL.Path] = c.Password.Reveal()
 	s.hit("Deliver")
+	if s.lost != nil {
+		return "", s.lost
+	}
 	return "terminal", nil
 }
 

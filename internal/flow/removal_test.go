@@ -86,6 +86,41 @@ func TestDisconnectBeforeAProcessDiesInMidWriteLeavesNothing(t *testing.T) {
 	})
 }
 
+func TestAWriteWhoseAnswerWasLostIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(t *testing.T, w *world){
+		"by a look at the page": func(t *testing.T, w *world) { require.NoError(t, w.SignedIn(w.ctx, caller)) },
+		"by another delivery": func(t *testing.T, w *world) {
+			_, err := w.Deliver(w.ctx, caller, "", false)
+			require.NoError(t, err)
+		},
+		"by a new connection": func(t *testing.T, w *world) {
+			w.start("")
+			w.approve("ghu_second")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := approved(t, func(w *world) { w.hub.runs("") })
+			w.servers.lost = &flow.Error{Code: "server_unreachable", Passing: true}
+			w.runUntil(time.Minute, func() bool { return w.servers.writes > 0 })
+			w.hub.stopped("")
+			w.run(10 * time.Second)
+			require.Equal(t, flow.DeliveryWaiting, w.delivery("").State)
+			meanwhile(t, w)
+			w.run(time.Minute)
+			_, err := w.Disconnect(w.ctx, caller)
+			require.NoError(t, err)
+			w.run(time.Minute)
+			require.NotEmpty(t, w.servers.content, "the server is not there to be cleaned")
+			w.hub.runs("")
+			w.run(time.Minute)
+			require.Empty(t, w.servers.content)
+			require.Empty(t, w.user().Deliveries)
+		})
+	}
+}
+
 func TestARemovalThatFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -227,8 +227,10 @@ type Delivery struct {
 	At time.Time `json:"at"`
 	// Due is when the next attempt may be made; zero: none planned.
 	Due time.Time `json:"due,omitzero"`
-	// Attempts counts the failed tries at the server; more than none means that
-	// something may have been written there.
+	// MayHold says that something may have been written there: set before the
+	// first write, cleared by nothing but a removal.
+	MayHold bool `json:"may_hold,omitempty"`
+	// Attempts counts the failed tries at the server in a row, for the back-off.
 	Attempts int `json:"attempts,omitempty"`
 	// HubFailures counts the Hub's troubles in a row, for the back-off.
 	HubFailures int `json:"hub_failures,omitempty"`

@@ -39,7 +39,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
 			now := e.Clock()
 			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
-				At: now, Due: now, Delivered: token.Access.Hash()})
+				At: now, Due: now, Delivered: token.Access.Hash(), MayHold: true})
 			if u.HubToken.Empty() {
 				u.HubToken, u.HubTokenExpires = hubToken, hubTokenExpires
 			}
@@ -58,8 +58,8 @@ func (e *Engine) target(u *User, server hub.Server) (Target, error) {
 	return Target{URL: address, Token: u.HubToken.String}, nil
 }
 
-// writeFailed tries again a few times where the trouble may pass. An entry that
-// is to be removed by now only remembers that something may have been written.
+// writeFailed tries again a few times where the trouble may pass, unless the
+// entry is to be removed by now.
 func (e *Engine) writeFailed(d *Delivery, cause *Error) {
 	d.Attempts++
 	switch {
@@ -106,7 +106,7 @@ func (e *Engine) removed(d Delivery, cause *Error) outcome {
 		case cause == nil && d.State == DeliveryRemoving:
 			e.forget(u, d.Server)
 		case cause == nil: // connected again meanwhile
-			d.Delivered = ""
+			d.Delivered, d.MayHold = "", false
 		case d.State == DeliveryRemoving:
 			d.Attempts++
 			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
