@@ -211,6 +211,9 @@ func (e *examination) helper(ctx context.Context) finding {
 	if err != nil {
 		return skipped(leg)
 	}
+	if readsDelivered(host) {
+		return note(leg, "git reads the token that was put into this server for "+host.String(), "Run ghscoped setup to have it ask ghscoped each time.")
+	}
 	if !asksUs(host) {
 		return broken(leg, "git does not ask ghscoped for "+host.String(), "Run ghscoped setup.")
 	}

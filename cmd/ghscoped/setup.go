@@ -139,8 +139,8 @@ func ownPath() (string, error) {
 	return own, nil
 }
 
-// setUpOnce has git ask this program, unless it does so already by whatever
-// way: an image, or a delivery.
+// setUpOnce has git ask this program, unless it does so already, by an image
+// for instance.
 func (in invocation) setUpOnce(ctx context.Context) error {
 	host, err := githubURL(in.getenv)
 	if err != nil {
@@ -172,7 +172,15 @@ func (in invocation) repositoryWanted(ctx context.Context) bool {
 
 // asksUs reports whether git would ask this program, last, for a host.
 func asksUs(host *url.URL) bool {
-	return strings.Contains(gitSetting("credential.helper", host), "ghscoped")
+	helper := gitSetting("credential.helper", host)
+	return helper == "ghscoped" || strings.HasSuffix(helper, helperName)
+}
+
+// readsDelivered reports whether git would ask, last, the helper that a delivery
+// leaves. That has our helper's name, but is asked with the name of its file, and
+// has nothing more to say once the token in there is dead.
+func readsDelivered(host *url.URL) bool {
+	return !asksUs(host) && strings.Contains(gitSetting("credential.helper", host), helperName)
 }
 
 // namesRepository reports whether git says for which repository it asks.

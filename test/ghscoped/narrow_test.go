@@ -23,15 +23,20 @@ import (
 const appSecret = "the-secret-of-the-app"
 
 // narrowService is a second service of the same Hub, which gives one-repository
-// tokens. It is reached without the Hub's proxy.
+// tokens.
 func narrowService(t *testing.T) (address string) {
 	t.Helper()
-	folder, origin := t.TempDir(), "http://"+rig.FreeAddress(t)
-	secretFile := filepath.Join(folder, "client-secret")
+	secretFile := filepath.Join(t.TempDir(), "client-secret")
 	require.NoError(t, os.WriteFile(secretFile, []byte(appSecret), 0o600))
-	env := append(slices.Clone(shared.env), "JUPYTERHUB_SERVICE_URL="+origin, "GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"),
-		"GHSCOPED_CLIENT_SECRET_FILE="+secretFile, "GHSCOPED_ONE_REPOSITORY=true")
-	program := rig.Run(t, env, filepath.Join(shared.bin, "ghscoped-service"), "serve")
+	return serviceBeside(t, "GHSCOPED_CLIENT_SECRET_FILE="+secretFile, "GHSCOPED_ONE_REPOSITORY=true")
+}
+
+// serviceBeside is another service of the same Hub, with more settings.
+func serviceBeside(t *testing.T, settings ...string) (address string) {
+	t.Helper()
+	origin := "http://" + rig.FreeAddress(t)
+	env := append(slices.Clone(shared.env), "JUPYTERHUB_SERVICE_URL="+origin, "GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"))
+	program := rig.Run(t, append(env, settings...), filepath.Join(shared.bin, "ghscoped-service"), "serve")
 	address = origin + "/services/" + hubtest.ServiceName + "/"
 	ctx, cancel := context.WithTimeout(t.Context(), hubtest.Patience)
 	defer cancel()
@@ -44,7 +49,7 @@ func narrowService(t *testing.T) (address string) {
 func oneRepository(address string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, _ []string) {
 		p := ts.Value(personKey).(*person)
-		p.service, p.Holder = address, p.Holder.At(address)
+		p.use(address)
 		ts.Setenv("GHSCOPED_URL", address)
 	}
 }

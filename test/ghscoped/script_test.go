@@ -24,20 +24,28 @@ import (
 // scriptLimit bounds whatever a script waits for.
 const scriptLimit = hubtest.Patience
 
-// TestScripts runs scripts/*.txtar. Besides testscript's own commands they
-// know those in the table below.
+// TestScripts runs scripts/*.txtar with the service in either mode, since a
+// server's own token gets no delivery in push mode, and must not need one.
+// Besides testscript's own commands the scripts know those in the table below.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "scripts", Setup: setUp,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"approve": approve, "approve-later": approveLater, "deny": deny, "connect": connect, "hub": hub,
-			"without-hub": withoutHub, "revoke-at-github": revokeAtGitHub, "until-disconnected": untilDisconnected,
-			"until-shown": untilShown, "stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
-			"one-repository": oneRepository(narrowService(t)), "choose": choose, "leaked": leaked, "until-tokens-dead": untilTokensDead,
-			"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
-		},
-	})
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"approve": approve, "approve-later": approveLater, "deny": deny, "connect": connect, "hub": hub,
+		"without-hub": withoutHub, "revoke-at-github": revokeAtGitHub, "until-disconnected": untilDisconnected,
+		"until-shown": untilShown, "stranger-got-nothing": strangerGotNothing, "broken-service": brokenService,
+		"one-repository": oneRepository(narrowService(t)), "choose": choose, "leaked": leaked, "until-tokens-dead": untilTokensDead,
+		"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
+	}
+	for mode, service := range map[string]string{
+		"pull": shared.hub.ServiceURL, "push": serviceBeside(t, "GHSCOPED_DELIVERY=push"),
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, testscript.Params{
+				Dir: "scripts", Setup: func(env *testscript.Env) error { return setUp(env, service) }, Cmds: commands,
+			})
+		})
+	}
 }
 
 // key under which a script finds its person.
@@ -45,13 +53,14 @@ type key string
 
 const personKey key = "person"
 
-func setUp(env *testscript.Env) error {
+func setUp(env *testscript.Env, service string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
 	defer cancel()
 	p, err := shared.newPerson(ctx)
 	if err != nil {
 		return err
 	}
+	p.use(service)
 	env.Values[personKey] = p
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.Mkdir(home, 0o755); err != nil {
@@ -61,7 +70,7 @@ func setUp(env *testscript.Env) error {
 	vars := map[string]string{
 		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
 		"GITHUB": shared.github.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.github.URL(),
-		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": shared.hub.ServiceURL, "STRANGER": shared.evil.server.URL,
+		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": service, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
 		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),
 	}
@@ -135,10 +144,14 @@ func withoutHub(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// revoke-at-github kills the person's tokens there.
-func revokeAtGitHub(ts *testscript.TestScript, _ bool, _ []string) {
+// revoke-at-github [alone] kills the person's tokens there.
+func revokeAtGitHub(ts *testscript.TestScript, _ bool, args []string) {
 	p := ts.Value(personKey).(*person)
-	shared.github.RevokeGrant(shared.github.Info().ClientID, p.name)
+	clientID := shared.github.Info().ClientID
+	if alone(args) {
+		clientID = p.clientID
+	}
+	shared.github.RevokeGrant(clientID, p.name)
 }
 
 func untilDisconnected(ts *testscript.TestScript, _ bool, _ []string) {

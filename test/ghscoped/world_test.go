@@ -128,11 +128,18 @@ func (w *world) newPerson(ctx context.Context) (*person, error) {
 // serverEnv is what JupyterHub 6 gives to a server, as far as it matters here;
 // TestARealServerKnowsTheService is about the real ones.
 func (w *world) serverEnv(p *person) map[string]string {
-	return map[string]string{
+	env := map[string]string{
 		"JUPYTERHUB_API_TOKEN": p.token, "JUPYTERHUB_API_URL": w.hub.APIURL, "JUPYTERHUB_BASE_URL": "/",
 		"JUPYTERHUB_PUBLIC_HUB_URL": w.hub.URL + "hub/", "JUPYTERHUB_USER": p.name,
 	}
+	if p.service != w.hub.ServiceURL {
+		env["GHSCOPED_URL"] = p.service
+	}
+	return env
 }
+
+// use has the person use the service at another address.
+func (p *person) use(service string) { p.service, p.Holder = service, p.At(service) }
 
 // pending waits for a code that nobody has approved yet.
 func (w *world) pending(ctx context.Context, clientID string, mine func(code string) bool) (string, error) {
