@@ -103,6 +103,7 @@ func (l *loader) checkPull() {
 		{"rewrite-ssh", delivery.RewriteSSH},
 		{"gh-command", delivery.GHCommand},
 		{"refresh", delivery.Refresh},
+		{"revoke-on-stop", delivery.RevokeOnStop},
 	} {
 		if option.on {
 			l.fault(option.name, l.source(option.name), "it has no meaning when delivery is pull", "unset it, or set delivery to push")

@@ -126,6 +126,10 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 			args: []string{"-delivery=pull", "-one-repository"},
 			want: config.Fault{Setting: "client-secret-file", Source: "not set", Problem: "one-repository is set, but GitHub narrows a token only for an App with its client secret", Fix: "set GHSCOPED_CLIENT_SECRET_FILE, or unset one-repository"},
 		},
+		"revoking at a server's stop with pull": {
+			args: []string{"-delivery=pull", "-revoke-on-stop"},
+			want: config.Fault{Setting: "revoke-on-stop", Source: "flag -revoke-on-stop", Problem: "it has no meaning when delivery is pull", Fix: "unset it, or set delivery to push"},
+		},
 		"a policy without a key": {
 			args: []string{"-bot-policy=/file"},
 			want: config.Fault{Setting: "app-private-key-file", Source: "not set", Problem: "bot-policy is set, but bot tokens need the App's private key", Fix: "set GHSCOPED_APP_PRIVATE_KEY_FILE, or unset bot-policy"},

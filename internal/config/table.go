@@ -165,7 +165,7 @@ func deliveryRows() []Setting {
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.GHCommand} }},
 		{Name: "refresh", Default: "false", Doc: "refresh the token before it expires while the server runs; stores a long-lived refresh token, sealed",
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.Refresh} }},
-		{Name: "revoke-on-stop", Default: "false", Doc: "revoke a token when its server stops",
+		{Name: "revoke-on-stop", Default: "false", Doc: "revoke a token when its server stops, and ten minutes after its user signed out of the Hub, since a stop is not seen then; with push only",
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.RevokeOnStop} }},
 		{Name: "one-repository", Default: "false", Doc: "give git a token for the one repository that it names (credential.useHttpPath), never one for all; with delivery pull and the client secret only, since push has one file for all repositories",
 			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Delivery.OneRepository} }},

@@ -44,8 +44,8 @@ type Options struct {
 	// server that holds the token runs; which means that the long-lived refresh
 	// token is stored. Off: it is thrown away. Needs a Deliverer.
 	KeepFresh bool
-	// RevokeOnStop ends the connection when no server that holds it runs. Needs
-	// a Deliverer.
+	// RevokeOnStop ends the connection when no server that holds it runs, or
+	// when that cannot be seen any more. Needs a Deliverer.
 	RevokeOnStop bool
 	// OneRepository never gives the connection's own token away: who asks names a
 	// repository and gets a token for that one alone. Needs the client secret,

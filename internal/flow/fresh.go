@@ -14,6 +14,9 @@ const (
 	refreshAhead = 15 * time.Minute
 	// lookInterval is how often the servers that hold a token are looked at.
 	lookInterval = 45 * time.Second
+	// unseenGrace is how long a connection that ends with its servers outlives
+	// the last sight of them: time for the user to sign in again.
+	unseenGrace = 10 * time.Minute
 )
 
 // looks reports whether the servers that hold this connection's token need
@@ -30,7 +33,7 @@ func (e *Engine) refreshable(c *Connection) bool {
 // is none before it is time for that.
 func (e *Engine) planLook(u *User) {
 	c := u.Connection
-	c.LookDue = time.Time{}
+	c.LookDue, c.UnseenSince = time.Time{}, time.Time{}
 	if u.HubToken.Empty() || !e.looks(c) {
 		return
 	}
@@ -53,11 +56,31 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
 			c.LookDue = e.Clock() // signed in again meanwhile
 		case err != nil:
-			c.LookDue = time.Time{} // goes on at the next sign-in
+			e.unseen(u, errors.Is(err, hub.ErrUnauthorized))
 		default:
 			e.looked(u, servers)
 		}
 	}}
+}
+
+// unseen: the Hub does not show the servers, above all to a user who has signed
+// out. A look goes on at the next sign-in. Where the connection is to end with
+// its servers, it does not outlive that for long.
+func (e *Engine) unseen(u *User, signedOut bool) {
+	c, now := u.Connection, e.Clock()
+	if signedOut {
+		u.HubToken = secret.Stored{}
+	}
+	switch {
+	case !e.RevokeOnStop:
+		c.LookDue = time.Time{}
+	case c.UnseenSince.IsZero():
+		c.UnseenSince, c.LookDue = now, now.Add(unseenGrace)
+	case now.Sub(c.UnseenSince) >= unseenGrace:
+		e.dropConnection(u, "servers_unseen", Expired, errServersUnseen)
+	default:
+		c.LookDue = c.UnseenSince.Add(unseenGrace)
+	}
 }
 
 func (e *Engine) looked(u *User, servers []hub.Server) {
@@ -90,6 +113,9 @@ func (u *User) holders(servers []hub.Server) (held, running bool) {
 
 var errServersStopped = &Error{Code: "servers_stopped", Message: "Your server stopped, and the connection ended with it. The token was revoked.",
 	Hint: "Connect again when your server runs."}
+
+var errServersUnseen = &Error{Code: "servers_unseen", Message: "You are signed out of the Hub, so it cannot be seen whether your server runs. The connection has ended, and the token was revoked.",
+	Hint: "Sign in at the Hub and connect again."}
 
 // refresh trades the token for a fresh one. The old pair is dead from then on,
 // so a fresh one that finds no place is revoked.

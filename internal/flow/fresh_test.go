@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,6 +263,42 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 		w.hub.stopped("")
 		w.run(2 * time.Minute)
 		require.Equal(t, flow.Expired, w.state())
+	})
+	t.Run("also after the user signed out, who may come back within ten minutes", func(t *testing.T) {
+		t.Parallel()
+		w := connected(t, revokeOnStop)
+		w.hub.tokens = map[string]bool{}
+		w.hub.stopped("")
+		w.run(10 * time.Minute)
+		require.Equal(t, flow.Connected, w.state())
+		w.run(2 * time.Minute)
+		require.Nil(t, w.user().Connection)
+		require.Equal(t, "servers_unseen", w.user().Flow.Error.Code)
+		require.Equal(t, []string{"ghu_first"}, w.github.revoked)
+		require.Equal(t, "servers_unseen", w.audit.all("disconnected")[0].Reason)
+		looks := w.hub.looks
+		w.run(time.Hour)
+		require.Equal(t, looks, w.hub.looks, "a dead token is not tried again and again")
+	})
+	t.Run("also where the Hub does not let the service see them", func(t *testing.T) {
+		t.Parallel()
+		w := connected(t, revokeOnStop)
+		w.hub.err = fmt.Errorf("GET users: %w", hub.ErrForbidden)
+		w.run(12 * time.Minute)
+		require.Equal(t, flow.Expired, w.state())
+	})
+	t.Run("not after a sign-out where the user is back in time", func(t *testing.T) {
+		t.Parallel()
+		w := connected(t, revokeOnStop)
+		for n := range 5 {
+			w.hub.tokens = map[string]bool{}
+			w.run(9 * time.Minute)
+			again := fmt.Sprint("again", n)
+			w.hub.tokens[again] = true
+			require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New(again)}))
+			w.run(2 * time.Minute)
+		}
+		require.Equal(t, flow.Connected, w.state())
 	})
 	t.Run("also after the user signed out and came back later", func(t *testing.T) {
 		t.Parallel()

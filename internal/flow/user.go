@@ -29,8 +29,10 @@ type User struct {
 	HubTokenExpires time.Time `json:"hub_token_expires,omitzero"`
 
 	// BoundAccount is the GitHub account id that the "bound" identity policy
-	// remembered at first use. Zero: none yet.
-	BoundAccount int64 `json:"bound_account,omitempty"`
+	// remembered at first use. Zero: none yet. BoundLogin is its login then, for
+	// administrators to read.
+	BoundAccount int64  `json:"bound_account,omitempty"`
+	BoundLogin   string `json:"bound_login,omitempty"`
 
 	// Version is the store's number of this state of the record; 0 means that
 	// it was never stored. Not part of the sealed content.
@@ -167,6 +169,9 @@ type Connection struct {
 	// LookDue is when the servers that hold the token are to be looked at next:
 	// whether one of them runs. Zero: not planned.
 	LookDue time.Time `json:"look_due,omitzero"`
+	// UnseenSince is when the Hub first refused to show the servers; zero: it
+	// does not.
+	UnseenSince time.Time `json:"unseen_since,omitzero"`
 	// RefreshDue is when the token is to be refreshed; zero: not planned.
 	RefreshDue time.Time `json:"refresh_due,omitzero"`
 	// RefreshFailures counts passing troubles in a row, for the back-off.
