@@ -185,6 +185,9 @@ type AdminView struct {
 	User        string
 	Now         time.Time
 	Connections []AdminConnection
+	// Bound are the GitHub accounts that users are bound to, where the identity
+	// policy is "bound".
+	Bound []AdminBound
 	// Bots are the bots' tokens that are live.
 	Bots []AdminBot
 	// Events are the last ones of the audit, newest first.
@@ -198,6 +201,14 @@ type AdminConnection struct {
 	Since     time.Time
 	ExpiresAt time.Time
 	Servers   []Server
+}
+
+// AdminBound is the GitHub account that one user is bound to. Login is what it
+// was called then; it may be empty.
+type AdminBound struct {
+	User  string
+	ID    int64
+	Login string
 }
 
 // AdminBot is one live token of a bot.

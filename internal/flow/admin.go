@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -32,4 +33,27 @@ func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User,
 		}
 		return nil
 	})
+}
+
+// ForgetAccount undoes what the "bound" identity policy remembered of a user, in
+// the name of an administrator; reason is for the audit. The account of the next
+// connection is the one from then on. A connection that is there stays. Where
+// nothing is bound nothing happens.
+func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
+	var login string
+	user, err := e.update(ctx, name, func(u *User) error {
+		if u.BoundAccount == 0 {
+			return errSettled
+		}
+		login = u.BoundLogin
+		u.BoundAccount, u.BoundLogin = 0, ""
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	if err == nil {
+		e.audit(ctx, user, Event{Action: "account_forgotten", Account: login, Outcome: "ok", Reason: reason})
+	}
+	return err
 }

@@ -89,7 +89,7 @@ func (e *Engine) identified(u *User, account Account) {
 		return
 	}
 	if e.Identity == BoundAccount {
-		u.BoundAccount = account.ID
+		u.BoundAccount, u.BoundLogin = account.ID, account.Login
 	}
 	e.connect(u, f.Token, account)
 	f.Token = Token{}

@@ -53,7 +53,8 @@ func TestTheIdentityPolicy(t *testing.T) {
 				return
 			}
 			require.Equal(t, flow.Failed, w.state())
-			require.Equal(t, "identity_mismatch", w.user().Flow.Error.Code)
+			code := map[flow.Identity]string{flow.MatchAccount: "identity_mismatch", flow.BoundAccount: "account_bound"}[c.policy]
+			require.Equal(t, code, w.user().Flow.Error.Code)
 			require.Equal(t, writes, w.servers.writes, "nothing is delivered")
 			require.Equal(t, []string{"ghu_first", "ghu_second"}, w.github.revoked)
 			require.Nil(t, w.user().Connection)
@@ -61,9 +62,41 @@ func TestTheIdentityPolicy(t *testing.T) {
 			require.Len(t, events, 1)
 			require.Equal(t, c.second.Login, events[0].Account)
 			revoked := w.audit.all("revoked")
-			require.Equal(t, "identity_mismatch", revoked[len(revoked)-1].Reason)
+			require.Equal(t, code, revoked[len(revoked)-1].Reason)
 		})
 	}
+}
+
+func TestAnAdministratorCanHaveABoundAccountForgotten(t *testing.T) {
+	t.Parallel()
+	w := connected(t, func(o *flow.Options) { o.Identity = flow.BoundAccount })
+	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 8, Login: "Ada-new"}, nil }
+	again := func(token string) flow.State {
+		w.start("")
+		w.approve(token)
+		w.run(time.Minute)
+		return w.state()
+	}
+	require.Equal(t, flow.Failed, again("ghu_refused"))
+	require.Contains(t, w.user().Flow.Error.Hint, "administrator", "the person is told who can help")
+	require.Equal(t, "Ada", w.user().BoundLogin)
+
+	require.NoError(t, w.ForgetAccount(w.ctx, "eve", "admin root"))
+	require.Equal(t, flow.Failed, again("ghu_refused_again"), "it was somebody else's that was forgotten")
+	require.Empty(t, w.audit.all("account_forgotten"))
+
+	require.NoError(t, w.ForgetAccount(w.ctx, userName, "admin root"))
+	require.Equal(t, "ghu_first", reveal(t, w), "the connection stays")
+	events := w.audit.all("account_forgotten")
+	require.Len(t, events, 1)
+	require.Equal(t, [3]string{userName, "Ada", "admin root"}, [3]string{events[0].User, events[0].Account, events[0].Reason})
+	require.NoError(t, w.ForgetAccount(w.ctx, userName, "admin root"))
+	require.Len(t, w.audit.all("account_forgotten"), 1, "there was nothing left")
+
+	require.Equal(t, flow.Connected, again("ghu_second"))
+	require.Equal(t, "Ada-new", w.user().BoundLogin, "and is the one from now on")
+	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 7, Login: "Ada"}, nil }
+	require.Equal(t, flow.Failed, again("ghu_third"))
 }
 
 func TestAMismatchLeavesTheConnectionThatIsThere(t *testing.T) {

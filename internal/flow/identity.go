@@ -18,13 +18,23 @@ const (
 // check returns nil where the account may stand behind the user.
 func (i Identity) check(u *User, account Account) *Error {
 	switch {
-	case i == MatchAccount && !strings.EqualFold(account.Login, u.Name),
-		i == BoundAccount && u.BoundAccount != 0 && u.BoundAccount != account.ID:
-		return &Error{
-			Code:    "identity_mismatch",
-			Message: "The code was approved by a GitHub account that does not belong to you on this Hub. Nothing was delivered, and the token was revoked.",
-			Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, tell the people who run this Hub.",
-		}
+	case i == MatchAccount && !strings.EqualFold(account.Login, u.Name):
+		return errMismatch
+	case i == BoundAccount && u.BoundAccount != 0 && u.BoundAccount != account.ID:
+		return errBound
 	}
 	return nil
 }
+
+var (
+	errMismatch = &Error{
+		Code:    "identity_mismatch",
+		Message: "The code was approved by a GitHub account that does not belong to you on this Hub. Nothing was delivered, and the token was revoked.",
+		Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, tell the people who run this Hub.",
+	}
+	errBound = &Error{
+		Code:    "account_bound",
+		Message: "The code was approved by another GitHub account than the one you first connected here. Nothing was delivered, and the token was revoked.",
+		Hint:    "Sign in to GitHub with that account and connect again. If you cannot use it any more, or it never was yours, an administrator of this service can have it forgotten. If nobody but you should have had the code, tell them too.",
+	}
+)

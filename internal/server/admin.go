@@ -71,8 +71,13 @@ func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubau
 	if document(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
-	err := s.eachConnection(r.Context(), func(user *flow.User) error {
-		view.Connections = append(view.Connections, adminConnection(user))
+	err := s.eachUser(r.Context(), func(user *flow.User) error {
+		if user.Connection != nil {
+			view.Connections = append(view.Connections, adminConnection(user))
+		}
+		if user.BoundAccount != 0 {
+			view.Bound = append(view.Bound, web.AdminBound{User: user.Name, ID: user.BoundAccount, Login: user.BoundLogin})
+		}
 		return nil
 	})
 	if err != nil {
@@ -118,17 +123,14 @@ func adminConnection(user *flow.User) web.AdminConnection {
 	return connection
 }
 
-// eachConnection calls do for every user who is connected.
-func (s *Server) eachConnection(ctx context.Context, do func(*flow.User) error) error {
+// eachUser calls do for every user of whom there is a record.
+func (s *Server) eachUser(ctx context.Context, do func(*flow.User) error) error {
 	for after := ""; ; {
 		users, next, err := s.Flows.Users(ctx, after, adminPage)
 		if err != nil {
 			return err
 		}
 		for _, user := range users {
-			if user.Connection == nil {
-				continue
-			}
 			if err := do(user); err != nil {
 				return err
 			}
@@ -150,9 +152,21 @@ func (s *Server) adminDisconnectAll(w http.ResponseWriter, r *http.Request, sess
 	if err := s.checkForm(w, r, session); err != nil {
 		return err
 	}
-	return s.backToAdmin(w, r, s.eachConnection(r.Context(), func(user *flow.User) error {
+	return s.backToAdmin(w, r, s.eachUser(r.Context(), func(user *flow.User) error {
+		if user.Connection == nil {
+			return nil
+		}
 		return s.end(r.Context(), user.Name, session)
 	}))
+}
+
+// adminForget has the GitHub account that is bound to a user forgotten; where
+// there is none any more, that is no error.
+func (s *Server) adminForget(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
+	if err := s.checkForm(w, r, session); err != nil {
+		return err
+	}
+	return s.backToAdmin(w, r, s.Flows.ForgetAccount(r.Context(), r.PostForm.Get("user"), "admin "+session.User))
 }
 
 // end ends one connection; one that is over already is no error.

@@ -126,6 +126,7 @@ func (s *Server) mountPage(r chi.Router, at string) {
 	r.Get(at+"admin", s.handle(s.admin(s.adminPage)))
 	r.Post(at+"admin/disconnect", s.handle(s.admin(s.adminDisconnect)))
 	r.Post(at+"admin/disconnect-all", s.handle(s.admin(s.adminDisconnectAll)))
+	r.Post(at+"admin/forget-account", s.handle(s.admin(s.adminForget)))
 	r.Post(at+"admin/revoke-bots", s.handle(s.admin(s.adminRevokeBots)))
 }
 

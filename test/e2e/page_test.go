@@ -167,6 +167,7 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 		require.NoError(t, err)
 		for _, route := range []struct{ method, path string }{
 			{http.MethodGet, "admin"}, {http.MethodPost, "admin/disconnect"}, {http.MethodPost, "admin/disconnect-all"},
+			{http.MethodPost, "admin/forget-account"},
 		} {
 			status, err := who.Call(ctx, route.method, route.path, nil, nil)
 			require.NoError(t, err)

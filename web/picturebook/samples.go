@@ -174,6 +174,7 @@ func (b builder) others() []Sample {
 			return p.Admin(w, lang, web.AdminView{
 				CSRF: CSRF, User: Hostile, Now: b.now,
 				Connections: []web.AdminConnection{{User: Hostile, Login: Long, Since: b.now, ExpiresAt: b.now.Add(time.Hour), Servers: b.hostile().Servers}},
+				Bound:       []web.AdminBound{{User: Hostile, ID: 1, Login: Long}},
 				Bots:        []web.AdminBot{{ID: Hostile, Caller: Hostile, Rule: Hostile, Repositories: []string{Hostile + "/" + Long}, Since: b.now, ExpiresAt: b.now}},
 				Events: []web.AdminEvent{{Time: b.now, Action: Hostile, User: Hostile, Account: Hostile, Server: Long, Outcome: Hostile, Code: Hostile,
 					Reason: Hostile, Why: Long, Rule: Long, Repositories: []string{Long, Hostile}, Permissions: []string{Hostile}, By: Hostile}},
@@ -190,6 +191,7 @@ func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
 			ExpiresAt: b.now.Add(time.Duration(7-i) * time.Hour), Servers: []web.Server{b.server("", web.ServerDelivered, true)},
 		})
 	}
+	v.Bound = []web.AdminBound{{User: "ada", ID: 583231, Login: "ada-at-work"}, {User: "zoe", ID: 9919}}
 	v.Bots = []web.AdminBot{{ID: strings.Repeat("5e", 32), Caller: "service:nbbot", Rule: "nightly",
 		Repositories: []string{"octo-org/handbook", "octo-org/shared"}, Since: b.now.Add(-20 * time.Minute), ExpiresAt: b.now.Add(40 * time.Minute)}}
 	for i, action := range []string{"delivered", "connected", "approved", "flow_started", "revoked"} {

@@ -1,0 +1,54 @@
+package server_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+)
+
+func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.engine.Identity = flow.BoundAccount
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Groups: []string{"staff"}, Scopes: []string{access}}
+	ada, eve, grace := f.signIn("ada"), f.signIn("eve"), f.signIn("grace")
+	require.NotContains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `id="bound"`, "nobody is bound yet")
+	f.connect(ada)
+	bound := func() int64 {
+		user, err := f.engine.User(context.Background(), "ada")
+		require.NoError(t, err)
+		return user.BoundAccount
+	}
+	require.Contains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `data-bound="ada"`)
+
+	of := url.Values{"user": {"ada"}}
+	for name, refused := range map[string]struct {
+		response *http.Response
+		status   int
+	}{
+		"the user themselves":         {ada.postForm("admin/forget-account", of), http.StatusNotFound},
+		"another user":                {eve.postForm("admin/forget-account", of), http.StatusNotFound},
+		"an admin's browser, tricked": {grace.do(http.MethodPost, "admin/forget-account", strings.NewReader("user=ada"), map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": grace.origin()}), http.StatusForbidden},
+	} {
+		require.Equal(t, refused.status, refused.response.StatusCode, name)
+	}
+	require.NotZero(t, bound())
+
+	for range 2 { // a second click finds it done
+		require.Equal(t, http.StatusSeeOther, grace.postForm("admin/forget-account", of).StatusCode)
+	}
+	require.Zero(t, bound())
+	require.Equal(t, http.StatusSeeOther, grace.postForm("admin/forget-account", url.Values{"user": {"nobody"}}).StatusCode)
+	require.NotContains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `data-bound="ada"`)
+	events, err := f.audit.Recent(t.Context(), 10)
+	require.NoError(t, err)
+	require.Equal(t, [3]string{"account_forgotten", "octocat", "admin grace"}, [3]string{events[0].Action, events[0].Account, events[0].Reason})
+	require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "api/connection", nil, nil).StatusCode, "the connection stays")
+}
