@@ -51,6 +51,9 @@ func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (use
 	if err != nil || user.blocks(Device, e.Clock()) {
 		return user, false, err
 	}
+	if err := e.mayAsk(ctx, caller.User); err != nil {
+		return nil, false, err
+	}
 	code, err := e.GitHub.DeviceCode(ctx)
 	if err != nil {
 		return nil, false, err
@@ -70,6 +73,11 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 	user, err := e.update(ctx, caller.User, func(u *User) error {
 		if u.blocks(started.Mode, e.Clock()) {
 			return errSettled
+		}
+		if started.Mode == Web { // a device flow was counted before its code was asked for
+			if err := u.count(e.Clock()); err != nil {
+				return err
+			}
 		}
 		started.Session = !caller.HubToken.Empty()
 		u.Flow = started

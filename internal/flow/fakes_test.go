@@ -55,6 +55,7 @@ type fakeGitHub struct {
 	exchanges []string
 	polls     []time.Time
 	codes     int
+	refuse    error // a code
 	accesses  int
 	revoked   []string
 	narrow    func(repository string) (flow.Token, error)
@@ -94,6 +95,9 @@ func (g *fakeGitHub) approve(token string) {
 func (g *fakeGitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
 	g.codes++
 	g.hit("DeviceCode")
+	if g.refuse != nil {
+		return flow.DeviceCode{}, g.refuse
+	}
 	return flow.DeviceCode{DeviceCode: secret.New("device-code-marker"), UserCode: "ABCD-1234",
 		VerificationURI: "https://github.test/login/device", ExpiresIn: g.life, Interval: g.interval}, nil
 }

@@ -34,6 +34,10 @@ type User struct {
 	BoundAccount int64  `json:"bound_account,omitempty"`
 	BoundLogin   string `json:"bound_login,omitempty"`
 
+	// PacedUntil is when the user's attempts to connect so far are made up for;
+	// see the limits in pace.go.
+	PacedUntil time.Time `json:"paced_until,omitzero"`
+
 	// Version is the store's number of this state of the record; 0 means that
 	// it was never stored. Not part of the sealed content.
 	Version uint64 `json:"-"`

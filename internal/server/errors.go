@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -87,8 +88,8 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 func callerLeft(ctx context.Context) bool { return context.Cause(ctx) == context.Canceled }
 
 func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
-	if f.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", strconv.Itoa(int(max(f.shown.RetryAfter, retryLater).Seconds())))
+	if f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", seconds(max(f.shown.RetryAfter, retryLater)))
 	}
 	if strings.HasPrefix(r.URL.Path, s.Prefix+"api/") {
 		writeJSON(w, f.status, errorAnswer{f.shown})
@@ -100,6 +101,9 @@ func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 	}
 	s.writeHTML(w, r, f.status, func(lang string, out *page) error { return s.Pages.Error(out, lang, view) })
 }
+
+// seconds is a time as Retry-After says it, in whole seconds, rounded up.
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 // statuses are those of errors of the engine and of the bots that are no server
 // fault.
@@ -122,6 +126,7 @@ var statuses = map[string]int{
 	flow.CodeFlowUnderWay:    http.StatusConflict,
 	flow.CodePullOnly:        http.StatusConflict,
 	flow.CodeManyServers:     http.StatusBadRequest,
+	flow.CodeTooManyCodes:    http.StatusTooManyRequests,
 }
 
 // asFault says what a caller is told about an error.

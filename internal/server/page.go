@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -64,7 +63,7 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, user string
 		return cause
 	}
 	s.Logger.Error("the page is unavailable", "code", f.shown.Code, "error", cause)
-	w.Header().Set("Retry-After", strconv.Itoa(int(max(f.shown.RetryAfter, retryLater).Seconds())))
+	w.Header().Set("Retry-After", seconds(max(f.shown.RetryAfter, retryLater)))
 	view := s.unavailableView(user, &f.shown)
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
 	return nil

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +55,13 @@ type fixture struct {
 	t       testing.TB
 }
 
-type gitHub struct{ approved bool }
+type gitHub struct {
+	approved bool
+	codes    int
+}
 
 func (g *gitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
+	g.codes++
 	return flow.DeviceCode{DeviceCode: secret.New(deviceCode), UserCode: "WDJB-MJHT",
 		VerificationURI: "https://github.com/login/device", ExpiresIn: 15 * time.Minute, Interval: time.Nanosecond}, nil
 }
@@ -272,6 +277,28 @@ func TestAFlowThroughTheAPI(t *testing.T) {
 	require.Equal(t, "no_flow", code(t, ada.write(http.MethodDelete, "api/flows/current")))
 }
 
+func TestALoopOfNewFlowsIsStoppedAndToldWhenToGoOn(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada, eve := f.signIn("ada"), f.signIn("eve")
+	response := ada.write(http.MethodPost, "api/flows")
+	for n := 0; n < 50 && response.StatusCode == http.StatusCreated; n++ {
+		require.Equal(t, http.StatusOK, ada.write(http.MethodDelete, "api/flows/current").StatusCode)
+		response = ada.write(http.MethodPost, "api/flows")
+	}
+	require.Equal(t, http.StatusTooManyRequests, response.StatusCode)
+	wait, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	require.NoError(t, err)
+	require.True(t, 0 < wait && wait <= 60, "Retry-After: %d", wait)
+	require.Equal(t, "too_many_codes", code(t, response))
+	require.Equal(t, 10, f.github.codes)
+	form := ada.postForm("connect", url.Values{})
+	require.Equal(t, http.StatusTooManyRequests, form.StatusCode)
+	require.Contains(t, read(t, form), "Wait a minute")
+	require.Equal(t, 10, f.github.codes, "GitHub is not asked")
+	require.Equal(t, http.StatusCreated, eve.write(http.MethodPost, "api/flows").StatusCode, "nobody else has to wait")
+}
+
 func TestAWriteIsRefused(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -482,11 +509,18 @@ func TestEventsTellOfEachChange(t *testing.T) {
 		}
 		return event.String()
 	}
+	changes := func(from, to string) { // other changes of the record tell the same once more
+		event := next()
+		for strings.Contains(event, from) {
+			event = next()
+		}
+		require.Contains(t, event, to)
+	}
 	require.Contains(t, next(), "data: {}")
 	ada.write(http.MethodPost, "api/flows")
-	require.Contains(t, next(), `"state":"pending"`)
+	changes("data: {}", `"state":"pending"`)
 	ada.write(http.MethodDelete, "api/flows/current")
-	require.Contains(t, next(), `"state":"cancelled"`)
+	changes(`"state":"pending"`, `"state":"cancelled"`)
 }
 
 func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {

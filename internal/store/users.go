@@ -99,7 +99,8 @@ func (u *Users) forget(ctx context.Context, user *flow.User) error {
 
 // retention says how long a record is worth keeping (zero: for good), and
 // whether at all. What may hold a token anywhere, or binds an account, never
-// goes by itself; how a flow ended is worth a day, a Hub token its own life.
+// goes by itself; how a flow ended is worth a day, a Hub token and the count of
+// attempts their own life.
 func retention(user *flow.User, now time.Time) (expires time.Time, keep bool) {
 	ended := user.Flow != nil && user.Flow.State.Final()
 	if user.Connection != nil || len(user.Deliveries) > 0 || len(user.Revocations) > 0 ||
@@ -111,6 +112,9 @@ func retention(user *flow.User, now time.Time) (expires time.Time, keep bool) {
 	}
 	if !user.HubToken.Empty() && user.HubTokenExpires.After(expires) {
 		expires = user.HubTokenExpires
+	}
+	if user.PacedUntil.After(expires) {
+		expires = user.PacedUntil
 	}
 	return expires, expires.After(now)
 }
