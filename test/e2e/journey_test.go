@@ -207,6 +207,28 @@ func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
 	require.Equal(t, "cancelled", current(ctx, t, ada).State)
 }
 
+// In pull mode nothing else asks the Hub about the user.
+func TestALogoutAtTheHubHoldsWhoeverApprovesAfterwards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull"}})
+	ctx := within(t, 2*time.Minute)
+	ada, err := w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	flow := w.connect(ctx, t, ada)
+	require.NoError(t, ada.SignOut(ctx)) // and the browser is closed
+	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	require.Eventually(t, func() bool {
+		tokens := w.github.Tokens()
+		return len(tokens) == 1 && tokens[0].State == "revoked"
+	}, 30*time.Second, 50*time.Millisecond)
+
+	ada, err = w.hub.Visit(ctx, "ada")
+	require.NoError(t, err)
+	ended := w.current(ctx, t, ada)
+	require.Equal(t, "cancelled", ended.State)
+	require.Equal(t, "hub_signed_out", ended.Error.Code)
+}
+
 func TestSomebodyElsesApprovalDeliversNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_IDENTITY": "match"}})
