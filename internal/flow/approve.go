@@ -20,13 +20,10 @@ const (
 // out while the code was open has ended the flow by that. While the Hub does not
 // answer it is asked again, as long as the token is worth it.
 func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
-	id, used := u.Flow.ID, u.HubToken.Hash()
+	used := u.HubToken.Hash()
 	err := e.signedIn(ctx, u)
-	return outcome{change: func(u *User) {
-		f, now := u.Flow, e.Clock()
-		if f == nil || f.ID != id || f.State != Approved {
-			return
-		}
+	return ofFlow(*u.Flow, func(u *User, f *Flow) {
+		now := e.Clock()
 		switch {
 		case err == nil, errors.Is(err, hub.ErrForbidden): // it knows the token
 			f.Present, f.Due, f.Failures, f.Error = true, now, 0, nil
@@ -42,7 +39,7 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 			f.Error = cause
 			f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
 		}
-	}}
+	})
 }
 
 // signedIn returns nil where the Hub still knows the user's token.
@@ -60,26 +57,22 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 // identify asks GitHub who approved, and makes the connection if the identity
 // policy agrees. Nothing was delivered before.
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
-	id, hash := u.Flow.ID, u.Flow.Token.Access.Hash()
+	was := *u.Flow
 	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
 	var cause *Error
 	if err != nil {
 		cause = e.trouble(u.Name, "identify", err)
 	} else if mismatch := e.Identity.check(u, account); mismatch != nil {
-		e.audit(ctx, u, Event{Action: "identity_mismatch", FlowID: id, Account: account.Login,
-			TokenHash: hash, Outcome: "refused", Code: mismatch.Code})
+		e.audit(ctx, u, Event{Action: "identity_mismatch", FlowID: was.ID, Account: account.Login,
+			TokenHash: was.Token.Access.Hash(), Outcome: "refused", Code: mismatch.Code})
 	}
-	return outcome{change: func(u *User) {
-		f := u.Flow
-		if f == nil || f.ID != id || f.State != Approved {
-			return
-		}
+	return ofFlow(was, func(u *User, _ *Flow) {
 		if cause != nil {
 			e.identifyFailed(u, cause)
 			return
 		}
 		e.identified(u, account)
-	}}
+	})
 }
 
 func (e *Engine) identified(u *User, account Account) {
@@ -117,13 +110,9 @@ func (e *Engine) identifyFailed(u *User, cause *Error) {
 // program that has no Hub token these are only those it named and those that
 // hold an older one, and they wait for the user's next sign-in.
 func (e *Engine) plan(ctx context.Context, u *User) outcome {
-	id, used := u.Flow.ID, u.HubToken.Hash()
+	used := u.HubToken.Hash()
 	servers, err := e.servers(ctx, u)
-	return outcome{change: func(u *User) {
-		f := u.Flow
-		if f == nil || f.ID != id || f.State != Delivering {
-			return
-		}
+	return ofFlow(*u.Flow, func(u *User, f *Flow) {
 		if err != nil && e.planFailed(u, used, err) {
 			return
 		}
@@ -132,7 +121,7 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 		}
 		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
 		e.completeDelivering(u)
-	}}
+	})
 }
 
 // servers lists a user's servers with the user's own token.

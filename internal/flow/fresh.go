@@ -45,12 +45,10 @@ func (e *Engine) planLook(u *User) {
 
 // look asks the Hub whether a server that holds the token runs.
 func (e *Engine) look(ctx context.Context, u *User) outcome {
-	hash, used := u.Connection.Token.Access.Hash(), u.HubToken.Hash()
+	used := u.HubToken.Hash()
 	servers, err := e.servers(ctx, u)
-	return outcome{change: func(u *User) {
-		c := u.Connection
+	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		switch {
-		case c == nil || c.Token.Access.Hash() != hash: // it has its own plan
 		case err != nil && hubTrouble(err).Passing:
 			c.LookDue = e.Clock().Add(max(lookInterval, hubTrouble(err).RetryAfter))
 		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
@@ -60,7 +58,7 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 		default:
 			e.looked(u, servers)
 		}
-	}}
+	})
 }
 
 // unseen: the Hub does not show the servers, above all to a user who has signed
@@ -124,11 +122,7 @@ func (e *Engine) refresh(ctx context.Context, u *User) outcome {
 	fresh, err := e.GitHub.Refresh(ctx, old.Refresh.String)
 	if err != nil {
 		cause := e.trouble(u.Name, "refresh", err)
-		return outcome{change: func(u *User) {
-			if c := u.Connection; c != nil && c.Token.Access.Hash() == old.Access.Hash() {
-				e.refreshFailed(c, cause)
-			}
-		}}
+		return ofConnection(old, func(_ *User, c *Connection) { e.refreshFailed(c, cause) })
 	}
 	e.audit(ctx, u, Event{Action: "refreshed", Account: u.Connection.Account.Login,
 		TokenHash: fresh.Access.Hash(), ExpiresAt: fresh.ExpiresAt, Outcome: "ok"})

@@ -20,17 +20,12 @@ const (
 // checkAccess reads what the token reaches, so that the page can name it and
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
-	hash := u.Connection.Token.Access.Hash()
 	access, err := e.GitHub.Access(ctx, u.Connection.Token.Access.String)
 	var cause *Error
 	if err != nil {
 		cause = e.trouble(u.Name, "access", err)
 	}
-	return outcome{change: func(u *User) {
-		c := u.Connection
-		if c == nil || c.Token.Access.Hash() != hash {
-			return
-		}
+	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		now := e.Clock()
 		if cause != nil {
 			e.checkFailed(u, cause)
@@ -40,7 +35,7 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 		if access.State != AccessReady && now.Sub(c.Since) < accessPatience {
 			c.CheckDue = now.Add(accessRecheck)
 		}
-	}}
+	})
 }
 
 // checkFailed tries again later. A token that GitHub does not know any more was

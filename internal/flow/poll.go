@@ -27,24 +27,12 @@ func (e *Engine) poll(ctx context.Context, u *User) outcome {
 	answered := e.Clock()
 	if err != nil {
 		cause := e.trouble(u.Name, "poll", err)
-		return ofFlow(was, func(u *User) { e.pollFailed(u, cause, answered) })
+		return ofFlow(was, func(u *User, _ *Flow) { e.pollFailed(u, cause, answered) })
 	}
 	if result.Outcome == Granted {
 		return e.granted(was.ID, result.Token)
 	}
-	return ofFlow(was, func(u *User) { e.pollAnswered(u, result, answered) })
-}
-
-// ofFlow limits a change to the flow it was made for, while that is pending and
-// nobody has polled since: a holder that was paused and overtaken must not plan
-// the next poll.
-func ofFlow(was Flow, change func(*User)) outcome {
-	return outcome{change: func(u *User) {
-		f := u.Flow
-		if f != nil && f.ID == was.ID && f.State == Pending && f.Due.Equal(was.Due) {
-			change(u)
-		}
-	}}
+	return ofFlow(was, func(u *User, _ *Flow) { e.pollAnswered(u, result, answered) })
 }
 
 func (e *Engine) pollAnswered(u *User, result PollResult, answered time.Time) {
@@ -170,7 +158,7 @@ func (e *Engine) expireCode(_ context.Context, u *User) outcome {
 	case f.Mode == Web:
 		cause = errNoReturn
 	}
-	return ofFlow(*u.Flow, func(u *User) { e.finish(u, state, cause) })
+	return ofFlow(*u.Flow, func(u *User, _ *Flow) { e.finish(u, state, cause) })
 }
 
 // backoff doubles from base with each failure, bounded, with jitter.

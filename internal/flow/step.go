@@ -22,6 +22,31 @@ type outcome struct {
 	lost func(ctx context.Context)
 }
 
+// What follows limits a change to what it was made for: a flow, a connection, a
+// delivery ([ofDelivery]), a revocation ([ofRevocation]). Whatever became of that
+// meanwhile, a change that has nothing to change is none.
+
+// ofFlow: the flow is where it was, and nobody has gone on with it since. A
+// holder that was paused and overtaken must not plan the next step.
+func ofFlow(was Flow, change func(u *User, f *Flow)) outcome {
+	return outcome{change: func(u *User) {
+		f := u.Flow
+		if f != nil && f.ID == was.ID && f.State == was.State && f.Due.Equal(was.Due) {
+			change(u, f)
+		}
+	}}
+}
+
+// ofConnection: the connection has the same token.
+func ofConnection(was Token, change func(u *User, c *Connection)) outcome {
+	hash := was.Access.Hash()
+	return outcome{change: func(u *User) {
+		if c := u.Connection; c != nil && c.Token.Access.Hash() == hash {
+			change(u, c)
+		}
+	}}
+}
+
 // revokePatience is how long a revocation lets what people wait for go first.
 const revokePatience = 10 * time.Second
 

@@ -121,5 +121,5 @@ func (e *Engine) exchange(ctx context.Context, name string, f Flow, code string)
 	}
 	cause := *e.trouble(name, "exchange", err)
 	cause.Hint = "Connect again."
-	return ofFlow(f, func(u *User) { e.finish(u, Failed, &cause) })
+	return ofFlow(f, func(u *User, _ *Flow) { e.finish(u, Failed, &cause) })
 }
