@@ -25,7 +25,7 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 	return ofFlow(*u.Flow, func(u *User, f *Flow) {
 		now := e.Clock()
 		switch {
-		case err == nil, errors.Is(err, hub.ErrForbidden): // it knows the token
+		case err == nil:
 			f.Present, f.Due, f.Failures, f.Error = true, now, 0, nil
 		case !f.Token.ExpiresAt.After(now):
 			e.finish(u, Expired, errConnectionExpired)
@@ -42,13 +42,17 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 	})
 }
 
-// signedIn returns nil where the Hub still knows the user's token.
+// signedIn returns nil where the Hub still knows the user's token. JupyterHub
+// says 403 of one that it does not know.
 func (e *Engine) signedIn(ctx context.Context, u *User) error {
 	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
 		return hub.ErrUnauthorized
 	}
 	_, err := e.Hub.Whoami(ctx, u.HubToken.String)
-	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
+	switch {
+	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
+		return hub.ErrUnauthorized
+	case err != nil:
 		e.trouble(u.Name, "whoami", err)
 	}
 	return err
@@ -124,12 +128,17 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 	})
 }
 
-// servers lists a user's servers with the user's own token.
+// servers lists a user's servers with the user's own token. A refusal may mean a
+// scope that is missing, or a token that is dead: then it is
+// [hub.ErrUnauthorized].
 func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
 	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
 		return nil, hub.ErrUnauthorized
 	}
 	servers, err := e.Hub.Servers(ctx, u.HubToken.String, u.Name)
+	if errors.Is(err, hub.ErrForbidden) && errors.Is(e.signedIn(ctx, u), hub.ErrUnauthorized) {
+		err = hub.ErrUnauthorized
+	}
 	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
 		e.trouble(u.Name, "servers", err)
 	}

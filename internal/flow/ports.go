@@ -79,7 +79,8 @@ type PollResult struct {
 
 // Hub is what a flow asks of JupyterHub, always with the user's own token.
 type Hub interface {
-	// Whoami says whose the token is; [hub.ErrUnauthorized]: nobody's any more.
+	// Whoami says whose the token is; [hub.ErrUnauthorized] and
+	// [hub.ErrForbidden]: nobody's any more.
 	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
 	StartServer(ctx context.Context, token secret.String, user, server string) error
