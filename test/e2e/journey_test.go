@@ -211,20 +211,20 @@ func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
 func TestALogoutAtTheHubHoldsWhoeverApprovesAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull"}})
-	ctx := within(t, 2*time.Minute)
+	ctx := hubtest.Context(t)
 	ada, err := w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	flow := w.connect(ctx, t, ada)
+	flow := begin(ctx, t, ada)
 	require.NoError(t, ada.SignOut(ctx)) // and the browser is closed
 	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
 	require.Eventually(t, func() bool {
 		tokens := w.github.Tokens()
 		return len(tokens) == 1 && tokens[0].State == "revoked"
-	}, 30*time.Second, 50*time.Millisecond)
+	}, hubtest.Patience, 50*time.Millisecond)
 
 	ada, err = w.hub.Visit(ctx, "ada")
 	require.NoError(t, err)
-	ended := w.current(ctx, t, ada)
+	ended := current(ctx, t, ada)
 	require.Equal(t, "cancelled", ended.State)
 	require.Equal(t, "hub_signed_out", ended.Error.Code)
 }
