@@ -48,7 +48,7 @@ lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
 
-test-unit: ## the tests that need nothing but Go, git, busybox and redis-server
+test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redis-server
 	$(GO) test $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-race: rig ## the same with the race detector

@@ -10,7 +10,7 @@
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
 #   demo/install.sh cluster              kube-apiserver and etcd, too (some minutes, once)
 #   demo/install.sh buildah              buildah
-#   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, systemd-analyze, a C compiler
+#   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, systemd-analyze, git-lfs, a C compiler
 #
 # A stamp with the checksum of the pinned versions makes a second run free.
 set -eu
@@ -131,6 +131,7 @@ install_system() {
   command -v promtool >/dev/null 2>&1 || set -- "$@" prometheus
   command -v cc >/dev/null 2>&1 || set -- "$@" gcc libc6-dev # for the race detector
   command -v busybox >/dev/null 2>&1 || set -- "$@" busybox  # the script's other shell
+  command -v git-lfs >/dev/null 2>&1 || set -- "$@" git-lfs
   command -v shellcheck >/dev/null 2>&1 || set -- "$@" shellcheck
   command -v systemd-analyze >/dev/null 2>&1 || set -- "$@" systemd # looks at the unit
   [ $# = 0 ] || install_packages "$@"

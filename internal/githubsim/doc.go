@@ -1,6 +1,6 @@
 // Package githubsim is a GitHub that runs on loopback: the device and web
-// flows, the pages a person sees, the REST calls that a GitHub App makes, and
-// git over HTTP by git's own http-backend. It is strict where GitHub is
+// flows, the pages a person sees, the REST calls that a GitHub App makes, git
+// over HTTP by git's own http-backend, and Git LFS. It is strict where GitHub is
 // (intervals, expiry, single use, PKCE, the times of a JWT) and misbehaves on
 // demand. It imports nothing of this module, so that a mistake in the product
 // is not repeated here, and it keeps everything in memory and one temporary
@@ -45,5 +45,7 @@
 // was made of, and counts among the ten of a person; a wrong PKCE verifier spends the code; a poll that a
 // fault answered still counts as a poll. The first poll after a code was issued
 // is never too early, but DevicePolls.FirstAfter tells when it came.
-// Approve does not count against the 50 code entries an hour, the page does.
+// Git LFS takes uploads with a permit of their own only, as storage elsewhere
+// does, and offers an object for download when it was verified; it knows no
+// locks. Approve does not count against the 50 code entries an hour, the page does.
 package githubsim

@@ -2,9 +2,9 @@ package githubsim
 
 import "net/http"
 
-// webRoutes are the endpoints of the web origin: pages, OAuth and git.
+// webRoutes are the endpoints of the web origin: pages, OAuth, git and Git LFS.
 func (s *Server) webRoutes() []route {
-	const get, post = http.MethodGet, http.MethodPost
+	const get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
 	return []route{
 		{post, "/login/device/code", s.deviceCode},
 		{post, "/login/oauth/access_token", s.accessToken},
@@ -41,6 +41,12 @@ func (s *Server) webRoutes() []route {
 		{get, "/{owner}/{repo}/info/refs", s.gitHTTP},
 		{post, "/{owner}/{repo}/git-upload-pack", s.gitHTTP},
 		{post, "/{owner}/{repo}/git-receive-pack", s.gitHTTP},
+
+		{post, "/{owner}/{repo}/info/lfs/objects/batch", s.lfsBatch},
+		{post, "/{owner}/{repo}/info/lfs/locks/verify", s.lfsVerifyLocks},
+		{put, "/lfs-storage/upload/{oid}", s.lfsUpload},
+		{post, "/lfs-storage/verify/{oid}", s.lfsVerify},
+		{get, "/lfs-storage/download/{oid}", s.lfsDownload},
 	}
 }
 

@@ -56,6 +56,7 @@ type Server struct {
 	requests      map[string]int
 	statuses      map[string]map[int]int
 	pushes        []Push
+	lfsPermits    map[string]lfsPermit
 	pulls         []PullRequest
 	emails        []Email
 }
@@ -70,7 +71,7 @@ func New(o Options) *Server {
 		devices: map[string]*device{}, userCodes: map[string]*device{}, codes: map[string]*authCode{},
 		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{},
 		entries: map[string]*window{}, rates: map[string]*window{}, manifests: map[string]manifest{},
-		requests: map[string]int{}, statuses: map[string]map[int]int{},
+		requests: map[string]int{}, statuses: map[string]map[int]int{}, lfsPermits: map[string]lfsPermit{},
 	}
 }
 

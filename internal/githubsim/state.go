@@ -15,6 +15,7 @@ type repository struct {
 	once        sync.Once
 	dir         string
 	err         error
+	lfs         map[string]int64 // size by oid, of the objects that were verified
 }
 
 // installation is one App on one account.
