@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -48,17 +49,14 @@ func botExec(set *flag.FlagSet, _ invocation) runner {
 // runJob runs the command for as long as it takes, whatever becomes of ctx: it
 // is the command's affair to end at a signal.
 func (in invocation) runJob(ctx context.Context, k *keeper, command []string) error {
-	token, err := k.token(ctx)
-	if err != nil {
+	defer in.endJob(ctx, k)
+	minting, stop := lingering(ctx) // a token that comes now must be revoked
+	token, err := k.token(minting)
+	stop()
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	defer func() {
-		if err := k.end(ctx); err != nil {
-			p := newPrinter(in.stderr, in.getenv)
-			p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + asFault(err).message)
-		}
-	}()
 	socket, remove, err := k.listen(ctx)
 	if err != nil {
 		return err
@@ -76,6 +74,13 @@ func (in invocation) runJob(ctx context.Context, k *keeper, command []string) er
 	job.Stdin, job.Stdout, job.Stderr = in.stdin, in.stdout, in.stderr
 	job.Env = append(os.Environ(), jobEnv(in.getenv, github, token, socket, program)...)
 	return in.wait(job)
+}
+
+func (in invocation) endJob(ctx context.Context, k *keeper) {
+	if err := k.end(ctx); err != nil {
+		p := newPrinter(in.stderr, in.getenv)
+		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + asFault(err).message)
+	}
 }
 
 // wait runs the command, passes signals on to it, and ends as it did.
@@ -99,6 +104,10 @@ func (in invocation) wait(job *exec.Cmd) error {
 				_ = job.Process.Signal(s) // it may have ended just now
 			}
 		case err := <-ended:
+			status, ok := job.ProcessState.Sys().(syscall.WaitStatus)
+			if ok && status.Signaled() && in.toldByTerminal(status.Signal()) {
+				_, _ = io.WriteString(in.stderr, "\n") // after the ^C, which nobody else does
+			}
 			return endedAs(err)
 		}
 	}

@@ -19,7 +19,8 @@ const (
 	// renewBefore is how much of a token's hour must be left for it to be given
 	// out: longer than a push takes.
 	renewBefore = 10 * time.Minute
-	// revokeLimit bounds the revocations at the end of a job.
+	// revokeLimit bounds the revocations at the end of a job, or of a login that
+	// failed.
 	revokeLimit = 15 * time.Second
 )
 

@@ -118,7 +118,7 @@ func (c command) run(ctx context.Context, in invocation) int {
 		return exitOK
 	}
 	f := asFault(err)
-	if ctx.Err() != nil && !f.shown {
+	if ctx.Err() != nil && !f.shown && f.exit != exitInterrupted {
 		f = &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
 	}
 	f.show(in, wantsJSON(set))

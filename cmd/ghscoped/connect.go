@@ -18,19 +18,26 @@ type announcer interface {
 	waiting(ctx context.Context, left func() time.Duration) (stop func())
 }
 
-// connect starts a flow, or joins the one under way, and follows it until the
-// connection stands or limit has passed.
-func (in invocation) connect(ctx context.Context, service *client.Client, p printer, limit time.Duration) (created bool, err error) {
-	return in.follow(ctx, service, &forPeople{p, client.Page(in.getenv)}, limit)
+// lingering ends a while after ctx does: for a question whose answer decides
+// what an interruption has to undo.
+func lingering(ctx context.Context) (longer context.Context, cancel func()) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(partingLimit, end)
+		context.AfterFunc(longer, func() { late.Stop() })
+	})
+	return longer, func() { stop(); end() }
 }
 
-func (in invocation) follow(ctx context.Context, service *client.Client, to announcer, limit time.Duration) (created bool, err error) {
-	starting, cancel := context.WithTimeout(ctx, askLimit)
-	flow, created, err := service.StartFlow(starting)
-	cancel()
-	if err != nil {
-		return created, err
-	}
+// startFlow starts a flow, or joins the one under way; created tells which.
+func startFlow(ctx context.Context, service *client.Client) (flow client.Flow, created bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	return service.StartFlow(ctx)
+}
+
+// follow follows a flow until the connection stands or limit has passed.
+func follow(ctx context.Context, service *client.Client, flow client.Flow, to announcer, limit time.Duration) error {
 	end := service.Now().Add(limit)
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -46,18 +53,18 @@ func (in invocation) follow(ctx context.Context, service *client.Client, to anno
 	}
 	if see(flow) {
 		stop()
-		return created, outcome(last)
+		return outcome(last)
 	}
-	err = service.WatchFlow(waiting, see)
+	err := service.WatchFlow(waiting, see)
 	stop()
 	if err == nil {
-		return created, outcome(last)
+		return outcome(last)
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = &fault{exit: exitNotConnected, code: "not_approved", message: "Nobody has approved within " + lasts(limit) + ".",
 			hint: "Do this again; the code stays good until it expires."}
 	}
-	return created, err
+	return err
 }
 
 func earlier(a, b time.Time) time.Time {

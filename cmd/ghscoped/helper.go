@@ -109,8 +109,12 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	defer terminal.Close()
 	in.stderr = terminal // where people look
 	p := newPrinter(terminal, in.getenv)
+	p.guest = true
 	p.line(p.bold("git needs GitHub, and you are not connected yet."))
-	_, err = in.connect(ctx, service, p, limit)
+	flow, _, err := startFlow(ctx, service)
+	if err == nil {
+		err = follow(ctx, service, flow, &forPeople{p, client.Page(in.getenv)}, limit)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			asFault(err).show(in, false)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"time"
 
@@ -51,31 +52,51 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 	}
 	ui := in.loginUI(o)
 	connection, err := readConnection(ctx, service)
-	if client.Is(err, client.CodeNotConnected) {
-		if err := in.loginByService(ctx, service, ui); err != nil {
+	fresh := client.Is(err, client.CodeNotConnected)
+	if fresh {
+		if err := loginByService(ctx, service, ui); err != nil {
 			return err
 		}
 		connection, err = settled(ctx, service)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = in.keepFile(ctx, service, o.file)
 	}
-	if err := in.keepFile(ctx, service, o.file); err != nil {
-		return err
+	switch {
+	case err == nil:
+		return ui.connected(connection, service.Now())
+	case fresh && ctx.Err() != nil:
+		return connectedYet
 	}
-	return ui.connected(connection, service.Now())
+	return err
 }
+
+// connectedYet: the interruption came too late to undo anything.
+var connectedYet = &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but you are connected to GitHub by now.",
+	hint: "ghscoped logout ends that."}
 
 // loginByService follows a flow. One that this call has begun is cancelled
 // with it: nobody else may be waiting with its code.
-func (in invocation) loginByService(ctx context.Context, service *client.Client, ui loginUI) error {
-	created, err := in.follow(ctx, service, ui, loginLimit)
-	if err != nil && ctx.Err() != nil && created {
-		parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
-		defer cancel()
-		_ = service.CancelFlow(parting) // it expires by itself
+func loginByService(ctx context.Context, service *client.Client, ui loginUI) error {
+	starting, cancel := lingering(ctx)
+	flow, created, err := startFlow(starting, service)
+	cancel()
+	if err == nil && ctx.Err() == nil {
+		err = follow(ctx, service, flow, ui, loginLimit)
+		if err == nil {
+			return nil
+		}
 	}
-	return err
+	if ctx.Err() == nil || !created {
+		return errors.Join(err, ctx.Err())
+	}
+	parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
+	defer cancel()
+	if service.CancelFlow(parting) != nil {
+		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but the service could not be told.",
+			hint: "The code stays good until it expires; do not approve it."}
+	}
+	return ctx.Err()
 }
 
 func readConnection(ctx context.Context, service *client.Client) (client.Connection, error) {

@@ -35,11 +35,15 @@ func (in invocation) logoutAtService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	err = service.Disconnect(ctx)
-	if client.Is(err, client.CodeNotConnected) {
+	err = service.Disconnect(asking)
+	switch {
+	case client.Is(err, client.CodeNotConnected):
 		return alreadyOut
+	case err != nil && ctx.Err() != nil:
+		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted before the service has answered.",
+			hint: "ghscoped status says whether you are still connected."}
 	}
 	return err
 }
@@ -65,11 +69,14 @@ func (in invocation) logoutAlone(ctx context.Context) error {
 	if kept.For(web) {
 		revoked = gh.Revoke(ctx, kept.Password)
 	}
+	if revoked != nil && ctx.Err() != nil { // all stays, so that it can be done again
+		return ctx.Err()
+	}
 	deliverer, err := deliver.New(deliver.Options{HTTP: in.http})
 	if err != nil {
 		return err
 	}
-	return errors.Join(deliverer.RemoveHere(ctx), notRevoked(revoked))
+	return errors.Join(deliverer.RemoveHere(context.WithoutCancel(ctx)), notRevoked(revoked))
 }
 
 // notRevoked says that a token lives on, although nothing is left of it here.

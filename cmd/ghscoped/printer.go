@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,9 @@ type printer struct {
 	out  io.Writer
 	live bool // a terminal: a line can be written over
 	hues bool
+	// guest: the terminal is another program's, which a Ctrl-C ends before us;
+	// what is on the line by then is not ours to take away.
+	guest bool
 }
 
 func newPrinter(out *os.File, getenv func(string) string) printer {
@@ -42,6 +46,7 @@ func (p printer) countdown(ctx context.Context, text string, left func() time.Du
 	if !p.live {
 		return func() {}
 	}
+	outer := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -51,6 +56,9 @@ func (p printer) countdown(ctx context.Context, text string, left func() time.Du
 			fmt.Fprintf(p.out, "\r\x1b[K%s %s left", text, clockText(left()))
 			select {
 			case <-ctx.Done():
+				if p.guest && errors.Is(outer.Err(), context.Canceled) {
+					return
+				}
 				fmt.Fprint(p.out, "\r\x1b[K")
 				return
 			case <-tick.C:

@@ -58,13 +58,19 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 		return err
 	}
 	// From here on there is a token, which must end up in a file or dead.
-	ctx = context.WithoutCancel(ctx)
-	if err := surelyNarrow(ctx, gh, token.Access.String, o); err != nil {
-		return errors.Join(err, gh.Revoke(ctx, token.Access.String))
+	keeping, stop := lingering(ctx)
+	var account flow.Account
+	if err = surelyNarrow(keeping, gh, token.Access.String, o); err == nil {
+		account, err = in.keepToken(keeping, gh, web, token, o.file)
 	}
-	account, err := in.keepToken(ctx, gh, web, token, o.file)
+	stop()
 	if err != nil {
-		return errors.Join(err, gh.Revoke(ctx, token.Access.String))
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+		defer cancel()
+		return errors.Join(err, gh.Revoke(ending, token.Access.String))
+	}
+	if ctx.Err() != nil {
+		return connectedYet
 	}
 	connection, err := reach(ctx, gh, token.Access.String, account.Login)
 	connection.ExpiresAt = token.ExpiresAt.UTC()
@@ -86,8 +92,8 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 	}
 	end := in.clock().Add(code.ExpiresIn)
 	ui.announce(client.Flow{State: "pending", UserCode: code.UserCode, VerificationURI: code.VerificationURI, ExpiresAt: end})
-	stop := ui.waiting(ctx, func() time.Duration { return end.Sub(in.clock()) })
-	defer stop()
+	hide := ui.waiting(ctx, func() time.Duration { return end.Sub(in.clock()) })
+	defer hide()
 	interval, pause, wrong := code.Interval, code.Interval, 0
 	for in.clock().Before(end) {
 		select {
@@ -95,7 +101,9 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 			return flow.Token{}, ctx.Err()
 		case <-time.After(pause):
 		}
-		result, err := gh.PollOnceFor(ctx, code.DeviceCode, repository)
+		polling, stop := lingering(ctx) // a token that comes now must not be lost
+		result, err := gh.PollOnceFor(polling, code.DeviceCode, repository)
+		stop()
 		pause = interval
 		var trouble *flow.Error
 		if errors.As(err, &trouble) && trouble.Passing { // the code outlives it

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"syscall"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
@@ -28,6 +29,7 @@ func (d *Deliverer) here(ctx context.Context, job job) error {
 	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, shell, "-c", job.script, shell)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for its caller to act on
 	input, inErr := cmd.StdinPipe()
 	output, outErr := cmd.StdoutPipe()
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
