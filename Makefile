@@ -71,6 +71,7 @@ fuzz: ## a minute of Go's fuzzing for each file that others write
 	$(GO) test -run '^$$' -fuzz '^FuzzRepositoryFile$$' -fuzztime 60s -fuzzminimizetime 20x ./internal/bot
 
 bench: rig build ## the benchmarks, on the real thing
+	@demo/install.sh rivals
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
 
 python: ## the Python package, one wheel a platform, into dist/

@@ -10,6 +10,7 @@
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
 #   demo/install.sh cluster              kube-apiserver and etcd, too (some minutes, once)
 #   demo/install.sh buildah              buildah
+#   demo/install.sh rivals               git-credential-oauth and GitHub CLI (the benchmark of the helper)
 #   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, systemd-analyze, git-lfs, a C compiler
 #
 # A stamp with the checksum of the pinned versions makes a second run free.
@@ -178,8 +179,15 @@ install_buildah() {
   command -v buildah >/dev/null 2>&1 || install_packages buildah
 }
 
+install_rivals() {
+  set --
+  command -v git-credential-oauth >/dev/null 2>&1 || set -- "$@" git-credential-oauth
+  command -v gh >/dev/null 2>&1 || set -- "$@" gh
+  [ $# = 0 ] || install_packages "$@"
+}
+
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|axe|chromium|helm|cluster|buildah|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|axe|chromium|helm|cluster|buildah|rivals|system ..."
   exit 2
 fi
 require_programs
@@ -192,9 +200,10 @@ for part in "$@"; do
   helm) install_helm ;;
   cluster) install_cluster ;;
   buildah) install_buildah ;;
+  rivals) install_rivals ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, axe, chromium, helm, cluster, buildah, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, axe, chromium, helm, cluster, buildah, rivals, system"
     exit 2
     ;;
   esac

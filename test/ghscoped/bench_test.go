@@ -32,6 +32,7 @@ const fills = 100
 // without stands beside them: git and its shell with a helper that does nothing
 // (shell), and with the least program in Go, which asks the service for its
 // health, through the proxy (least) and past it (least-direct).
+// The ways oauth and gh are what others do, as rivals_test.go describes.
 func BenchmarkCredentialFill(b *testing.B) {
 	ctx, cancel := context.WithTimeout(b.Context(), 2*time.Minute)
 	defer cancel()
@@ -52,14 +53,15 @@ func BenchmarkCredentialFill(b *testing.B) {
 		{"shell", helperWay(b, "!echo username=x; echo password=none; true")},
 		{"least", helperWay(b, least+" "+shared.hub.ServiceURL+"healthz")},
 		{"least-direct", helperWay(b, least+" "+shared.direct+"healthz")},
+		{"oauth", oauthWay(b)}, {"gh", ghWay(b)},
 	}
 	for range b.N {
 		took := map[string][]time.Duration{}
 		for range fills {
 			for _, way := range ways {
-				took[way.name] = append(took[way.name], fill(b, way.env, way.name == "bare"))
+				took[way.name] = append(took[way.name], fill(b, way.env, way.name))
 			}
-			took["first"] = append(took["first"], fill(b, firstWay(ctx, b, p), false))
+			took["first"] = append(took["first"], fill(b, firstWay(ctx, b, p), "first"))
 			took["request"] = append(took["request"], request(ctx, b, p))
 		}
 		for name, all := range took {
@@ -73,15 +75,18 @@ func BenchmarkCredentialFill(b *testing.B) {
 	}
 }
 
-// fill runs git, or where bare the helper alone.
-func fill(b *testing.B, env []string, bare bool) time.Duration {
+// fill runs git, or for the way "bare" the helper alone.
+func fill(b *testing.B, env []string, way string) time.Duration {
 	b.Helper()
 	cmd := exec.Command("git", "credential", "fill")
-	if bare {
+	if way == "bare" {
 		cmd = exec.Command(filepath.Join(shared.bin, "ghscoped"), "git-credential-ghscoped", "get")
 	}
-	host := strings.TrimPrefix(shared.github.URL(), "http://")
-	cmd.Env, cmd.Stdin = env, strings.NewReader("protocol=http\nhost="+host+"\n\n")
+	asked := question()
+	if way == "gh" {
+		asked = "protocol=https\nhost=github.com\n"
+	}
+	cmd.Env, cmd.Stdin = env, strings.NewReader(asked+"\n")
 	began := time.Now()
 	out, err := cmd.Output()
 	took := time.Since(began)
