@@ -18,8 +18,8 @@ DEMO_FLAGS := -hub $(HUB) \
 # these, those that take their time are left to test-long.
 SLOW   := /(internal/hubtest|test)(/|$$)
 CHAOS  := ./test/crash ./test/replicas
-DEPLOY := ./test/helm ./test/image
-LONG   := /test/(crash|replicas|helm|image|bench)$$
+DEPLOY := ./test/helm ./test/image ./test/images
+LONG   := /test/(crash|replicas|helm|image|images|bench)$$
 
 .PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench python test-python pages rig clean
 
@@ -62,8 +62,8 @@ test-long: fuzz test-chaos test-deploy ## what CI runs besides: fuzzing, kills, 
 test-chaos: rig ## the service killed at every point; two replicas on one Redis for two minutes
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
-test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image
-	@demo/install.sh helm cluster buildah
+test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers
+	@demo/install.sh helm cluster buildah wheel qemu
 	$(GO) test -count=1 -p 1 -timeout 20m $(DEPLOY)
 
 fuzz: ## a minute of Go's fuzzing for each file that others write

@@ -5,11 +5,13 @@
 #   demo/install.sh hub6 [hub5] [hub4]   a Python environment with that JupyterHub
 #   demo/install.sh proxy                configurable-http-proxy
 #   demo/install.sh valkey               valkey-server (the tests of the store)
+#   demo/install.sh wheel                what builds the Python package (its test)
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
 #   demo/install.sh cluster              kube-apiserver and etcd, too (some minutes, once)
 #   demo/install.sh buildah              buildah
+#   demo/install.sh qemu                 an emulator of aarch64, for that platform's wheel (its test)
 #   demo/install.sh rivals               git-credential-oauth and GitHub CLI (the benchmark of the helper)
 #   demo/install.sh system               Chromium, redis-server, promtool, busybox, shellcheck, systemd-analyze, git-lfs, a C compiler
 #
@@ -179,6 +181,10 @@ install_buildah() {
   command -v buildah >/dev/null 2>&1 || install_packages buildah
 }
 
+install_qemu() {
+  command -v qemu-aarch64-static >/dev/null 2>&1 || install_packages qemu-user-static
+}
+
 install_rivals() {
   set --
   command -v git-credential-oauth >/dev/null 2>&1 || set -- "$@" git-credential-oauth
@@ -187,23 +193,24 @@ install_rivals() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|axe|chromium|helm|cluster|buildah|rivals|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|wheel|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
   exit 2
 fi
 require_programs
 for part in "$@"; do
   case $part in
-  hub4 | hub5 | hub6) install_python "$part" ;;
+  hub4 | hub5 | hub6 | wheel) install_python "$part" ;;
   valkey) install_valkey ;;
   proxy | axe) install_npm "$part" ;;
   chromium) install_chromium ;;
   helm) install_helm ;;
   cluster) install_cluster ;;
   buildah) install_buildah ;;
+  qemu) install_qemu ;;
   rivals) install_rivals ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, axe, chromium, helm, cluster, buildah, rivals, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, wheel, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
     exit 2
     ;;
   esac

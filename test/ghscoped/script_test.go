@@ -66,6 +66,14 @@ func setUp(env *testscript.Env, service string) error {
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return err
 	}
+	packages, err := filepath.Abs("../../python/src")
+	if err != nil {
+		return err
+	}
+	python, err := filepath.Abs("../../.demo/hub6/bin/python")
+	if err != nil {
+		return err
+	}
 	host := strings.TrimPrefix(shared.github.URL(), "http://")
 	vars := map[string]string{
 		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
@@ -73,6 +81,7 @@ func setUp(env *testscript.Env, service string) error {
 		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": service, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
 		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),
+		"PYTHON": python, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1",
 	}
 	maps.Copy(vars, shared.serverEnv(p))
 	for name, value := range vars {

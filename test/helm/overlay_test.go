@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,6 +68,23 @@ func TestTheOverlayFitsZeroToJupyterHub(t *testing.T) {
 		_, err := helm(t, "template", hub, "--values", given(t, broken))
 		require.ErrorContains(t, err, says, "%s: the check can fail", wrong)
 	}
+}
+
+// docs/images.md has lines of its own, for who runs the service in another way.
+func TestTheDocumentFitsZeroToJupyterHub(t *testing.T) {
+	t.Parallel()
+	hub := jupyterhub(t)
+	content, err := os.ReadFile(root + "/docs/images.md")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(content), -1)
+	require.Len(t, blocks, 3)
+	blocks[2][1] = "singleuser:\n  extraEnv:\n" + blocks[2][1] // it is a part of the one before
+	for _, block := range blocks {
+		_, err := helm(t, "template", hub, "--values", given(t, block[1]))
+		require.NoError(t, err, block[1])
+	}
+	_, err = helm(t, "template", hub, "--values", given(t, strings.Replace(blocks[1][1], "extraFiles", "extraFile", 1)))
+	require.ErrorContains(t, err, "at '/singleuser': additional properties 'extraFile' not allowed", "the check can fail")
 }
 
 func TestTheOverlayFollowsTheValues(t *testing.T) {

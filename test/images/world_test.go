@@ -1,0 +1,128 @@
+package images_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
+)
+
+const (
+	root  = "../.."
+	limit = 3 * time.Minute
+)
+
+// blocks are the document's of one language.
+func blocks(t *testing.T, language string) []string {
+	t.Helper()
+	content, err := os.ReadFile(root + "/docs/images.md")
+	require.NoError(t, err)
+	var found []string
+	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(string(content), -1) {
+		found = append(found, match[1])
+	}
+	require.NotEmpty(t, found)
+	return found
+}
+
+// world is a GitHub, and a Hub whose configuration ends with the document's.
+type world struct {
+	bin    string
+	github *githubsim.Server
+	hub    *hubtest.Hub
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{bin: t.TempDir(), github: githubsim.New(githubsim.Options{Interval: time.Second})}
+	for _, program := range []string{"cmd/ghscoped", "cmd/ghscoped-service"} {
+		_, err := rig.Build(w.bin, program)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.github.Start())
+	t.Cleanup(func() { require.NoError(t, w.github.Close()) })
+	_, err := w.github.Install("octocat", "notes")
+	require.NoError(t, err)
+	port := freePort(t)
+	w.hub = hubtest.New(t, hubtest.Options{Port: port, Users: []string{"ada"}, External: w.service(t), Extra: configuration(t, port),
+		ServerEnv: map[string]string{"GHSCOPED_GITHUB_URL": w.github.URL()}})
+	return w
+}
+
+// configuration is the document's, which replaces the rig's own lines.
+func configuration(t *testing.T, port int) string {
+	t.Helper()
+	python := blocks(t, "python")
+	require.Len(t, python, 2)
+	return `
+kept = [role for role in c.JupyterHub.load_roles if role["name"] != "server"]
+given = dict(c.Spawner.environment)
+` + strings.ReplaceAll(strings.Join(python, "\n"), "http://HUB/", fmt.Sprintf("http://127.0.0.1:%d/", port)) + `
+assert [role["name"] for role in c.JupyterHub.load_roles] == ["server"]
+c.JupyterHub.load_roles.extend(kept)
+c.Spawner.environment.update(given)
+`
+}
+
+func (w *world) service(t *testing.T) func([]string) error {
+	return func(env []string) error {
+		info := w.github.Info()
+		started, err := rig.Start(append(env, "GHSCOPED_CLIENT_ID="+info.ClientID, "GHSCOPED_APP_URL="+info.AppURL, "GHSCOPED_GITHUB_URL="+info.URL,
+			"GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"), nil, w.bin+"/ghscoped-service", "serve")
+		if err == nil {
+			t.Cleanup(func() { require.NoError(t, started.Stop(15*time.Second)) })
+		}
+		return err
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// here puts what is on this machine in place of what the document names.
+func (w *world) here(text, folder string) string {
+	return strings.NewReplacer("/opt/ghscoped", folder, "https://github.com", w.github.URL(), "http://proxy-public/", w.hub.URL).Replace(text)
+}
+
+// approve approves the one code that waits.
+func (w *world) approve(ctx context.Context) error {
+	for {
+		for _, device := range w.github.Stats().DeviceCodes {
+			if device.State == "pending" {
+				return w.github.Approve(device.UserCode, "octocat")
+			}
+		}
+		select {
+		case <-time.After(50 * time.Millisecond): // GitHub tells nobody of a new code
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// run runs a program of this machine and returns what it printed.
+func run(t *testing.T, dir string, env []string, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %s: %s", program, strings.Join(args, " "), out)
+	return string(out)
+}
