@@ -1,7 +1,6 @@
 package bots_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -35,8 +35,7 @@ func TestCtrlCAtEachPointOfAJob(t *testing.T) {
 		{name: "again, while the token is revoked", job: `sh -c 'echo run""ning; exec sleep 60'`, shown: "running", held: "DELETE", again: true, minted: 1, state: "live"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
+			ctx := hubtest.Context(t)
 			gate, err := rig.NewGate(strings.TrimSuffix(w.hub.ServiceURL, "/"))
 			require.NoError(t, err)
 			defer gate.Close()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -134,7 +135,7 @@ func (tc point) play(s *scene) {
 
 func newScene(t *testing.T, alone bool) *scene {
 	t.Helper()
-	s := &scene{T: t, ctx: within(t, time.Minute), home: t.TempDir()}
+	s := &scene{T: t, ctx: hubtest.Context(t), home: t.TempDir()}
 	var err error
 	s.p, err = shared.newPerson(s.ctx)
 	require.NoError(t, err)

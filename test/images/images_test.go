@@ -39,13 +39,10 @@ type mount struct {
 
 func TestTheDocumentsLinesWorkInARealServer(t *testing.T) {
 	w := newWorld(t)
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	address, err := w.hub.StartServer(ctx, "ada", "")
+	ctx := hubtest.Context(t)
+	_, err := w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
-	token, err := w.hub.UserToken(ctx, "ada")
-	require.NoError(t, err)
-	terminal, err := hubtest.OpenTerminal(ctx, address, token)
+	terminal, err := w.hub.OpenTerminal(ctx, "ada", "")
 	require.NoError(t, err)
 
 	t.Run("an init container and the Hub's lines", func(t *testing.T) { w.cluster(ctx, t, terminal) })

@@ -3,7 +3,6 @@ package images_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,10 +18,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-const (
-	root  = "../.."
-	limit = 3 * time.Minute
-)
+const root = "../.."
 
 // blocks are the document's of one language.
 func blocks(t *testing.T, language string) []string {
@@ -46,16 +42,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{bin: t.TempDir(), github: githubsim.New(githubsim.Options{Interval: time.Second})}
+	w := &world{bin: t.TempDir(), github: rig.NewGitHub(t, githubsim.Options{Interval: time.Second})}
 	for _, program := range []string{"cmd/ghscoped", "cmd/ghscoped-service"} {
 		_, err := rig.Build(w.bin, program)
 		require.NoError(t, err)
 	}
-	require.NoError(t, w.github.Start())
-	t.Cleanup(func() { require.NoError(t, w.github.Close()) })
 	_, err := w.github.Install("octocat", "notes")
 	require.NoError(t, err)
-	port := freePort(t)
+	port := hubtest.FreePort(t)
 	w.hub = hubtest.New(t, hubtest.Options{Port: port, Users: []string{"ada"}, External: w.service(t), Extra: configuration(t, port),
 		ServerEnv: map[string]string{"GHSCOPED_GITHUB_URL": w.github.URL()}})
 	return w
@@ -78,22 +72,13 @@ c.Spawner.environment.update(given)
 
 func (w *world) service(t *testing.T) func([]string) error {
 	return func(env []string) error {
-		info := w.github.Info()
-		started, err := rig.Start(append(env, "GHSCOPED_CLIENT_ID="+info.ClientID, "GHSCOPED_APP_URL="+info.AppURL, "GHSCOPED_GITHUB_URL="+info.URL,
+		started, err := rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
 			"GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"), nil, w.bin+"/ghscoped-service", "serve")
 		if err == nil {
 			t.Cleanup(func() { require.NoError(t, started.Stop(15*time.Second)) })
 		}
 		return err
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // here puts what is on this machine in place of what the document names.
