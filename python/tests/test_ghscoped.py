@@ -8,7 +8,6 @@ import stat
 import tempfile
 import textwrap
 import threading
-import time
 import unittest
 from contextlib import redirect_stdout
 from unittest import mock
@@ -93,8 +92,22 @@ class InPlainIPython(unittest.TestCase):
     def test_an_interrupt_reaches_the_program_once(self):
         log = tempfile.NamedTemporaryFile()
         self.addCleanup(log.close)
-        Program(self, [CODE], f"trap 'echo interrupted >> {log.name}; exit 130' INT\nwhile :; do sleep 0.05; done")
-        threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+        ready = log.name + ".ready"
+        os.mkfifo(ready)
+        self.addCleanup(os.remove, ready)
+        Program(
+            self,
+            [CODE],
+            f"trap 'echo interrupted >> {log.name}; exit 130' INT\n"
+            f"echo >{ready}\nwhile :; do sleep 0.05; done",
+        )
+
+        def interrupt():
+            with open(ready, encoding="utf-8") as file:
+                file.read()  # returns when the program waits for the interrupt
+            os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         self.assertIn("Given up", printed(magics.ghscopedcreds))
         with open(log.name, encoding="utf-8") as file:
             self.assertEqual(file.read(), "interrupted\n")

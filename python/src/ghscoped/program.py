@@ -1,11 +1,13 @@
 """Starting the program ``ghscoped`` and reading what it says."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sysconfig
+import threading
 
 
 class NotInstalled(Exception):
@@ -33,27 +35,55 @@ def events(arguments):
     """
     # A session of its own: the kernel's interrupt reaches us, and we pass it on
     # once, instead of the program getting it twice.
-    process = subprocess.Popen(
-        [find(), *arguments, "--json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = None
     try:
+        with interrupt_later():
+            process = subprocess.Popen(
+                [find(), *arguments, "--json"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
         for line in process.stdout:
             yield json.loads(line)
         complaint = process.stderr.read().strip()
         if process.wait() == 2:  # usage: told in words, not in JSON
             yield {"error": {"code": "usage", "message": complaint, "hint": ""}}
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        process.stdout.close()
-        process.stderr.close()
+        if process is not None:
+            end(process)
+
+
+def end(process):
+    """Interrupt the program if it still runs, and wait for it."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    process.stdout.close()
+    process.stderr.close()
+
+
+@contextlib.contextmanager
+def interrupt_later():
+    """Put an interrupt off until the end of the block.
+
+    One that came while a program is being started would leave that running,
+    with nobody who knows of it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts reach the main thread only
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
