@@ -204,9 +204,12 @@ func TestAGroupsRuleIsForItsMembersServers(t *testing.T) {
 
 func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
 	w := shared
-	ready := func() int {
-		status, _ := w.call(t, "", http.MethodGet, "readyz", "")
-		return status
+	untilReady := func(want int) { // it is looked at once a second
+		t.Helper()
+		require.Eventually(t, func() bool {
+			status, _ := w.call(t, "", http.MethodGet, "readyz", "")
+			return status == want
+		}, hubtest.Patience, 100*time.Millisecond, "readyz must answer %d", want)
 	}
 	current := func() string {
 		_, metrics := w.call(t, w.metricsToken, http.MethodGet, "metrics", "")
@@ -217,17 +220,17 @@ func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
 		}
 		return "none"
 	}
-	require.Equal(t, http.StatusOK, ready())
+	untilReady(http.StatusOK)
 	require.Equal(t, "1", current())
 	t.Cleanup(func() { require.NoError(t, os.WriteFile(w.policy, []byte(policyText), 0o600)) })
 	require.NoError(t, os.WriteFile(w.policy, []byte(policyText+"  - name: nightly\n"), 0o600))
-	require.Equal(t, http.StatusServiceUnavailable, ready())
+	untilReady(http.StatusServiceUnavailable)
 	require.Equal(t, "0", current())
 	status, answer := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
 	require.Equal(t, http.StatusOK, status, answer)
 
 	require.NoError(t, os.WriteFile(w.policy, []byte("version: 1\nrules: []\n"), 0o600))
-	require.Equal(t, http.StatusOK, ready())
+	untilReady(http.StatusOK)
 	status, _ = w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
 	require.Equal(t, http.StatusForbidden, status, "the new policy is in force without a restart")
 }
