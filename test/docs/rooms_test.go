@@ -1,0 +1,66 @@
+package docs_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/ghscoped/ghscoped-service/"
+
+// A row of a table of rooms: the room first, what it imports last.
+var (
+	roomRow = regexp.MustCompile("(?m)^\\| `((?:internal|web)[a-z/]*)` \\|.*\\| ([^|]+) \\|$")
+	quoted  = regexp.MustCompile("`([a-z/]+)`")
+)
+
+func TestRoomsImportWhatTheArchitectureSays(t *testing.T) {
+	content, err := os.ReadFile(root + "/ARCHITECTURE.md")
+	require.NoError(t, err)
+	said := map[string]string{}
+	for _, row := range roomRow.FindAllStringSubmatch(string(content), -1) {
+		said[row[1]] = row[2]
+	}
+	for room, imports := range rooms(t) {
+		require.Contains(t, said, room, "a room that no table names")
+		if said[room] == "everything below" {
+			continue
+		}
+		var names []string
+		for _, name := range quoted.FindAllStringSubmatch(said[room], -1) {
+			names = append(names, name[1])
+		}
+		require.ElementsMatch(t, imports, names, room)
+	}
+}
+
+// rooms are the packages, each with what it imports of the others.
+func rooms(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./internal/...", "./web")
+	list.Dir = root
+	out, err := list.Output()
+	require.NoError(t, err)
+	found := map[string][]string{}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); decoder.More(); {
+		var listed struct {
+			ImportPath string
+			Imports    []string
+		}
+		require.NoError(t, decoder.Decode(&listed))
+		imports := []string{}
+		for _, path := range listed.Imports {
+			if ours, found := strings.CutPrefix(path, module); found {
+				imports = append(imports, strings.TrimPrefix(ours, "internal/"))
+			}
+		}
+		found[strings.TrimPrefix(listed.ImportPath, module)] = imports
+	}
+	require.NotEmpty(t, found)
+	return found
+}
