@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -35,6 +36,9 @@ const (
 // becomes root of a user namespace, too.
 func TestMain(m *testing.M) {
 	if os.Getenv(inside) != "" {
+		// Below nohup, SIGHUP is ignored by whatever is started, and a program
+		// that hangs outlives its terminal. Caught here, it is as usual there.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 		os.Exit(m.Run())
 	}
 	command := exec.Command(os.Args[0], os.Args[1:]...)
