@@ -296,7 +296,7 @@ func TestAProblemIsExplainedInThePersonsLanguage(t *testing.T) {
 
 // forPrograms are errors that no page shows.
 var forPrograms = []string{
-	"bad_token", "users_only", "token_only", "other_host", "session_only", "bad_request", "method_not_allowed",
+	"bad_token", "users_only", "token_only", "other_host", "session_only", "bad_request", "too_large", "method_not_allowed",
 	"not_installed", "not_granted", "installation_suspended",
 	"repository_unnamed", "repository_not_chosen", "repository_unknown", "too_many_tokens", "token_unknown",
 	"bots_off", "no_caller", "app_not_public", "api_needs_login",

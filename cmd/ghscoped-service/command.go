@@ -33,6 +33,7 @@ type invocation struct {
 type service interface {
 	Start(ctx context.Context) error
 	Addr() net.Addr
+	Failed() <-chan error
 	Stop(ctx context.Context) error
 }
 

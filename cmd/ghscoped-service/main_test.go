@@ -32,17 +32,19 @@ func enough(more ...string) []string {
 type fake struct {
 	startErr, stopErr error
 	started           chan struct{}
+	failed            chan error
 	stopLimit         time.Duration
 	stopCancelled     bool
 }
 
-func newFake() *fake { return &fake{started: make(chan struct{})} }
+func newFake() *fake { return &fake{started: make(chan struct{}), failed: make(chan error, 1)} }
 
 func (f *fake) Start(context.Context) error {
 	close(f.started)
 	return f.startErr
 }
-func (f *fake) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 10101} }
+func (f *fake) Addr() net.Addr       { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 10101} }
+func (f *fake) Failed() <-chan error { return f.failed }
 func (f *fake) Stop(ctx context.Context) error {
 	deadline, _ := ctx.Deadline()
 	f.stopLimit, f.stopCancelled = time.Until(deadline), ctx.Err() != nil
@@ -82,6 +84,16 @@ func TestServingEndsWithTheContextAndHasTenSecondsToStop(t *testing.T) {
 		require.Contains(t, got.stderr, `"msg":"serving","address":"127.0.0.1:10101","prefix":"/services/connect-github/"`)
 		require.NotContains(t, got.stderr, "marker-token")
 	}
+}
+
+func TestAServiceThatAnswersNobodyAnyMoreIsStopped(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.failed <- errors.New("the listener is gone")
+	got := call(t.Context(), enough(), f, nil)
+	require.Equal(t, exitFault, got.code)
+	require.Contains(t, got.stderr, "the listener is gone")
+	require.InDelta(t, stopLimit.Seconds(), f.stopLimit.Seconds(), 1, "what is under way is handed over all the same")
 }
 
 func TestTheExitCodeTellsSettingsFromOtherFaults(t *testing.T) {

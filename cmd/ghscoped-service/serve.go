@@ -16,7 +16,7 @@ import (
 // than the 30 s after which Kubernetes kills, and than what the Hub waits.
 const stopLimit = 10 * time.Second
 
-// serve runs the service until ctx ends.
+// serve runs the service until ctx ends, or until it answers nobody any more.
 func serve(ctx context.Context, in invocation) int {
 	cfg, code, ok := settings(in)
 	if !ok {
@@ -40,8 +40,14 @@ func serve(ctx context.Context, in invocation) int {
 	}
 	logger.Info("serving", "address", s.Addr().String(), "prefix", cfg.Service.Prefix, "version", release.Version())
 
-	<-ctx.Done()
-	logger.Info("stopping")
+	code = exitOK
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping")
+	case err := <-s.Failed():
+		logger.Error("stopping, since nobody is answered any more", "error", err)
+		code = exitFault
+	}
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	if err := s.Stop(stopCtx); err != nil {
@@ -49,7 +55,7 @@ func serve(ctx context.Context, in invocation) int {
 		return exitFault
 	}
 	logger.Info("stopped")
-	return exitOK
+	return code
 }
 
 // idleConnections are kept to each host. Go keeps 2, so that most polls of a

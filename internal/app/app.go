@@ -58,6 +58,7 @@ type App struct {
 	ended sync.WaitGroup
 	// abandon ends the requests that Stop could not wait for.
 	abandon context.CancelCauseFunc
+	failed  chan error // room for each listener's
 }
 
 // errStopped is why a request ends before its work is done.
@@ -67,7 +68,7 @@ var errStopped = errors.New("the service was stopped")
 // if it fails.
 func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 	registerBuild(deps.Registry, deps.Version)
-	a := &App{config: cfg, deps: deps}
+	a := &App{config: cfg, deps: deps, failed: make(chan error, 2)}
 	p := &parts{cfg: cfg, deps: deps}
 	defer func() {
 		if err != nil && p.backend != nil {
@@ -124,10 +125,14 @@ func (a *App) Start(ctx context.Context) error {
 func (a *App) serve(s *http.Server, listener net.Listener) {
 	a.ended.Go(func() {
 		if err := s.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			a.deps.Logger.Error("serving ended", "error", err)
+			a.failed <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
 		}
 	})
 }
+
+// Failed tells of a listener that ended by itself: nobody is answered there any
+// more, so that the service had better be stopped and started anew.
+func (a *App) Failed() <-chan error { return a.failed }
 
 // Addr is where the service listens; known after Start.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }

@@ -41,25 +41,36 @@ func (h *slowHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"kind":"user","name":"ada","scopes":["access:services!service=connect-github"]}`)
 }
 
-func start(t *testing.T, hub *slowHub) (service *app.App, address string) {
+// build makes a service beside a Hub; what is set goes before what all tests
+// have alike.
+func build(t *testing.T, hub http.Handler, deps app.Dependencies, settings ...string) *app.App {
 	t.Helper()
 	hubServer := httptest.NewServer(hub)
 	t.Cleanup(hubServer.Close)
-	cfg, err := config.Load(nil, []string{
-		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_API_TOKEN=0123456789abcdef",
-		"JUPYTERHUB_API_URL=" + hubServer.URL + "/hub/api", "GHSCOPED_PROXY_URL=" + hubServer.URL,
+	cfg, err := config.Load(nil, append(settings,
+		"JUPYTERHUB_SERVICE_NAME=connect-github",
+		"JUPYTERHUB_API_URL="+hubServer.URL+"/hub/api", "GHSCOPED_PROXY_URL="+hubServer.URL,
 		"GHSCOPED_LISTEN=127.0.0.1:0", "GHSCOPED_CLIENT_ID=Iv23none", "GHSCOPED_APP_URL=https://github.com/apps/none",
-		"GHSCOPED_STORE=bolt:" + filepath.Join(t.TempDir(), "store.db"),
-	}, os.ReadFile)
+		"GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"),
+	), os.ReadFile)
 	require.NoError(t, err)
-	service, err = app.New(cfg, app.Dependencies{
-		Logger: slog.New(slog.DiscardHandler), Clock: time.Now, HTTP: hubServer.Client(),
-		Registry: prometheus.NewRegistry(), Audit: io.Discard, Version: "test",
-	})
+	deps.Logger, deps.HTTP, deps.Audit, deps.Version = slog.New(slog.DiscardHandler), hubServer.Client(), io.Discard, "test"
+	service, err := app.New(cfg, deps)
 	require.NoError(t, err)
-	require.NoError(t, service.Start(t.Context()))
-	return service, "http://" + service.Addr().String() + prefix
+	return service
 }
+
+const ownToken = "JUPYTERHUB_API_TOKEN=0123456789abcdef"
+
+func start(t *testing.T, hub *slowHub) (service *app.App, address string) {
+	t.Helper()
+	service = build(t, hub, app.Dependencies{Clock: time.Now, Registry: prometheus.NewRegistry()}, ownToken)
+	require.NoError(t, service.Start(t.Context()))
+	return service, at(service)
+}
+
+// at is the address of a service that was started.
+func at(service *app.App) string { return "http://" + service.Addr().String() + prefix }
 
 // answer is what a program with ada's token was told, and whether it was told
 // anything.

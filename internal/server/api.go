@@ -180,6 +180,9 @@ func readJSON(r *http.Request, into any) error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
+	if tooLarge(err) {
+		return errTooLarge
+	}
 	if err != nil || decoder.More() {
 		return errBody
 	}

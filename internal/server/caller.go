@@ -99,7 +99,10 @@ func (s *Server) checkForm(w http.ResponseWriter, r *http.Request, session hubau
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	if !session.CheckCSRF(r.PostFormValue("csrf")) {
+	if err := r.ParseForm(); tooLarge(err) {
+		return errTooLarge
+	}
+	if !session.CheckCSRF(r.PostForm.Get("csrf")) {
 		return errCSRF
 	}
 	return nil

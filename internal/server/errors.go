@@ -47,6 +47,7 @@ var (
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
 	errStopping  = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
 	errBody      = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
+	errTooLarge  = refuse(http.StatusRequestEntityTooLarge, "too_large", "The request's body is larger than this address takes.", "See api/openapi.yaml for its form.")
 	errNoFlow    = refuse(http.StatusNotFound, flow.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
 	errSignedOut = refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
 	errNoAccess  = refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
@@ -127,6 +128,12 @@ var statuses = map[string]int{
 	flow.CodePullOnly:        http.StatusConflict,
 	flow.CodeManyServers:     http.StatusBadRequest,
 	flow.CodeTooManyCodes:    http.StatusTooManyRequests,
+}
+
+// tooLarge reports whether a body was cut off at its limit.
+func tooLarge(err error) bool {
+	_, cut := errors.AsType[*http.MaxBytesError](err)
+	return cut
 }
 
 // asFault says what a caller is told about an error.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -47,6 +48,7 @@ type fixture struct {
 	base    string
 	engine  *flow.Engine
 	hubDown bool
+	hubSays int                 // while it is down; 0: 503
 	hubUser map[string]hub.User // by token
 	github  *gitHub
 	bots    *botGitHub
@@ -100,7 +102,7 @@ func (g *gitHub) Revoke(context.Context, secret.String) error { return nil }
 func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.hubDown {
 		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusServiceUnavailable)
+		w.WriteHeader(cmp.Or(f.hubSays, http.StatusServiceUnavailable))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -476,6 +478,38 @@ func TestTheRootStaysBelow500WhenTheHubIsDown(t *testing.T) {
 	require.Equal(t, http.StatusCreated, ada.write(http.MethodPost, "api/flows").StatusCode, "the session survived")
 }
 
+func TestAHubThatIsAwayInMidLoginCostsOneMoreClick(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			f.hubSays = status
+			ada := f.browser()
+			toHub, err := ada.do(http.MethodGet, "", nil, nil).Location()
+			require.NoError(t, err)
+			back := "oauth_callback?code=ada&state=" + toHub.Query().Get("state")
+
+			f.hubDown = true
+			response := ada.do(http.MethodGet, back, nil, nil)
+			require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+			require.NotEmpty(t, response.Header.Get("Retry-After"))
+			require.Contains(t, read(t, response), "The Hub does not answer at the moment.")
+
+			f.hubDown = false
+			response = ada.do(http.MethodGet, back, nil, nil)
+			require.Equal(t, http.StatusForbidden, response.StatusCode, "a code is used once; nothing goes round in circles")
+			response = ada.do(http.MethodGet, "", nil, nil)
+			require.Equal(t, http.StatusFound, response.StatusCode)
+			toHub, err = response.Location()
+			require.NoError(t, err)
+			response = ada.do(http.MethodGet, "oauth_callback?code=ada&state="+toHub.Query().Get("state"), nil, nil)
+			require.Equal(t, http.StatusFound, response.StatusCode)
+			require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "", nil, nil).StatusCode)
+		})
+	}
+}
+
 func TestFormsWorkWithoutTheScript(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
@@ -551,9 +585,17 @@ func TestMetricsAreForHoldersOfTheScope(t *testing.T) {
 
 func TestAHugeBodyIsRefused(t *testing.T) {
 	t.Parallel()
+	const huge = 65 << 10 // 64 are taken
 	f := setUp(t)
-	response := f.program(http.MethodPost, "api/credential", "server-ada", `{"host":"`+strings.Repeat("x", 1<<20)+`"}`)
-	require.Equal(t, http.StatusBadRequest, response.StatusCode)
+	response := f.program(http.MethodPost, "api/credential", "server-ada", `{"host":"`+strings.Repeat("x", huge)+`"}`)
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode)
+	require.Equal(t, "too_large", code(t, response))
+
+	ada := f.signIn("ada")
+	response = ada.do(http.MethodPost, "connect", strings.NewReader("csrf="+ada.csrf+"&x="+strings.Repeat("x", huge)),
+		map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": ada.origin()})
+	require.Equal(t, http.StatusRequestEntityTooLarge, response.StatusCode, "a form, too")
+	require.Zero(t, f.github.codes)
 }
 
 func TestASignInThatTheHubRefusesNamesWhatAnAdminMustDo(t *testing.T) {
