@@ -39,30 +39,30 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 		return &notHere{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
 	}
 	for range kernelTries - 1 {
-		waiting, cancel := context.WithTimeout(ctx, kernelPatience)
-		err = runInKernel(waiting, ctx, server, spec, job)
-		silent := waiting.Err() != nil && ctx.Err() == nil
-		cancel()
-		var unheard *notHere
-		if !silent || !errors.As(err, &unheard) {
+		if err = runInKernel(ctx, server, spec, job, kernelPatience); !errors.Is(err, errUnheard) {
 			return err
 		}
 	}
-	return runInKernel(ctx, ctx, server, spec, job)
+	return runInKernel(ctx, server, spec, job, 0)
 }
 
 // A kernel's prompt is lost, and the kernel waits for ever, where the connection
 // that carries answers to it was not up yet. Nothing was handed over then, so
-// after kernelPatience another kernel is started, kernelTries at most; the last
-// has all the time that is left.
+// another kernel is started, kernelTries at most, where one has run our code for
+// kernelPatience without a prompt; the last has all the time that is left. The
+// time before, in which a kernel starts, does not count: the next one would not
+// be faster.
 const (
 	kernelTries    = 3
 	kernelPatience = 5 * time.Second
 )
 
-// runInKernel starts a kernel for the job, and ends it. There is time until
-// waiting ends for it to ask for the input.
-func runInKernel(waiting, ctx context.Context, server *hub.UserServer, spec string, job job) error {
+// errUnheard: a kernel runs our code, and its prompt does not come.
+var errUnheard = errors.New("the kernel's prompt was lost")
+
+// runInKernel starts a kernel for the job, and ends it. Patience is what it has
+// to ask for the input from the moment when it runs our code; 0: until ctx ends.
+func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job job, patience time.Duration) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -78,11 +78,21 @@ func runInKernel(waiting, ctx context.Context, server *hub.UserServer, spec stri
 		return unlessAbsent("kernels", err)
 	}
 	defer func() { _ = conn.CloseNow() }()
-	k := &kernelChannel{conn: conn, session: session}
+	waiting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	k := &kernelChannel{conn: conn, session: session, runs: func() {
+		if patience > 0 {
+			time.AfterFunc(patience, func() { giveUp(errUnheard) })
+		}
+	}}
 	if err := k.execute(ctx, job); err != nil {
 		return &notHere{"the kernel takes no input", err}
 	}
-	return converse(waiting, ctx, k, job)
+	err = converse(waiting, ctx, k, job)
+	if _, unheard := errors.AsType[*notHere](err); unheard && errors.Is(context.Cause(waiting), errUnheard) {
+		return &notHere{"the kernel does not ask for the input", errUnheard}
+	}
+	return err
 }
 
 // pythonSpec chooses the default kernel if it is a Python one, else the first
@@ -106,6 +116,8 @@ type kernelChannel struct {
 	session string
 	// request is the id of our execute_request.
 	request string
+	// runs is called when the kernel begins to run our code.
+	runs func()
 	// asked is the header of the prompt that waits for an answer.
 	asked   json.RawMessage
 	pending []string
@@ -201,8 +213,10 @@ func (k *kernelChannel) read(ctx context.Context) error {
 		k.asked = message.Header
 		k.pending = []string{content.Prompt}
 	case "status":
-		// Idle comes on the channel of the output, and so after the last of it.
-		if content.State == "idle" {
+		switch content.State {
+		case "busy":
+			k.runs()
+		case "idle": // on the channel of the output, and so after the last of it
 			return io.EOF
 		}
 	}
