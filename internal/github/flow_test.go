@@ -56,6 +56,29 @@ func TestADeviceFlowFromCodeToToken(t *testing.T) {
 	require.NotZero(t, account.ID)
 }
 
+func TestAClockThatIsTenMinutesOffStillConnects(t *testing.T) {
+	t.Parallel()
+	for name, off := range map[string]time.Duration{"fast": 10 * time.Minute, "slow": -10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sim, c := newSim(t, githubsim.Options{})
+			client := newClient(t, options(t, sim.URL(), func() time.Time { return c.Now().Add(off) }))
+			code, err := client.DeviceCode(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, 15*time.Minute, code.ExpiresIn, "a time, not a moment")
+			require.InDelta(t, -off.Seconds(), client.Skew().Seconds(), 2, "the doctor can tell")
+			require.NoError(t, sim.Approve(code.UserCode, "octocat"))
+			c.Advance(5 * time.Second)
+			got, err := client.PollOnce(t.Context(), code.DeviceCode)
+			require.NoError(t, err)
+			require.Equal(t, flow.Granted, got.Outcome)
+			require.Equal(t, c.Now().Add(off).Add(8*time.Hour), got.Token.ExpiresAt, "by our clock")
+			_, err = client.Account(t.Context(), got.Token.Access.String)
+			require.NoError(t, err)
+		})
+	}
+}
+
 func TestAFlowThatEndsWithoutAToken(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})

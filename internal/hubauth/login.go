@@ -138,7 +138,7 @@ func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.Stri
 	switch {
 	case err == nil:
 		return secret.New(token.AccessToken), nil
-	case errors.As(err, &refused) && refused.Response.StatusCode < 500:
+	case errors.As(err, &refused) && refused.Response.StatusCode < 500 && refused.Response.StatusCode != http.StatusTooManyRequests:
 		// The answer's text may repeat what was sent; only the code is kept.
 		return secret.String{}, fmt.Errorf("exchange the code at the Hub: %w", &DeniedError{Code: codeOf(refused)})
 	}
