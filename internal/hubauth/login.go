@@ -60,14 +60,20 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request, next string) error 
 // sets the session cookie. It returns the session and where to go next.
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string, error) {
 	query := r.URL.Query()
-	begun, err := a.takeLogin(w, r, query.Get("state"))
+	begun, err := a.begun(r, query.Get("state"))
 	if err != nil {
 		return Session{}, "", err
 	}
 	if code := query.Get("error"); code != "" {
+		a.forget(w, r, begun)
 		return Session{}, "", &DeniedError{Code: code}
 	}
 	token, err := a.exchange(r.Context(), query.Get("code"), begun.Verifier)
+	// A Hub that was away has not taken the code: when it is back, the same
+	// address loaded again goes well.
+	if _, away := errors.AsType[*hub.UnavailableError](err); !away {
+		a.forget(w, r, begun)
+	}
 	if err != nil {
 		return Session{}, "", err
 	}
@@ -100,9 +106,8 @@ func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) err
 	return nil
 }
 
-// takeLogin finds the login that a state belongs to and clears its cookie: it
-// works once.
-func (a *Auth) takeLogin(w http.ResponseWriter, r *http.Request, state string) (login, error) {
+// begun finds the login that a state belongs to.
+func (a *Auth) begun(r *http.Request, state string) (login, error) {
 	var begun login
 	if len(state) < stateTag {
 		return begun, ErrLoginState
@@ -118,10 +123,14 @@ func (a *Auth) takeLogin(w http.ResponseWriter, r *http.Request, state string) (
 	if subtle.ConstantTimeCompare([]byte(begun.State), []byte(state)) != 1 {
 		return begun, ErrLoginState
 	}
-	expired := a.cookie(r, name, "", 0)
+	return begun, nil
+}
+
+// forget clears the cookie of a login that has its answer: it works once.
+func (a *Auth) forget(w http.ResponseWriter, r *http.Request, begun login) {
+	expired := a.cookie(r, a.loginCookie(begun.State), "", 0)
 	expired.MaxAge = -1
 	http.SetCookie(w, expired)
-	return begun, nil
 }
 
 func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.String, error) {

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
@@ -106,6 +108,29 @@ func TestADeliverySurvivesTheServersDeath(t *testing.T) {
 	_, err = w.hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
 	w.waitDelivery(ctx, t, ada, "delivered")
+}
+
+func TestAFlowGoesOnWithoutItsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{})
+	ctx := hubtest.Context(t)
+	_, err := w.github.Install("octocat", chosen)
+	require.NoError(t, err)
+	_, err = w.hub.StartServer(ctx, "ada", "")
+	require.NoError(t, err)
+	browser := hubtest.NewBrowser(t)
+	open(ctx, t, browser, w.hub, "ada")
+	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible), chromedp.WaitVisible(journey.UserCode)))
+	code, err := browser.Text(ctx, journey.UserCode)
+	require.NoError(t, err)
+	browser.Stop() // nobody looks any more
+
+	require.NoError(t, w.github.Approve(strings.Join(strings.Fields(code), ""), "octocat"))
+	credential := filepath.Join(w.hub.Home("ada"), journey.CredentialFile)
+	require.Eventually(t, func() bool {
+		content, err := os.ReadFile(credential)
+		return err == nil && strings.Contains(string(content), w.onlyToken(t).Token)
+	}, hubtest.Patience, 50*time.Millisecond)
 }
 
 func (w *world) connection(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Connection {
