@@ -138,6 +138,31 @@ func TestABlackHoleEndsAtTheDeadline(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatDripsEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	drip := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, " ")
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(time.Millisecond) // the fault itself
+		}
+	}
+	for call, do := range calls {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			client := clientOf(t, drip, time.Now)
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			code := "github_unreachable"
+			if call == "exchange" { // x/oauth2 reads that answer, and tells fewer causes apart
+				code = "github_bad_answer"
+			}
+			requireCode(t, do(ctx, client), code, true)
+		})
+	}
+}
+
 func TestARedirectIsNotFollowedWithAToken(t *testing.T) {
 	t.Parallel()
 	reached := make(chan string, 10)
