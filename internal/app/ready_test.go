@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -14,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 )
 
 // rotated is a Hub that has replaced the service's token.
@@ -80,4 +84,53 @@ func hasLabel(m *dto.Metric, name, value string) bool {
 		}
 	}
 	return false
+}
+
+func TestWithoutRedisThePageSaysSoAndTheSessionLasts(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
+	keys := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(keys, []byte(store.NewKey().Reveal()+"\n"), 0o600))
+	hub := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // ada is whoever asks, and signs in
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token":"ada","token_type":"Bearer","kind":"user","name":"ada",`+
+			`"scopes":["access:services!service=connect-github"],"servers":{}}`)
+	})
+	redis.Stop(t)
+	service := build(t, hub, app.Dependencies{Clock: time.Now, Registry: prometheus.NewRegistry()}, ownToken,
+		"GHSCOPED_STORE="+redis.URL(""), "GHSCOPED_KEY_FILE="+keys)
+	require.NoError(t, service.Start(t.Context()), "Redis may be down at the start")
+	redis.Restart(t)
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(path string) (*http.Response, string) {
+		t.Helper()
+		response, err := browser.Get(at(service) + path)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response, string(body)
+	}
+	signIn, _ := get("")
+	toHub, err := signIn.Location()
+	require.NoError(t, err)
+	get("oauth_callback?code=c&state=" + toHub.Query().Get("state"))
+	_, page := get("")
+	require.Contains(t, page, `data-state="none"`)
+
+	redis.Stop(t)
+	away, page := get("")
+	require.Less(t, away.StatusCode, 500)
+	require.Contains(t, page, `data-state="unavailable"`)
+	require.NotEmpty(t, away.Header.Get("Retry-After"))
+	unready, _ := get("readyz")
+	require.Equal(t, http.StatusServiceUnavailable, unready.StatusCode)
+	redis.Restart(t)
+	_, page = get("")
+	require.Contains(t, page, `data-state="none"`, "nobody was signed out")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.NoError(t, service.Stop(ctx))
 }

@@ -41,18 +41,18 @@ func (h *slowHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"kind":"user","name":"ada","scopes":["access:services!service=connect-github"]}`)
 }
 
-// build makes a service beside a Hub; what is set goes before what all tests
-// have alike.
+// build makes a service beside a Hub; the settings go after what all tests have
+// alike, and so win.
 func build(t *testing.T, hub http.Handler, deps app.Dependencies, settings ...string) *app.App {
 	t.Helper()
 	hubServer := httptest.NewServer(hub)
 	t.Cleanup(hubServer.Close)
-	cfg, err := config.Load(nil, append(settings,
+	cfg, err := config.Load(nil, append([]string{
 		"JUPYTERHUB_SERVICE_NAME=connect-github",
-		"JUPYTERHUB_API_URL="+hubServer.URL+"/hub/api", "GHSCOPED_PROXY_URL="+hubServer.URL,
+		"JUPYTERHUB_API_URL=" + hubServer.URL + "/hub/api", "GHSCOPED_PROXY_URL=" + hubServer.URL,
 		"GHSCOPED_LISTEN=127.0.0.1:0", "GHSCOPED_CLIENT_ID=Iv23none", "GHSCOPED_APP_URL=https://github.com/apps/none",
-		"GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"),
-	), os.ReadFile)
+		"GHSCOPED_STORE=bolt:" + filepath.Join(t.TempDir(), "store.db"),
+	}, settings...), os.ReadFile)
 	require.NoError(t, err)
 	deps.Logger, deps.HTTP, deps.Audit, deps.Version = slog.New(slog.DiscardHandler), hubServer.Client(), io.Discard, "test"
 	service, err := app.New(cfg, deps)
