@@ -83,8 +83,10 @@ c.JupyterHub.template_paths = [os.path.join(here, "templates")]
 
 # --- addresses and state ----------------------------------------------------
 
-c.JupyterHub.bind_url = settings["public_url"]
-if version_info >= (5,):
+c.JupyterHub.bind_url = settings["bind_url"]
+if settings["subdomain_host"]:  # each user and service has a host below it
+    c.JupyterHub.subdomain_host = settings["subdomain_host"]
+elif version_info >= (5,):
     c.JupyterHub.public_url = settings["public_url"]
 c.JupyterHub.hub_ip = "127.0.0.1"
 c.JupyterHub.hub_port = settings["hub_port"]

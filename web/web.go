@@ -36,6 +36,9 @@ type Options struct {
 	// HubPrefix is the path of the Hub's own pages, such as /hub/, with a slash
 	// at both ends.
 	HubPrefix string
+	// HubURL is the same for links, with the Hub's host where the service has one
+	// of its own; empty: HubPrefix.
+	HubURL string
 	// HubName is who runs this Hub, for people; empty: it is not said.
 	HubName string
 	// LogoURL is the picture in the bar; empty: the Hub's own. One of another
@@ -62,6 +65,9 @@ type Pages struct {
 func New(options Options) (*Pages, error) {
 	if err := options.check(); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
+	}
+	if options.HubURL == "" {
+		options.HubURL = options.HubPrefix
 	}
 	if options.LogoURL == "" {
 		options.LogoURL = options.HubPrefix + "logo"
@@ -101,7 +107,7 @@ func (o Options) check() error {
 	if o.GitHubHost == "" {
 		faults = append(faults, errors.New("GitHubHost is missing"))
 	}
-	for name, address := range map[string]string{"LogoURL": o.LogoURL, "HelpURL": o.HelpURL} {
+	for name, address := range map[string]string{"HubURL": o.HubURL, "LogoURL": o.LogoURL, "HelpURL": o.HelpURL} {
 		if u, err := url.Parse(address); err != nil || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" {
 			faults = append(faults, fmt.Errorf("%s %q must be a path or an http(s) address", name, address))
 		}

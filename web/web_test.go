@@ -407,9 +407,9 @@ func TestAnUnknownLanguageIsEnglish(t *testing.T) {
 
 func TestOptionsThatCannotWorkAreAllNamed(t *testing.T) {
 	t.Parallel()
-	_, err := web.New(web.Options{Prefix: "//evil/", HubPrefix: "hub", LogoURL: "javascript:x", HelpURL: "data:x"})
+	_, err := web.New(web.Options{Prefix: "//evil/", HubPrefix: "hub", HubURL: "javascript:x", LogoURL: "javascript:x", HelpURL: "data:x"})
 	require.Error(t, err)
-	for _, name := range []string{"Prefix", "HubPrefix", "GitHubHost", "LogoURL", "HelpURL"} {
+	for _, name := range []string{"Prefix", "HubPrefix", "HubURL", "GitHubHost", "LogoURL", "HelpURL"} {
 		require.ErrorContains(t, err, name)
 	}
 }

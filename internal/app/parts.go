@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"time"
 
@@ -109,7 +110,7 @@ func (p *parts) joinHub() error {
 	if proxy == nil { // pull mode: no server is ever reached into
 		proxy = p.cfg.Hub.APIURL
 	}
-	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.deps.HTTP, metrics.Hub(p.deps.Registry))
+	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.cfg.Hub.Origin, p.deps.HTTP, metrics.Hub(p.deps.Registry))
 	return nil
 }
 
@@ -219,9 +220,13 @@ func (p *parts) joinServer() error {
 	if err != nil {
 		return err
 	}
+	var hubOrigin *url.URL // nil where it is the page's own
+	if cfg.Service.OwnHost {
+		hubOrigin = cfg.Hub.Origin
+	}
 	p.server = server.New(server.Options{
 		Auth: p.auth, Flows: p.engine, Pages: pages, Hub: p.hub, Bots: p.bots,
-		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, AppURL: cfg.GitHub.AppURL,
+		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, CanStart: cfg.Hub.CanStart,
 		Admins: server.Admins{Group: cfg.Page.AdminGroup, Scope: cfg.Page.AdminScope}, History: p.events,
 		ShowAvatars: cfg.Page.ShowAvatars, Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
@@ -235,6 +240,9 @@ func (p *parts) pages() (*web.Pages, error) {
 	options := web.Options{
 		Prefix: cfg.Service.Prefix, HubPrefix: cfg.Hub.BaseURL + "hub/", HubName: cfg.Page.HubName,
 		LogoURL: cfg.Page.Logo, GitHubHost: cfg.GitHub.URL.Host, HelpText: cfg.Page.HelpText,
+	}
+	if cfg.Service.OwnHost {
+		options.HubURL = cfg.Hub.BrowserURL.String()
 	}
 	if cfg.Page.HelpURL != nil {
 		options.HelpURL = cfg.Page.HelpURL.String()

@@ -2,6 +2,7 @@ package client
 
 import (
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -30,16 +31,11 @@ func Find(getenv func(string) string) Place {
 	if told := getenv("GHSCOPED_URL"); told != "" {
 		return Place{address(told, ""), "GHSCOPED_URL"}
 	}
-	path := getenv("JUPYTERHUB_BASE_URL")
-	if !strings.HasSuffix(path, "/") {
-		path += "/"
+	base := getenv("JUPYTERHUB_BASE_URL")
+	if !strings.HasSuffix(base, "/") {
+		base += "/"
 	}
-	for _, name := range []string{"JUPYTERHUB_PUBLIC_HUB_URL", "JUPYTERHUB_HOST"} {
-		if value := getenv(name); value != "" {
-			return Place{address(value, path+servicePath), name}
-		}
-	}
-	return Place{}
+	return public(getenv, base+servicePath)
 }
 
 // Page is where a person finds the service's page, on the Hub's public address;
@@ -47,14 +43,43 @@ func Find(getenv func(string) string) Place {
 // only servers reach, so its path counts but not its host.
 func Page(getenv func(string) string) string {
 	place := Find(getenv)
+	if place.URL == nil {
+		return ""
+	}
+	if place = public(getenv, place.URL.Path); place.URL == nil {
+		return ""
+	}
+	return place.URL.String()
+}
+
+// public is the service at a path, on the Hub's public address.
+func public(getenv func(string) string, path string) Place {
 	for _, name := range []string{"JUPYTERHUB_PUBLIC_HUB_URL", "JUPYTERHUB_HOST"} {
-		if value := getenv(name); value != "" && place.URL != nil {
-			if page := address(value, place.URL.Path); page != nil {
-				return page.String()
+		if value := getenv(name); value != "" {
+			place := Place{address(value, path), name}
+			if place.URL != nil {
+				place.URL.Host = subdomain(getenv, place.URL.Path) + place.URL.Host
 			}
+			return place
 		}
 	}
-	return ""
+	return Place{}
+}
+
+// subdomain is the service's below the Hub's host, with a dot; empty where it is
+// on the same host. A Hub with subdomain_host names a server's own host in its
+// callback. Services are at names of their own since JupyterHub 5, which also
+// tells its public address, and all at one before; who has chosen other names
+// (subdomain_hook) sets GHSCOPED_URL.
+func subdomain(getenv func(string) string, servicePath string) string {
+	callback, err := url.Parse(getenv("JUPYTERHUB_OAUTH_CALLBACK_URL"))
+	switch {
+	case err != nil || callback.Host == "":
+		return ""
+	case getenv("JUPYTERHUB_PUBLIC_HUB_URL") == "":
+		return "services."
+	}
+	return path.Base(servicePath) + "--service."
 }
 
 // address is an http(s) address that ends with "/"; with a path, at that path

@@ -34,6 +34,9 @@ type Service struct {
 	// PublicURL is the service as a browser sees it; nil where nobody told the
 	// Hub its public address.
 	PublicURL *url.URL
+	// OwnHost says that PublicURL has another host than the Hub's, as on a Hub
+	// with subdomain_host.
+	OwnHost bool
 	// CallbackURL is the redirect_uri of the Hub login; only a path where the
 	// Hub gives no host.
 	CallbackURL *url.URL
@@ -67,14 +70,19 @@ type Hub struct {
 	LoginScopes []string
 	// CanStart says that LoginScopes allow a user's server to be started.
 	CanStart bool
-	// Host is the origin of the Hub where users have subdomains; else nil.
+	// Host is the origin of the Hub where users have subdomains or, since
+	// JupyterHub 5, where public_url is configured; else nil.
 	Host *url.URL
+	// Origin is the Hub's as a browser sees it, of PublicURL or Host; nil: not
+	// told.
+	Origin *url.URL
 	// BaseURL is the Hub's base path; begins and ends with "/".
 	BaseURL string
 	// PublicURL is the Hub as a browser sees it; nil: not told.
 	PublicURL *url.URL
 	// BrowserURL is the Hub's address (ending in "hub/") for links and
-	// redirects: on Host where there is one, else only a path.
+	// redirects: on Host where there is one, or where the service has a host of
+	// its own; else only a path.
 	BrowserURL *url.URL
 	// ProxyURL is the origin at which users' servers are reached. Nil only in
 	// pull mode, which reaches into no server.

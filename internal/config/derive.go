@@ -58,12 +58,16 @@ func (l *loader) deriveHub() {
 	if hub.Host != nil {
 		hub.BrowserURL = hub.Host.ResolveReference(hub.BrowserURL)
 	}
-	public := publicOrigin(*hub)
+	hub.Origin = publicOrigin(*hub)
 	if hub.ProxyURL == nil && !l.failed["proxy-url"] {
-		hub.ProxyURL = public
+		hub.ProxyURL = hub.Origin
 	}
 	if service.PublicURL == nil {
-		service.PublicURL = servicePublicURL(*service, public)
+		service.PublicURL = servicePublicURL(*service, hub.Origin)
+	}
+	if service.PublicURL != nil && hub.Origin != nil && !strings.EqualFold(service.PublicURL.Host, hub.Origin.Host) {
+		service.OwnHost = true
+		hub.BrowserURL = hub.Origin.ResolveReference(hub.BrowserURL)
 	}
 }
 

@@ -217,6 +217,7 @@ func TestTheProxyIsTheOriginOfTheHubsPublicAddress(t *testing.T) {
 	} {
 		c, err := load(nil, append(base[:len(base):len(base)], test.more...), nil)
 		require.NoError(t, err, name)
+		require.Equal(t, name == "a subdomain for each user", c.Service.OwnHost, name)
 		require.Equal(t, test.proxy, c.Hub.ProxyURL.String(), name)
 		require.Equal(t, test.service, c.Service.PublicURL.String(), name)
 	}

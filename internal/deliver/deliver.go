@@ -94,7 +94,7 @@ func (d *Deliverer) Remove(ctx context.Context, target flow.Target) (string, err
 func (d *Deliverer) run(ctx context.Context, target flow.Target, job job) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
 	defer cancel()
-	server := hub.NewUserServer(target.URL, target.Token, d.options.HTTP)
+	server := hub.NewUserServer(target.Address, target.Token, d.options.HTTP)
 	var refusals []*notHere
 	for _, way := range d.ways {
 		err := way.run(ctx, server, job)

@@ -96,7 +96,7 @@ func (d *Doctor) hubLogin(ctx context.Context) Finding {
 		return fail(sentence(err.Error()), "Correct GHSCOPED_HUB_TOKEN_FILE.")
 	}
 	client := d.Config.Hub.ClientID
-	answer, err := d.ask(ctx, http.MethodPost, d.Config.Hub.APIURL.JoinPath("oauth2", "token").String(), url.Values{
+	answer, err := d.ask(ctx, http.MethodPost, d.Config.Hub.APIURL.JoinPath("oauth2", "token").String(), "", url.Values{
 		"grant_type": {"authorization_code"}, "code": {"doctor"}, "redirect_uri": {d.Config.Service.CallbackURL.String()},
 		"client_id": {client}, "client_secret": {token.Reveal()},
 	})
@@ -150,8 +150,12 @@ func (d *Doctor) proxy(ctx context.Context) Finding {
 }
 
 func (d *Doctor) throughProxy(ctx context.Context, proxy *url.URL) Finding {
-	prefix := d.Config.Service.Prefix
-	answer, err := d.get(ctx, proxy.ResolveReference(&url.URL{Path: prefix}).String())
+	service, prefix := d.Config.Service, d.Config.Service.Prefix
+	host := "" // the proxy's, for all but a service with a host of its own
+	if service.OwnHost {
+		host = service.PublicURL.Host
+	}
+	answer, err := d.ask(ctx, http.MethodGet, proxy.ResolveReference(&url.URL{Path: prefix}).String(), host, nil)
 	switch {
 	case err != nil || answer.status >= http.StatusInternalServerError:
 		return warn(proxy.String()+" leads to the Hub, but not to this service at "+prefix+".",

@@ -20,11 +20,12 @@ type answer struct {
 }
 
 func (d *Doctor) get(ctx context.Context, address string) (answer, error) {
-	return d.ask(ctx, http.MethodGet, address, nil)
+	return d.ask(ctx, http.MethodGet, address, "", nil)
 }
 
-// ask makes one call without any token in a header. A form is posted.
-func (d *Doctor) ask(ctx context.Context, method, address string, form url.Values) (answer, error) {
+// ask makes one call without any token in a header. A form is posted. With a
+// host, that is the one asked for at the address.
+func (d *Doctor) ask(ctx context.Context, method, address, host string, form url.Values) (answer, error) {
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
@@ -32,6 +33,9 @@ func (d *Doctor) ask(ctx context.Context, method, address string, form url.Value
 	request, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return answer{}, err
+	}
+	if host != "" {
+		request.Host = host
 	}
 	if form != nil {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

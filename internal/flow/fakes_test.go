@@ -244,8 +244,9 @@ func (h *fakeHub) Progress(_ context.Context, token secret.String, user, _ strin
 	return h.progress()
 }
 
-func (h *fakeHub) ServerURL(server hub.Server) (*url.URL, error) {
-	return url.Parse("http://proxy.test" + server.URL)
+func (h *fakeHub) Address(server hub.Server) (hub.Address, error) {
+	address, err := url.Parse("http://proxy.test" + server.URL)
+	return hub.Address{URL: address}, err
 }
 
 // fakeServers are the files in a user's servers.

@@ -87,14 +87,14 @@ type Hub interface {
 	// Progress is the Hub's last word on a server that is starting, within about
 	// a second.
 	Progress(ctx context.Context, token secret.String, user, server string) (message string, ready bool, err error)
-	// ServerURL is where a server is reached through the Hub's proxy.
-	ServerURL(server hub.Server) (*url.URL, error)
+	// Address is where a server is reached through the Hub's proxy.
+	Address(server hub.Server) (hub.Address, error)
 }
 
 // Target is a running server of a user, and the token that opens it.
 type Target struct {
-	// URL is the server's base at the Hub's proxy, ending in "/".
-	URL   *url.URL
+	// Address is the server's base at the Hub's proxy; its URL ends in "/".
+	hub.Address
 	Token secret.String
 }
 

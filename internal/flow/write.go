@@ -50,12 +50,12 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 }
 
 func (e *Engine) target(u *User, server hub.Server) (Target, error) {
-	address, err := e.Hub.ServerURL(server)
+	address, err := e.Hub.Address(server)
 	if err != nil {
 		return Target{}, &Error{Code: "server_address", Message: "The Hub named an address for the server that cannot be right.",
 			Hint: "Tell the people who run this Hub.", Err: err}
 	}
-	return Target{URL: address, Token: u.HubToken.String}, nil
+	return Target{Address: address, Token: u.HubToken.String}, nil
 }
 
 // writeFailed tries again a few times where the trouble may pass, unless the

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -43,18 +42,21 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 
 // Client calls one Hub. Safe for concurrent use.
 type Client struct {
-	api   *url.URL
-	proxy *url.URL
-	http  *http.Client
+	api    *url.URL
+	proxy  *url.URL
+	public *url.URL
+	http   *http.Client
 }
 
 // New returns a client for the REST API at api (JUPYTERHUB_API_URL) and for
-// users' servers behind proxy. Redirects of httpClient are switched off: none
-// may be followed with a token. Each call is told to metrics.
-func New(api, proxy *url.URL, httpClient *http.Client, metrics Metrics) *Client {
+// users' servers behind proxy. public is the Hub's origin as browsers see it,
+// below which users' own hosts are; nil: not known, then there are none.
+// Redirects of httpClient are switched off: none may be followed with a token.
+// Each call is told to metrics.
+func New(api, proxy, public *url.URL, httpClient *http.Client, metrics Metrics) *Client {
 	measuring := withoutRedirects(httpClient)
 	measuring.Transport = newMeasured(httpClient.Transport, api, metrics)
-	return &Client{api: api, proxy: proxy, http: measuring}
+	return &Client{api: api, proxy: proxy, public: public, http: measuring}
 }
 
 func withoutRedirects(httpClient *http.Client) *http.Client {
@@ -88,12 +90,11 @@ type Server struct {
 	Ready bool   `json:"ready"`
 	// Pending is "spawn", "stop" or empty.
 	Pending string `json:"pending"`
-	// URL is the server's path at the proxy.
+	// URL is the server's path at the proxy; where each user has a host of their
+	// own, the whole address there.
 	URL         string `json:"url"`
 	ProgressURL string `json:"progress_url"`
-	// FullURL is set by Hubs that give each user a host of their own.
-	FullURL string `json:"full_url"`
-	Stopped bool   `json:"stopped"`
+	Stopped     bool   `json:"stopped"`
 }
 
 // Servers lists a user's servers that run or are on their way, the default one
@@ -130,24 +131,6 @@ func (c *Client) StartServer(ctx context.Context, token secret.String, user, ser
 	return err
 }
 
-// ServerURL is where a server is reached: its path joined to the configured
-// proxy. The host of an answer is never followed; a path that does not stay a
-// path is refused.
-func (c *Client) ServerURL(server Server) (*url.URL, error) {
-	path := server.URL
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
-		return nil, fmt.Errorf("the Hub named %q as a server's path", path)
-	}
-	reference, err := url.Parse(path)
-	if err != nil || reference.IsAbs() || reference.Host != "" {
-		return nil, fmt.Errorf("the Hub named %q as a server's path", path)
-	}
-	if !strings.HasSuffix(path, "/") {
-		reference = reference.JoinPath("/")
-	}
-	return c.proxy.ResolveReference(&url.URL{Path: reference.Path, RawPath: reference.RawPath}), nil
-}
-
 type statusError struct{ code int }
 
 func (e *statusError) Error() string { return "status " + strconv.Itoa(e.code) }
@@ -155,15 +138,19 @@ func (e *statusError) Error() string { return "status " + strconv.Itoa(e.code) }
 func (c *Client) call(ctx context.Context, method string, target *url.URL, token secret.String, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	return exchange(ctx, c.http, method, target, token, nil, answer)
+	return exchange(ctx, c.http, method, Address{URL: target}, token, nil, answer)
 }
 
 // exchange sends one request, with a JSON body unless that is nil, and reads
 // the JSON answer unless none is wanted.
-func exchange(ctx context.Context, httpClient *http.Client, method string, target *url.URL, token secret.String, body io.Reader, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+func exchange(ctx context.Context, httpClient *http.Client, method string, target Address, token secret.String, body io.Reader, answer any) error {
+	path := target.URL.Path
+	request, err := http.NewRequestWithContext(ctx, method, target.URL.String(), body)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, target.Path, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if target.Host != "" {
+		request.Host = target.Host
 	}
 	request.Header.Set("Authorization", "token "+token.Reveal())
 	if body != nil {
@@ -175,13 +162,13 @@ func exchange(ctx context.Context, httpClient *http.Client, method string, targe
 	}
 	defer response.Body.Close()
 	if err := checkStatus(response); err != nil {
-		return fmt.Errorf("%s %s: %w", method, target.Path, err)
+		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if answer == nil {
 		return nil
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxBody)).Decode(answer); err != nil {
-		return &UnavailableError{Err: fmt.Errorf("%s %s: %w", method, target.Path, err)}
+		return &UnavailableError{Err: fmt.Errorf("%s %s: %w", method, path, err)}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestEachCallIsMeasuredAndNamesNobody(t *testing.T) {
 	api, err := url.Parse(server.URL + "/base/hub/api")
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
-	client := hub.New(api, api, server.Client(), metrics.Hub(registry))
+	client := hub.New(api, api, nil, server.Client(), metrics.Hub(registry))
 	token := secret.New("the-token")
 
 	_, err = client.Whoami(t.Context(), token)

@@ -47,7 +47,7 @@ func clientOf(t *testing.T, handle func(*http.Request) *http.Response) *hub.Clie
 	t.Helper()
 	api, err := url.Parse("http://hub.test/hub/api")
 	require.NoError(t, err)
-	return hub.New(api, api, &http.Client{Transport: stream{handle}}, metrics.Hub(prometheus.NewRegistry()))
+	return hub.New(api, api, nil, &http.Client{Transport: stream{handle}}, metrics.Hub(prometheus.NewRegistry()))
 }
 
 func TestTheLastWordOnAStartingServer(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWhatTheHubRefusesOfProgress(t *testing.T) {
 			t.Cleanup(server.Close)
 			api, err := url.Parse(server.URL)
 			require.NoError(t, err)
-			_, _, err = hub.New(api, api, server.Client(), metrics.Hub(prometheus.NewRegistry())).Progress(t.Context(), secret.New("t"), "ada", "")
+			_, _, err = hub.New(api, api, nil, server.Client(), metrics.Hub(prometheus.NewRegistry())).Progress(t.Context(), secret.New("t"), "ada", "")
 			require.ErrorIs(t, err, want)
 		})
 	}

@@ -21,14 +21,14 @@ const maxMessage = 1 << 20
 //
 // Errors are those of [Client]; [Status] tells the status of an answer.
 type UserServer struct {
-	base  *url.URL
+	base  Address
 	token secret.String
 	http  *http.Client
 }
 
-// NewUserServer returns a client for the server at base, which ends in "/".
+// NewUserServer returns a client for the server at base, whose URL ends in "/".
 // Redirects of httpClient are switched off, as in [New].
-func NewUserServer(base *url.URL, token secret.String, httpClient *http.Client) *UserServer {
+func NewUserServer(base Address, token secret.String, httpClient *http.Client) *UserServer {
 	return &UserServer{base: base, token: token, http: withoutRedirects(httpClient)}
 }
 
@@ -52,19 +52,19 @@ func (s *UserServer) StartTerminal(ctx context.Context, command []string) (strin
 	var answer struct {
 		Name string `json:"name"`
 	}
-	err := s.call(ctx, http.MethodPost, s.base.JoinPath("api", "terminals"), body, &answer)
+	err := s.call(ctx, http.MethodPost, s.base.join("api", "terminals"), body, &answer)
 	return answer.Name, err
 }
 
 // DialTerminal opens a terminal's websocket (terminado's protocol: JSON arrays
 // of a kind and its content).
 func (s *UserServer) DialTerminal(ctx context.Context, name string) (*websocket.Conn, error) {
-	return s.dial(ctx, s.base.JoinPath("terminals", "websocket", url.PathEscape(name)))
+	return s.dial(ctx, s.base.join("terminals", "websocket", url.PathEscape(name)))
 }
 
 // DeleteTerminal ends a terminal. One that is gone already is no error.
 func (s *UserServer) DeleteTerminal(ctx context.Context, name string) error {
-	return s.remove(ctx, s.base.JoinPath("api", "terminals", url.PathEscape(name)))
+	return s.remove(ctx, s.base.join("api", "terminals", url.PathEscape(name)))
 }
 
 // KernelSpecs are the kernels a server can start: the default one's name, and
@@ -84,7 +84,7 @@ func (s *UserServer) KernelSpecs(ctx context.Context) (KernelSpecs, error) {
 			} `json:"spec"`
 		} `json:"kernelspecs"`
 	}
-	if err := s.call(ctx, http.MethodGet, s.base.JoinPath("api", "kernelspecs"), nil, &answer); err != nil {
+	if err := s.call(ctx, http.MethodGet, s.base.join("api", "kernelspecs"), nil, &answer); err != nil {
 		return KernelSpecs{}, err
 	}
 	specs := KernelSpecs{Default: answer.Default, Languages: make(map[string]string, len(answer.KernelSpecs))}
@@ -102,24 +102,24 @@ func (s *UserServer) StartKernel(ctx context.Context, spec string) (string, erro
 	var answer struct {
 		ID string `json:"id"`
 	}
-	err := s.call(ctx, http.MethodPost, s.base.JoinPath("api", "kernels"), body, &answer)
+	err := s.call(ctx, http.MethodPost, s.base.join("api", "kernels"), body, &answer)
 	return answer.ID, err
 }
 
 // DialKernel opens a kernel's channels (Jupyter's messaging protocol, JSON
 // messages that name their channel).
 func (s *UserServer) DialKernel(ctx context.Context, id, session string) (*websocket.Conn, error) {
-	target := s.base.JoinPath("api", "kernels", url.PathEscape(id), "channels")
-	target.RawQuery = url.Values{"session_id": {session}}.Encode()
+	target := s.base.join("api", "kernels", url.PathEscape(id), "channels")
+	target.URL.RawQuery = url.Values{"session_id": {session}}.Encode()
 	return s.dial(ctx, target)
 }
 
 // DeleteKernel shuts a kernel down. One that is gone already is no error.
 func (s *UserServer) DeleteKernel(ctx context.Context, id string) error {
-	return s.remove(ctx, s.base.JoinPath("api", "kernels", url.PathEscape(id)))
+	return s.remove(ctx, s.base.join("api", "kernels", url.PathEscape(id)))
 }
 
-func (s *UserServer) remove(ctx context.Context, target *url.URL) error {
+func (s *UserServer) remove(ctx context.Context, target Address) error {
 	err := s.call(ctx, http.MethodDelete, target, nil, nil)
 	if Status(err) == http.StatusNotFound {
 		return nil
@@ -127,7 +127,7 @@ func (s *UserServer) remove(ctx context.Context, target *url.URL) error {
 	return err
 }
 
-func (s *UserServer) call(ctx context.Context, method string, target *url.URL, body, answer any) error {
+func (s *UserServer) call(ctx context.Context, method string, target Address, body, answer any) error {
 	if body == nil {
 		return exchange(ctx, s.http, method, target, s.token, nil, answer)
 	}
@@ -138,9 +138,10 @@ func (s *UserServer) call(ctx context.Context, method string, target *url.URL, b
 	return exchange(ctx, s.http, method, target, s.token, bytes.NewReader(content), answer)
 }
 
-func (s *UserServer) dial(ctx context.Context, target *url.URL) (*websocket.Conn, error) {
-	conn, response, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+func (s *UserServer) dial(ctx context.Context, target Address) (*websocket.Conn, error) {
+	conn, response, err := websocket.Dial(ctx, target.URL.String(), &websocket.DialOptions{
 		HTTPClient: s.http,
+		Host:       target.Host,
 		HTTPHeader: http.Header{"Authorization": {"token " + s.token.Reveal()}},
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *hub.UserServer {
 	t.Cleanup(server.Close)
 	base, err := url.Parse(server.URL + "/jhub/user/a%2Bb@x.org/gpu%20test/")
 	require.NoError(t, err)
-	return hub.NewUserServer(base, secret.New("the-token"), server.Client())
+	return hub.NewUserServer(hub.Address{URL: base}, secret.New("the-token"), server.Client())
 }
 
 func TestCallsGoToTheServersPathWithTheToken(t *testing.T) {

@@ -25,7 +25,7 @@ func (p Holder) At(service string) Holder { return Holder{p.token, service} }
 // Call asks the service through the Hub's proxy; the rest is as with
 // [Visitor.Call].
 func (p Holder) Call(ctx context.Context, method, path string, in, out any) (int, error) {
-	return callService(ctx, http.DefaultClient, http.Header{"Authorization": {"token " + p.token}}, method, p.service+path, in, out)
+	return callService(ctx, local, http.Header{"Authorization": {"token " + p.token}}, method, p.service+path, in, out)
 }
 
 // callService is what [Visitor.Call] and [Holder.Call] say, for any client.

@@ -29,6 +29,9 @@ type Options struct {
 	BaseURL string // "/" by default; begins and ends with a slash
 	Port    int    // of the public address; 0: a free one
 	Users   []string
+	// Subdomains gives each user and service a host of their own, below
+	// hub.localhost (subdomain_host; as JupyterHub 5 and later name them).
+	Subdomains bool
 
 	ServiceCommand []string          // the Hub starts it (managed)
 	ServiceEnv     map[string]string // for the managed service
@@ -45,6 +48,7 @@ type Options struct {
 // Hub is a running JupyterHub with its proxy.
 type Hub struct {
 	URL          string // public address, ends with a slash
+	ProxyURL     string // the proxy's origin, for who is on this machine
 	ServiceURL   string // the service's page, through the proxy; ends with a slash
 	ServiceAddr  string // http://HOST:PORT where the service itself listens
 	APIURL       string // the Hub's REST API, without a final slash, for who is beside the Hub

@@ -9,7 +9,9 @@ import (
 // settings are what demo/jupyterhub_config.py reads.
 type settings struct {
 	Data         string          `json:"data"`
+	BindURL      string          `json:"bind_url"`
 	PublicURL    string          `json:"public_url"`
+	SubHost      string          `json:"subdomain_host"`
 	HubPort      int             `json:"hub_port"`
 	ProxyAPIPort int             `json:"proxy_api_port"`
 	ProxyCommand []string        `json:"proxy_command"`
@@ -48,12 +50,20 @@ func (h *Hub) settings(o Options, mark string) (*settings, error) {
 	if o.Port == 0 {
 		o.Port = ports[0]
 	}
-	h.URL = fmt.Sprintf("http://127.0.0.1:%d%s", o.Port, o.BaseURL)
+	h.ProxyURL = fmt.Sprintf("http://127.0.0.1:%d", o.Port)
+	h.URL = h.ProxyURL + o.BaseURL
 	h.ServiceURL = h.URL + "services/" + ServiceName + "/"
+	subHost := ""
+	if o.Subdomains {
+		subHost = fmt.Sprintf("http://hub.localhost:%d", o.Port)
+		h.URL = subHost + o.BaseURL
+		h.ServiceURL = fmt.Sprintf("http://%s--service.hub.localhost:%d%sservices/%[1]s/", ServiceName, o.Port, o.BaseURL)
+	}
 	h.ServiceAddr = fmt.Sprintf("http://127.0.0.1:%d", ports[3])
 	h.APIURL = fmt.Sprintf("http://127.0.0.1:%d%shub/api", ports[1], o.BaseURL)
 	return &settings{
-		Data: h.Dir, PublicURL: h.URL, HubPort: ports[1], ProxyAPIPort: ports[2],
+		Data: h.Dir, BindURL: h.ProxyURL + o.BaseURL, PublicURL: h.URL, SubHost: subHost,
+		HubPort: ports[1], ProxyAPIPort: ports[2],
 		ProxyCommand: []string{proxy}, ProxyToken: randomHex(16),
 		Password: Password, AdminToken: h.AdminToken,
 		Service: serviceSettings{
@@ -82,12 +92,13 @@ func single(o Options, mark string) singleUser {
 }
 
 // withProxyURL is the service's environment. JupyterHub 4 has no public_url to
-// tell a service where the users' servers are reached.
+// tell a service where the users' servers are reached, and what it tells on a
+// Hub with subdomains is a name that only browsers know.
 func (h *Hub) withProxyURL(o Options) map[string]string {
-	if o.Version != "hub4" {
+	if o.Version != "hub4" && !o.Subdomains {
 		return o.ServiceEnv
 	}
-	env := map[string]string{"GHSCOPED_PROXY_URL": origin(h.URL)}
+	env := map[string]string{"GHSCOPED_PROXY_URL": h.ProxyURL}
 	maps.Copy(env, o.ServiceEnv)
 	return env
 }
@@ -114,11 +125,14 @@ func (h *Hub) serviceEnv(o Options) []string {
 		"JUPYTERHUB_OAUTH_SCOPES=" + access,
 		"JUPYTERHUB_OAUTH_ACCESS_SCOPES=" + access,
 		`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users:name!user", "read:servers!user", "access:servers!user", "servers!user"]`,
-		"JUPYTERHUB_HOST=",
 		"JUPYTERHUB_BASE_URL=" + o.BaseURL,
 	}
 	if o.Version == "hub4" {
-		return append(env, "GHSCOPED_PROXY_URL="+origin(h.URL))
+		return append(env, "GHSCOPED_PROXY_URL="+h.ProxyURL)
+	}
+	if o.Subdomains {
+		env = append(env, "GHSCOPED_PROXY_URL="+h.ProxyURL, "JUPYTERHUB_HOST="+origin(h.URL),
+			"JUPYTERHUB_OAUTH_CALLBACK_URL="+h.ServiceURL+"oauth_callback")
 	}
 	return append(env, "JUPYTERHUB_PUBLIC_URL="+h.ServiceURL, "JUPYTERHUB_PUBLIC_HUB_URL="+h.URL+"hub/")
 }

@@ -35,7 +35,7 @@ func OpenTerminal(ctx context.Context, serverURL, token string) (*Terminal, erro
 	}
 	t.url = serverURL + "api/terminals/" + name
 	t.conn, _, err = websocket.Dial(ctx, serverURL+"terminals/websocket/"+name,
-		&websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"token " + token}}})
+		&websocket.DialOptions{HTTPClient: local, HTTPHeader: http.Header{"Authorization": {"token " + token}}})
 	if err != nil {
 		return nil, fmt.Errorf("hubtest: terminal: %w", err)
 	}
@@ -71,7 +71,7 @@ func (t *Terminal) create(ctx context.Context, serverURL string) (string, error)
 		return "", fmt.Errorf("hubtest: terminal: %w", err)
 	}
 	req.Header.Set("Authorization", "token "+t.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := local.Do(req)
 	if err != nil {
 		return "", fmt.Errorf("hubtest: terminal: %w", err)
 	}
@@ -155,7 +155,7 @@ func (t *Terminal) Close(ctx context.Context) error {
 		return fmt.Errorf("hubtest: terminal: %w", err)
 	}
 	req.Header.Set("Authorization", "token "+t.token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := local.Do(req)
 	if err != nil {
 		return fmt.Errorf("hubtest: terminal: %w", err)
 	}

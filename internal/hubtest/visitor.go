@@ -33,17 +33,15 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Visitor{hub: h, http: &http.Client{Jar: jar}}
-	// Without a next page the Hub would start the user's server.
-	login := h.URL + "hub/login?next=" + url.QueryEscape(strings.TrimPrefix(h.ServiceURL, origin(h.URL)))
-	_, page, err := v.get(ctx, login)
+	v := &Visitor{hub: h, http: &http.Client{Transport: local.Transport, Jar: jar}}
+	login, page, err := v.get(ctx, h.ServiceURL) // which sends on to the Hub
 	if err != nil {
 		return nil, err
 	}
 	form := hiddenFields(page)
 	form.Set("username", user)
 	form.Set("password", Password)
-	at, page, err := v.post(ctx, login, form)
+	at, page, err := v.post(ctx, login.String(), form)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +64,7 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 func (v *Visitor) Call(ctx context.Context, method, path string, in, out any) (int, error) {
 	header := http.Header{}
 	header.Set("X-CSRF-Token", v.csrf)
-	header.Set("Origin", origin(v.hub.URL))
+	header.Set("Origin", origin(v.hub.ServiceURL))
 	return callService(ctx, v.http, header, method, v.hub.ServiceURL+path, in, out)
 }
 
@@ -99,7 +97,7 @@ func (v *Visitor) post(ctx context.Context, address string, form url.Values) (*u
 		return nil, "", err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", origin(v.hub.URL))
+	req.Header.Set("Origin", origin(address))
 	return v.do(req)
 }
 

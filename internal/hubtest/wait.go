@@ -29,7 +29,9 @@ func Answers(ctx context.Context, address string, ended <-chan struct{}) error {
 // untilAnswer asks again and again until the status of an answer is good. There is
 // nothing to wait on but the port itself.
 func untilAnswer(ctx context.Context, address string, ended <-chan struct{}, every time.Duration, good func(status int) bool) error {
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
+	transport := localTransport()
+	transport.DisableKeepAlives = true
+	client := &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	tick := time.NewTicker(every)
 	defer tick.Stop()

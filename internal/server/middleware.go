@@ -111,14 +111,19 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 const AvatarOrigin = "https://avatars.githubusercontent.com"
 
 // policy is the Content-Security-Policy: nothing but our own files, and no
-// frame anywhere.
+// frame anywhere. A form of somebody who was signed out meanwhile is answered
+// with the way to the Hub's login, which browsers count as where the form goes.
 func (s *Server) policy() string {
 	images := "'self'"
 	if s.ShowAvatars {
 		images += " " + AvatarOrigin
 	}
+	forms := "'self'"
+	if s.HubOrigin != nil {
+		forms += " " + s.HubOrigin.String()
+	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src " + images +
-		"; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+		"; connect-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
 // securityHeaders keep other pages of the same origin, users' servers among

@@ -39,6 +39,8 @@ type Options struct {
 	// PublicURL is the service as browsers see it; nil where it is not known, then
 	// the Host header counts.
 	PublicURL *url.URL
+	// HubOrigin is the Hub's, where the page has a host of its own; else nil.
+	HubOrigin *url.URL
 	// AppURL is the GitHub App's page, where it is installed; nil: none named.
 	AppURL *url.URL
 	// WebFlow offers the approval without a code.

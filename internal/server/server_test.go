@@ -136,7 +136,7 @@ func setUp(t testing.TB) *fixture {
 	hubServer := httptest.NewServer(f)
 	t.Cleanup(hubServer.Close)
 	api, _ := url.Parse(hubServer.URL + "/hub/api")
-	client := hub.New(api, api, hubServer.Client(), metrics.Hub(prometheus.NewRegistry()))
+	client := hub.New(api, api, nil, hubServer.Client(), metrics.Hub(prometheus.NewRegistry()))
 
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
@@ -150,7 +151,7 @@ func TestWhatAnswersInsteadOfAServerIsNamed(t *testing.T) {
 	} {
 		t.Run(http.StatusText(c.status), func(t *testing.T) {
 			t.Parallel()
-			_, err := newDeliverer(t, deliver.Options{}).Remove(t.Context(), flow.Target{URL: answering(t, c.status)})
+			_, err := newDeliverer(t, deliver.Options{}).Remove(t.Context(), flow.Target{Address: hub.Address{URL: answering(t, c.status)}})
 			var fault *flow.Error
 			require.ErrorAs(t, err, &fault)
 			require.Equal(t, c.code, fault.Code)

@@ -75,8 +75,8 @@ func start(t testing.TB, options hubtest.JupyterOptions) *server {
 	jupyter := hubtest.JupyterServer(t, options)
 	base, err := url.Parse(jupyter.URL)
 	require.NoError(t, err)
-	target := flow.Target{URL: base, Token: secret.New(jupyter.Token)}
-	return &server{jupyter, t, target, hub.NewUserServer(base, target.Token, http.DefaultClient)}
+	target := flow.Target{Address: hub.Address{URL: base}, Token: secret.New(jupyter.Token)}
+	return &server{jupyter, t, target, hub.NewUserServer(target.Address, target.Token, http.DefaultClient)}
 }
 
 func newDeliverer(t testing.TB, options deliver.Options) *deliver.Deliverer {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 func TestTheJourneyRunsOnOlderLinesOfJupyterHub(t *testing.T) {
@@ -28,6 +31,46 @@ func TestTheJourneyRunsOnOlderLinesOfJupyterHub(t *testing.T) {
 			require.Empty(t, browser.Complaints(w.hub.ServiceURL))
 		})
 	}
+}
+
+func TestEachUserHasAHostOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, hubtest.Options{Subdomains: true, BaseURL: "/jhub/"})
+	ctx, browser := hubtest.Context(t), hubtest.NewBrowser(t)
+	j := w.journey(browser)
+	require.NoError(t, j.Run(ctx, func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+
+	server, err := w.hub.ServerURL(ctx, "ada", "")
+	require.NoError(t, err)
+	require.Contains(t, server, "http://ada.hub.localhost:")
+	require.NotContains(t, w.hub.ServiceURL, "http://hub.localhost:")
+	links, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[[]string](`[...document.links].map(a => a.href)`))
+	require.NoError(t, err)
+	require.Subset(t, links, []string{server, w.hub.URL + "hub/", w.hub.URL + "hub/home", w.hub.URL + "hub/logout", w.hub.ServiceURL})
+	loaded, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](`document.querySelector("a.brand img").naturalWidth > 0`))
+	require.NoError(t, err)
+	require.True(t, loaded, "the Hub's logo")
+	require.Equal(t, w.hub.ServiceURL, w.found(ctx, t, "ada"), "where the program in a server looks for the service")
+
+	require.NoError(t, j.Leave(ctx))
+	token := w.onlyToken(t).SHA256
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+		return os.IsNotExist(err) && rig.TokenState(w.github, token) == "revoked"
+	}, hubtest.Patience, 100*time.Millisecond)
+	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+}
+
+// found is where the program in a user's server finds the service by what the
+// Hub tells that server.
+func (w *world) found(ctx context.Context, t testing.TB, user string) string {
+	t.Helper()
+	terminal, err := w.hub.OpenTerminal(ctx, user, "")
+	require.NoError(t, err)
+	told, _, err := terminal.Run(ctx, "env")
+	require.NoError(t, err)
+	environ := rig.ByName(slices.DeleteFunc(strings.Fields(told), func(word string) bool { return !strings.HasPrefix(word, "JUPYTERHUB_") }))
+	return client.Find(func(name string) string { return environ[name] }).URL.String()
 }
 
 // TestNamesOfEveryKind has no browser: what may go wrong with a name is in the

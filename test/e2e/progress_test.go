@@ -22,7 +22,7 @@ func TestProgressOfARealServer(t *testing.T) {
 	require.NoError(t, err)
 	api, err := url.Parse(h.APIURL)
 	require.NoError(t, err)
-	client, mine := hub.New(api, api, http.DefaultClient, metrics.Hub(prometheus.NewRegistry())), secret.New(token)
+	client, mine := hub.New(api, api, nil, http.DefaultClient, metrics.Hub(prometheus.NewRegistry())), secret.New(token)
 
 	message, _, err := client.Progress(t.Context(), mine, "ada", "")
 	require.NoError(t, err)

@@ -50,7 +50,7 @@ hub:
         {% extends "templates/page.html" %}
         {% block service %}
         <li>
-          <a class="dropdown-item" href="{{ "{{" }} service.href or service.prefix {{ "}}" }}">
+          <a class="dropdown-item" href="{{ "{{" }} service.host ~ service.prefix {{ "}}" }}">
             {%- if service.name == "{{ $service }}" %}Connect GitHub{% else %}{{ "{{" }} service.name {{ "}}" }}{% endif -%}
           </a>
         </li>
