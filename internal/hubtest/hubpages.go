@@ -13,10 +13,10 @@ import (
 const (
 	hubUserName = chromedp.CSS("#username_input")
 	hubPassword = chromedp.CSS("#password_input")
-	hubSignIn   = chromedp.CSS("#login_submit")
 	hubSignedIn = chromedp.CSS("#logout")
 	hubServices = chromedp.CSS(`nav a.dropdown-toggle`) // opens the Services menu
 
+	HubSignIn    = chromedp.CSS("#login_submit")                                        // of the login page
 	HubMenuEntry = chromedp.CSS(`ul.dropdown-menu a[href*="/services/connect-github"]`) // in the Services menu
 	HubConsent   = chromedp.CSS(`form[action=""] [type=submit]`)                        // of the page that asks for consent
 	HubStart     = chromedp.CSS("#start")                                               // of the home page
@@ -30,7 +30,7 @@ func (b *Browser) SignIn(ctx context.Context, h *Hub, user string) error {
 		chromedp.WaitVisible(hubUserName),
 		chromedp.SendKeys(hubUserName, user),
 		chromedp.SendKeys(hubPassword, Password),
-		chromedp.Click(hubSignIn),
+		chromedp.Click(HubSignIn),
 		chromedp.WaitVisible(hubSignedIn),
 	)
 }

@@ -59,6 +59,14 @@ func TestEachUserHasAHostOfTheirOwn(t *testing.T) {
 		return os.IsNotExist(err) && rig.TokenState(w.github, token) == "revoked"
 	}, hubtest.Patience, 100*time.Millisecond)
 	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+
+	// A plain form of somebody who has signed out leads to the Hub's login.
+	tab, closeTab, err := browser.OpenTab()
+	require.NoError(t, err)
+	defer closeTab()
+	require.NoError(t, hubtest.RunIn(ctx, tab, chromedp.Navigate(w.hub.URL+"hub/logout")))
+	require.NoError(t, browser.Run(ctx,
+		chromedp.Evaluate[chromedp.Void](`document.querySelector("#connect").form.submit()`), chromedp.WaitVisible(hubtest.HubSignIn)))
 }
 
 // found is where the program in a user's server finds the service by what the
