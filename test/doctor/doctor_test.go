@@ -68,7 +68,7 @@ func written(t *testing.T, path string, events ...flow.Event) {
 }
 
 func TestEachMisconfigurationIsNamedRightly(t *testing.T) {
-	w := newWorld(t, "hub6", "/")
+	w := newWorld(t, hubtest.Options{})
 	for name, test := range allBroken() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,10 +258,13 @@ func brokenAtGitHub() map[string]broken {
 }
 
 func TestWhereAllIsWell(t *testing.T) {
-	for version, base := range map[string]string{"hub6": "/", "hub5": "/jhub/", "hub4": "/"} {
-		t.Run(version, func(t *testing.T) {
+	for name, line := range map[string]hubtest.Options{
+		"hub6": {}, "hub5": {Version: "hub5", BaseURL: "/jhub/"}, "hub4": {Version: "hub4"},
+		"hub6 with a host for each user": {Subdomains: true, BaseURL: "/jhub/"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, version, base)
+			w := newWorld(t, line)
 			t.Run("each leg says so", func(t *testing.T) { eachLegSaysSo(t, w) })
 			t.Run("before the first start nothing is made", func(t *testing.T) { nothingIsMade(t, w) })
 			t.Run("a client secret is taken", func(t *testing.T) { secretIsTaken(t, w) })

@@ -39,23 +39,22 @@ type world struct {
 	dir string
 }
 
-func newWorld(t *testing.T, version, base string) *world {
+func newWorld(t *testing.T, o hubtest.Options) *world {
 	t.Helper()
 	silent := httptest.NewServer(http.NotFoundHandler()) // the Hub waits until a service answers
 	t.Cleanup(silent.Close)
 	w := &world{github: rig.NewGitHub(t, githubsim.Options{}), dir: t.TempDir(),
 		greedy: rig.Service{Name: "greedy", Address: silent.URL, Token: rand.Text()}}
-	w.hub = hubtest.New(t, hubtest.Options{
-		Version: version, BaseURL: base, Users: []string{"ada"},
-		Extra: rig.Register(w.greedy) + `c.JupyterHub.extra_user_scopes.add(ACCESS)
+	o.Users = []string{"ada"}
+	o.Extra = rig.Register(w.greedy) + `c.JupyterHub.extra_user_scopes.add(ACCESS)
 c.JupyterHub.load_roles.append({"name": "greedy", "services": ["greedy"], "scopes": ["access:servers", "list:users"]})
-`,
-		External: func(env []string) error {
-			w.env = with(append(env, rig.GitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
-			rig.Run(t, w.env, program)
-			return nil
-		},
-	})
+`
+	o.External = func(env []string) error {
+		w.env = with(append(env, rig.GitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
+		rig.Run(t, w.env, program)
+		return nil
+	}
+	w.hub = hubtest.New(t, o)
 	return w
 }
 
