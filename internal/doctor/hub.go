@@ -155,12 +155,15 @@ func (d *Doctor) throughProxy(ctx context.Context, proxy *url.URL) Finding {
 	if service.OwnHost {
 		host = service.PublicURL.Host
 	}
-	answer, err := d.ask(ctx, http.MethodGet, proxy.ResolveReference(&url.URL{Path: prefix}).String(), host, nil)
+	// To whom shows no token this service says 401; what has no route, the Hub
+	// redirects to a page of its own, or has none.
+	question := proxy.ResolveReference(&url.URL{Path: prefix + "api/connection"})
+	answer, err := d.ask(ctx, http.MethodGet, question.String(), host, nil)
 	switch {
 	case err != nil || answer.status >= http.StatusInternalServerError:
 		return warn(proxy.String()+" leads to the Hub, but not to this service at "+prefix+".",
 			"Start the service; if it runs, correct its url in the Hub's configuration: the proxy must reach it there.")
-	case answer.status == http.StatusNotFound:
+	case answer.status != http.StatusUnauthorized:
 		return warn("The Hub has no service at "+prefix+".", "Give the service a url in the Hub's configuration, and restart the Hub.")
 	}
 	return ok(proxy.String() + " leads to the Hub and to this service.")

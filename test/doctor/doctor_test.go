@@ -276,6 +276,7 @@ func TestWhereAllIsWell(t *testing.T) {
 func eachLegSaysSo(t *testing.T, w *world) {
 	code, out := examine(t, w.env)
 	t.Log("\n" + out)
+	require.Contains(t, out, "leads to the Hub and to this service")
 	require.Equal(t, 0, code, out)
 	require.NotContains(t, out, "\x1b", "no colours in a pipe")
 	require.NotContains(t, out, rig.Variable(w.env, "JUPYTERHUB_API_TOKEN"))
