@@ -8,8 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/gorilla/securecookie"
-
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
@@ -167,13 +165,13 @@ func (p *parts) deliverer() (flow.Deliverer, error) {
 }
 
 func (p *parts) joinAuth() error {
-	codecs, err := p.codecs()
+	keys, err := p.cookieKeys()
 	if err != nil {
 		return err
 	}
 	cfg := p.cfg
 	p.auth = hubauth.New(hubauth.Options{
-		Hub: p.hub, Sessions: store.NewSessions(p.backend, p.keys), Codecs: codecs,
+		Hub: p.hub, Sessions: store.NewSessions(p.backend, p.keys), CookieKeys: keys,
 		ClientID: cfg.Hub.ClientID, ClientSecret: p.hubToken,
 		AuthorizeURL: cfg.Hub.BrowserURL.JoinPath("api", "oauth2", "authorize").String(),
 		TokenURL:     cfg.Hub.APIURL.JoinPath("oauth2", "token").String(),
@@ -189,29 +187,22 @@ func (p *parts) joinAuth() error {
 // deployment may replace it at any time.
 func (p *parts) hubToken() (secret.String, error) { return p.cfg.Hub.Token.Reload(os.ReadFile) }
 
-// codecs are made of the sealing keys, so that a new first key signs nobody
+// cookieKeys are made of the sealing keys, so that a new first key signs nobody
 // out as long as the old one stays in the file.
-func (p *parts) codecs() ([]securecookie.Codec, error) {
-	hash, err := p.keys.Derive("cookie signing", 32)
+func (p *parts) cookieKeys() ([]hubauth.CookieKey, error) {
+	sign, err := p.keys.Derive("cookie signing", 32)
 	if err != nil {
 		return nil, fmt.Errorf("cookie keys: %w", err)
 	}
-	block, err := p.keys.Derive("cookie encryption", 32)
+	seal, err := p.keys.Derive("cookie encryption", 32)
 	if err != nil {
 		return nil, fmt.Errorf("cookie keys: %w", err)
 	}
-	var pairs [][]byte
-	for i := range hash {
-		pairs = append(pairs, hash[i], block[i])
+	keys := make([]hubauth.CookieKey, len(sign))
+	for i := range sign {
+		keys[i] = hubauth.CookieKey{Sign: sign[i], Seal: seal[i]}
 	}
-	codecs := securecookie.CodecsFromPairs(pairs...)
-	for _, codec := range codecs {
-		// gob, the default, takes more time than everything else about a cookie.
-		codec.(*securecookie.SecureCookie).SetSerializer(securecookie.JSONEncoder{})
-		// How long a cookie counts is the session's affair, not the codec's.
-		codec.(*securecookie.SecureCookie).MaxAge(int(p.cfg.Service.SessionLifetime.Seconds()))
-	}
-	return codecs, nil
+	return keys, nil
 }
 
 func (p *parts) joinServer() error {

@@ -35,8 +35,8 @@ type Hub interface {
 type Options struct {
 	Hub      Hub
 	Sessions Sessions
-	// Codecs sign and encrypt the cookies; the first writes, all read.
-	Codecs []securecookie.Codec
+	// CookieKeys are for the cookies; the first writes, all read.
+	CookieKeys []CookieKey
 
 	// ClientID is the OAuth client, "service-NAME"; cookies are named after it.
 	ClientID string
@@ -68,6 +68,8 @@ type Auth struct {
 	Options
 	oauth oauth2.Config
 	trust *trust
+	// logins are the codecs of a login's cookie, sessions those of a session's.
+	logins, sessions []securecookie.Codec
 }
 
 // New returns an Auth.
@@ -80,7 +82,7 @@ func New(options Options) *Auth {
 				AuthURL: options.AuthorizeURL, TokenURL: options.TokenURL, AuthStyle: oauth2.AuthStyleInParams,
 			},
 		},
-		trust: newTrust(options.Clock),
+		trust: newTrust(options.Clock), logins: loginCodecs(options.CookieKeys), sessions: sessionCodecs(options.CookieKeys, options.Life),
 	}
 }
 

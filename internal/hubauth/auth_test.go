@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
@@ -58,12 +57,12 @@ func (f *fixture) Whoami(context.Context, secret.String) (hub.User, error) {
 	return f.whoami()
 }
 
-func codecs(seeds ...string) []securecookie.Codec {
-	var pairs [][]byte
+func cookieKeys(seeds ...string) (keys []hubauth.CookieKey) {
 	for _, seed := range seeds {
-		pairs = append(pairs, []byte(strings.Repeat(seed, 32)), []byte(strings.Repeat(seed, 32)))
+		key := []byte(strings.Repeat(seed, 32))
+		keys = append(keys, hubauth.CookieKey{Sign: key, Seal: key})
 	}
-	return securecookie.CodecsFromPairs(pairs...)
+	return keys
 }
 
 func setUp(t *testing.T) *fixture {
@@ -78,7 +77,7 @@ func setUp(t *testing.T) *fixture {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.token(w, r) }))
 	t.Cleanup(server.Close)
 	f.options = hubauth.Options{
-		Hub: f, Sessions: f.sessions, Codecs: codecs("k"), ClientID: "service-connect-github",
+		Hub: f, Sessions: f.sessions, CookieKeys: cookieKeys("k"), ClientID: "service-connect-github",
 		ClientSecret: func() (secret.String, error) { return secret.New("service-token"), nil },
 		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: server.URL, RedirectURL: prefix + "oauth_callback",
 		Scopes: []string{"access:services!service=connect-github", "servers!user"}, AccessScopes: []string{"access:services!service=connect-github"},
@@ -291,10 +290,10 @@ func TestANewFirstKeySignsNobodyOut(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
-	f.options.Codecs = codecs("n", "k")
+	f.options.CookieKeys = cookieKeys("n", "k")
 	_, err := hubauth.New(f.options).Session(r, false)
 	require.NoError(t, err)
-	f.options.Codecs = codecs("n")
+	f.options.CookieKeys = cookieKeys("n")
 	_, err = hubauth.New(f.options).Session(r, false)
 	require.ErrorIs(t, err, hubauth.ErrSignedOut)
 }

@@ -46,7 +46,7 @@ type login struct {
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request, next string) error {
 	begun := login{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
 	name := a.loginCookie(begun.State)
-	value, err := securecookie.EncodeMulti(name, begun, a.Codecs...)
+	value, err := securecookie.EncodeMulti(name, begun, a.logins...)
 	if err != nil {
 		return fmt.Errorf("seal the login cookie: %w", err)
 	}
@@ -98,9 +98,9 @@ func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) err
 	if err != nil {
 		return fmt.Errorf("store the session: %w", err)
 	}
-	value, err := securecookie.EncodeMulti(a.sessionCookie(), id, a.Codecs...)
+	value, err := securecookie.EncodeMulti(a.sessionCookie(), []byte(id), a.sessions...)
 	if err != nil {
-		return fmt.Errorf("seal the session cookie: %w", err)
+		return fmt.Errorf("sign the session cookie: %w", err)
 	}
 	http.SetCookie(w, a.cookie(r, a.sessionCookie(), value, a.Life))
 	return nil
@@ -117,7 +117,7 @@ func (a *Auth) begun(r *http.Request, state string) (login, error) {
 	if err != nil {
 		return begun, ErrLoginState
 	}
-	if err := securecookie.DecodeMulti(name, cookie.Value, &begun, a.Codecs...); err != nil {
+	if err := securecookie.DecodeMulti(name, cookie.Value, &begun, a.logins...); err != nil {
 		return begun, fmt.Errorf("%w: %w", ErrLoginState, err)
 	}
 	if subtle.ConstantTimeCompare([]byte(begun.State), []byte(state)) != 1 {
@@ -169,15 +169,16 @@ func (a *Auth) loginCookie(state string) string { return a.ClientID + "-login-" 
 func (a *Auth) sessionCookie() string { return a.ClientID + "-session" }
 
 func (a *Auth) readCookie(r *http.Request) string {
-	cookie, err := r.Cookie(a.sessionCookie())
+	name := a.sessionCookie()
+	cookie, err := r.Cookie(name)
 	if err != nil {
 		return ""
 	}
-	var id string
-	if securecookie.DecodeMulti(a.sessionCookie(), cookie.Value, &id, a.Codecs...) != nil {
+	var id []byte
+	if securecookie.DecodeMulti(name, cookie.Value, &id, a.sessions...) != nil {
 		return ""
 	}
-	return id
+	return string(id)
 }
 
 // cookie is one of ours. Lax, because the way back from the Hub is a navigation

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -153,7 +152,7 @@ func setUp(t testing.TB) *fixture {
 	})
 	key := []byte(strings.Repeat("k", 32))
 	auth := hubauth.New(hubauth.Options{
-		Hub: client, Sessions: store.NewSessions(backend, keys), Codecs: securecookie.CodecsFromPairs(key, key),
+		Hub: client, Sessions: store.NewSessions(backend, keys), CookieKeys: []hubauth.CookieKey{{Sign: key, Seal: key}},
 		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return secret.New("s"), nil },
 		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: hubServer.URL + "/hub/api/oauth2/token",
 		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: time.Hour,
