@@ -11,6 +11,7 @@ import (
 )
 
 func main() {
+	roomForHeap()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, invocation{
