@@ -10,6 +10,7 @@ DEMO_HUB_SETTINGS names; internal/hubtest writes it.
 
 import json
 import os
+import random
 import socket
 import sys
 
@@ -120,19 +121,29 @@ c.Spawner.start_timeout = 120
 c.Spawner.http_timeout = 120
 
 
+marks = []  # open for as long as this Hub runs
+
+
 def kept_port():
-    """JupyterHub's random_port, but its find is kept until the server listens.
+    """JupyterHub's random_port, but its find is this Hub's own.
 
     JupyterHub frees a port seconds before the server takes it, and meanwhile
-    anybody may be given it. A connection that was closed at this side keeps it:
-    while its TIME_WAIT lasts (a minute on Linux), the port is only given to
-    who asks for it by number, with SO_REUSEADDR, as servers do.
+    the system may give it to anybody who asks for any port. So it is sought
+    below those which systems give by themselves, and a UDP socket of the same
+    number keeps it from the other Hubs of this machine (internal/hubtest's
+    reserve does the same).
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        with socket.create_connection(listener.getsockname()) as near:
-            listener.accept()[0].close()
-            near.recv(1)
-        return listener.getsockname()[1]
+    while True:
+        port = random.randrange(10_000, 20_000)
+        mark = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            mark.close()
+            continue
+        marks.append(mark)
+        return port
 
 
 jupyterhub.spawner.random_port = kept_port
