@@ -27,7 +27,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the programs, into bin/
-	$(GO) build -trimpath -o bin/ ./cmd/... ./demo
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/... ./demo
 
 demo: build ## a JupyterHub with the service and a simulated GitHub; Ctrl-C ends it
 	@demo/install.sh $(HUB) proxy

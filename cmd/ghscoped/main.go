@@ -7,13 +7,15 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
 func main() {
 	os.Exit(run(context.Background(), invocation{
 		args: os.Args, getenv: os.Getenv,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		clock: time.Now, http: &http.Client{},
+		clock: time.Now, http: &http.Client{Transport: client.Once{Transport: http.DefaultTransport.(*http.Transport)}},
 	}))
 }
 

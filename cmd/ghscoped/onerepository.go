@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"slices"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
@@ -10,15 +9,13 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-var fullName = regexp.MustCompile(`^[A-Za-z0-9_-]+/[A-Za-z0-9._-]+$`)
-
 // repositoryID is the number of the only repository that a login is to reach;
 // 0: it is to reach all.
 func repositoryID(ctx context.Context, gh *github.Client, o loginOptions) (int64, error) {
 	if o.repositoryID != 0 || o.repository == "" {
 		return o.repositoryID, nil
 	}
-	if !fullName.MatchString(o.repository) {
+	if !github.IsRepository(o.repository) {
 		return 0, &fault{exit: exitUsage, code: "usage", message: "--repository is not the name of a repository.", hint: "It must look like OWNER/NAME."}
 	}
 	return gh.RepositoryID(ctx, o.repository)

@@ -41,7 +41,7 @@ func (in invocation) service() (*client.Client, error) {
 		return nil, &fault{exit: exitFailed, code: "no_hub_token", message: "JUPYTERHUB_API_TOKEN is not set, by which the service knows whose server this is.",
 			hint: "Use a terminal of JupyterLab: some programs, RStudio among them, drop the variable."}
 	}
-	return client.New(place.URL, secret.New(token), in.http, in.clock), nil
+	return client.New(place.URL, secret.New(token), in.http.Transport, in.clock), nil
 }
 
 // onAHub reports whether anything here comes from a JupyterHub.

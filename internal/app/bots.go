@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/metrics"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
@@ -20,7 +22,7 @@ func CheckBots(cfg config.Bot) error {
 		return nil
 	}
 	_, err := bot.OpenPolicy(cfg.Policy)
-	return errors.Join(github.CheckKeyFile(cfg.PrivateKey.Path), err)
+	return errors.Join(appkey.New(cfg.PrivateKey.Path).Check(), err)
 }
 
 // joinBots enables bot tokens where their files are configured.
@@ -39,11 +41,26 @@ func (p *parts) joinBots() error {
 	metrics.Policy(p.deps.Registry, policy)
 	p.policy = policy
 	p.bots = bot.New(bot.Options{
-		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: p.github,
+		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: botGitHub{p.github},
 		Store: store.NewBots(p.backend, p.keys), Audit: p.audit,
 		Clock: p.deps.Clock, Metrics: metrics.Bot(p.deps.Registry),
 	})
 	return nil
+}
+
+// botGitHub says what GitHub answered in the words of internal/bot. The two
+// rooms do not know each other, since the program in the users' servers calls
+// GitHub too, and git would wait for a reader of policies (cmd/ghscoped).
+type botGitHub struct{ *github.Client }
+
+func (g botGitHub) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
+	token, err := g.Client.Mint(ctx, owner, repositories, permissions)
+	return bot.Minted(token), err
+}
+
+func (g botGitHub) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
+	identity, err := g.Client.Identity(ctx, token)
+	return bot.Identity(identity), err
 }
 
 // botsReady reports files of bot tokens that cannot be used as they are now.
@@ -51,7 +68,7 @@ func (p *parts) botsReady() error {
 	if p.bots == nil {
 		return nil
 	}
-	if err := p.github.CheckKey(); err != nil {
+	if err := p.appKey.Check(); err != nil {
 		return err
 	}
 	return p.policy.Err()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
@@ -37,6 +38,7 @@ type parts struct {
 	audit   *audit.Log
 	hub     *hub.Client
 	github  *github.Client
+	appKey  *appkey.File // nil where no key is configured
 	engine  *flow.Engine
 	bots    *bot.Issuer // nil where bot tokens are not enabled
 	policy  *bot.PolicyFile
@@ -140,11 +142,14 @@ func (p *parts) gitHub() (*github.Client, error) {
 	cfg := p.cfg.GitHub
 	options := github.Options{
 		Web: cfg.URL, API: cfg.APIURL, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Value,
-		KeyFile: p.cfg.Bot.PrivateKey.Path,
-		HTTP:    p.deps.HTTP, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
+		HTTP: p.deps.HTTP, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
 	}
 	if cfg.AppURL != nil {
 		options.AppURL = cfg.AppURL.String()
+	}
+	if path := p.cfg.Bot.PrivateKey.Path; path != "" {
+		p.appKey = appkey.New(path)
+		options.Signer = p.appKey
 	}
 	if p.backend != nil {
 		options.Limits = store.NewLimits(p.backend)

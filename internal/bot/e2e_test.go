@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -18,9 +19,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
@@ -60,7 +63,20 @@ func (loopback) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-func newGitHub(t *testing.T) (*githubsim.Server, *github.Client) {
+// realGitHub is how the service itself joins the two (internal/app).
+type realGitHub struct{ *github.Client }
+
+func (g realGitHub) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
+	token, err := g.Client.Mint(ctx, owner, repositories, permissions)
+	return bot.Minted(token), err
+}
+
+func (g realGitHub) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
+	identity, err := g.Client.Identity(ctx, token)
+	return bot.Identity(identity), err
+}
+
+func newGitHub(t *testing.T) (*githubsim.Server, bot.GitHub) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -77,10 +93,10 @@ func newGitHub(t *testing.T) (*githubsim.Server, *github.Client) {
 	require.NoError(t, err)
 	web, err := url.Parse(sim.URL())
 	require.NoError(t, err)
-	client, err := github.New(github.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: githubsim.DefaultClientID, KeyFile: keyFile,
+	client, err := github.New(github.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: githubsim.DefaultClientID, Signer: appkey.New(keyFile),
 		HTTP: &http.Client{Transport: loopback{}}, Clock: time.Now})
 	require.NoError(t, err)
-	return sim, client
+	return sim, realGitHub{client}
 }
 
 func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {

@@ -24,19 +24,17 @@ const (
 // Client calls one service for the holder of one Hub token. It is not safe for
 // concurrent use.
 type Client struct {
-	base  *url.URL
-	token secret.String
-	http  *http.Client
-	clock func() time.Time
-	skew  time.Duration
+	base      *url.URL
+	token     secret.String
+	transport http.RoundTripper
+	clock     func() time.Time
+	skew      time.Duration
 }
 
-// New returns a client for the service at base, which ends with "/". Redirects
-// are not followed: none may take the token along.
-func New(base *url.URL, token secret.String, httpClient *http.Client, clock func() time.Time) *Client {
-	own := *httpClient
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: base, token: token, http: &own, clock: clock}
+// New returns a client for the service at base, which ends with "/". It takes a
+// transport, which follows no redirects: none may take the token along.
+func New(base *url.URL, token secret.String, transport http.RoundTripper, clock func() time.Time) *Client {
+	return &Client{base: base, token: token, transport: transport, clock: clock}
 }
 
 // Skew is how far the service's clock is ahead of this machine's, as of its
@@ -155,7 +153,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := c.http.Do(request)
+	answer, err := c.transport.RoundTrip(request)
 	if err != nil {
 		return nil, unreachable(err)
 	}

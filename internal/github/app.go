@@ -10,36 +10,29 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// CheckKey reports what is wrong with the App's key file; nil: it can sign.
-func (c *Client) CheckKey() error {
-	_, err := c.key.load()
-	return err
+// maxMinted is how many repositories GitHub takes for one token.
+const maxMinted = 500
+
+// Signer makes what proves to GitHub to be the App, at a time by its clock.
+type Signer interface {
+	Sign(clientID string, now time.Time) (secret.String, error)
 }
 
-// appJWT signs what proves to be the App, for the ten minutes that GitHub
-// allows at most, the first of them in the past.
+// appJWT is what calls as the App carry.
 func (c *Client) appJWT() (secret.String, error) {
-	key, err := c.key.load()
+	if c.signer == nil {
+		return secret.String{}, misconfigured("An administrator must configure the file with the App's private key.",
+			errors.New("no private key of the App is configured"))
+	}
+	signed, err := c.signer.Sign(c.clientID, c.githubNow())
 	if err != nil {
 		return secret.String{}, misconfigured("An administrator must check the file with the App's private key.", err)
 	}
-	now := c.githubNow()
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.RegisteredClaims{
-		Issuer:    c.clientID,
-		IssuedAt:  jwt.NewNumericDate(now.Add(-time.Minute)),
-		ExpiresAt: jwt.NewNumericDate(now.Add(9 * time.Minute)),
-	}).SignedString(key)
-	if err != nil {
-		return secret.String{}, misconfigured("An administrator must check the file with the App's private key.", err)
-	}
-	return secret.New(signed), nil
+	return signed, nil
 }
 
 // appCall makes a call as the App. A 401 that shows that the clocks differ is
@@ -66,7 +59,7 @@ func (c *Client) appCall(ctx context.Context, endpoint, method, path string, bod
 // InstallationFor finds the App on the account owner, by a repository that it
 // must include.
 func (c *Client) InstallationFor(ctx context.Context, owner, repository string) (Installation, error) {
-	if !isName(owner) || !isName(repository) {
+	if !IsRepository(owner + "/" + repository) {
 		return Installation{}, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
 	}
 	if i, found := c.installations.get(owner); found {
@@ -88,17 +81,36 @@ func (c *Client) InstallationFor(ctx context.Context, owner, repository string) 
 	return i, nil
 }
 
+// InstallationToken is a token with what GitHub says it may do.
+type InstallationToken struct {
+	Token secret.String
+	// ExpiresAt is by our clock.
+	ExpiresAt time.Time
+	// Repositories are full names, OWNER/NAME.
+	Repositories []string
+	Permissions  map[string]string
+	// Selected: the token reaches only Repositories, not all of the owner's.
+	Selected bool
+}
+
+// Identity is the name and address that commits by an installation token should
+// carry.
+type Identity struct {
+	Name  string // SLUG[bot]
+	Email string // the address that links a commit to it
+}
+
 // Mint makes an installation token for repositories (names without the owner)
 // and permissions (name to read, write or admin). Both must be named: GitHub
 // reads an empty list as all of them.
-func (c *Client) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
-	if len(repositories) == 0 || len(repositories) > bot.MaxRepositories || len(permissions) == 0 {
-		return bot.Minted{}, refused(fmt.Errorf("a token for %d repositories with %d permissions", len(repositories), len(permissions)))
+func (c *Client) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (InstallationToken, error) {
+	if len(repositories) == 0 || len(repositories) > maxMinted || len(permissions) == 0 {
+		return InstallationToken{}, refused(fmt.Errorf("a token for %d repositories with %d permissions", len(repositories), len(permissions)))
 	}
 	for attempt := 0; ; attempt++ {
 		i, err := c.InstallationFor(ctx, owner, repositories[0])
 		if err != nil {
-			return bot.Minted{}, err
+			return InstallationToken{}, err
 		}
 		token, err := c.mint(ctx, i, repositories, permissions)
 		if err == nil {
@@ -108,11 +120,11 @@ func (c *Client) Mint(ctx context.Context, owner string, repositories []string, 
 		if statusOf(err) == http.StatusNotFound && attempt == 0 {
 			continue // the App was installed anew since it was looked up
 		}
-		return bot.Minted{}, c.ofMint(err, owner, i)
+		return InstallationToken{}, c.ofMint(err, owner, i)
 	}
 }
 
-func (c *Client) mint(ctx context.Context, i Installation, repositories []string, permissions map[string]string) (bot.Minted, error) {
+func (c *Client) mint(ctx context.Context, i Installation, repositories []string, permissions map[string]string) (InstallationToken, error) {
 	var got struct {
 		Token        string            `json:"token"`
 		ExpiresAt    time.Time         `json:"expires_at"`
@@ -125,12 +137,12 @@ func (c *Client) mint(ctx context.Context, i Installation, repositories []string
 	path := "app/installations/" + strconv.FormatInt(i.ID, 10) + "/access_tokens"
 	body := map[string]any{"repositories": repositories, "permissions": permissions}
 	if err := c.appCall(ctx, "mint", http.MethodPost, path, body, &got, http.StatusCreated); err != nil {
-		return bot.Minted{}, err
+		return InstallationToken{}, err
 	}
 	if got.Token == "" || got.ExpiresAt.IsZero() {
-		return bot.Minted{}, badAnswer(errors.New("mint: no token or no expiry"))
+		return InstallationToken{}, badAnswer(errors.New("mint: no token or no expiry"))
 	}
-	token := bot.Minted{Token: secret.New(got.Token), ExpiresAt: got.ExpiresAt.Add(-c.offset()),
+	token := InstallationToken{Token: secret.New(got.Token), ExpiresAt: got.ExpiresAt.Add(-c.offset()),
 		Permissions: got.Permissions, Selected: got.Selection == "selected"}
 	for _, r := range got.Repositories {
 		token.Repositories = append(token.Repositories, r.FullName)
@@ -173,20 +185,20 @@ func (c *Client) Slug(ctx context.Context) (string, error) {
 	return app.Slug, nil
 }
 
-// Identity asks for the name and address that commits by an installation token
-// should carry. It takes such a token, because GitHub answers few questions
-// about accounts to who shows none, and these to all behind one address.
-func (c *Client) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
+// Identity asks who commits by the token. It takes an installation token,
+// because GitHub answers few questions about accounts to who shows none, and
+// these to all behind one address.
+func (c *Client) Identity(ctx context.Context, token secret.String) (Identity, error) {
 	slug, err := c.Slug(ctx)
 	if err != nil {
-		return bot.Identity{}, err
+		return Identity{}, err
 	}
 	var account flow.Account
 	name := slug + "[bot]"
 	if _, err := c.call(ctx, c.rest("bot", http.MethodGet, "users/"+name, token), &account, http.StatusOK); err != nil {
-		return bot.Identity{}, err
+		return Identity{}, err
 	}
-	return bot.Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", account.ID, name, c.web.Hostname())}, nil
+	return Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", account.ID, name, c.web.Hostname())}, nil
 }
 
 // RevokeInstallationToken makes an installation token invalid. One that is dead
@@ -208,7 +220,7 @@ func (c *Client) File(ctx context.Context, token secret.String, owner, repositor
 		Size     int    `json:"size"`
 		Content  string `json:"content"`
 	}
-	if !isName(owner) || !isName(repository) {
+	if !IsRepository(owner + "/" + repository) {
 		return nil, false, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
 	}
 	q := c.rest("file", http.MethodGet, "repos/"+owner+"/"+repository+"/contents/"+path, token)
@@ -227,6 +239,12 @@ func (c *Client) File(ctx context.Context, token secret.String, owner, repositor
 		return nil, false, badAnswer(fmt.Errorf("%s: no proper content", path))
 	}
 	return content, true, nil
+}
+
+// IsRepository reports whether a text can be OWNER/NAME.
+func IsRepository(fullName string) bool {
+	owner, name, _ := strings.Cut(fullName, "/")
+	return isName(owner) && isName(name)
 }
 
 // isName reports whether a name can be one part of an address.

@@ -1,26 +1,19 @@
 package github_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/bot"
+	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 )
-
-var _ bot.GitHub = (*github.Client)(nil)
 
 var write = map[string]string{"contents": "write"}
 
@@ -32,8 +25,9 @@ func botWorld(t *testing.T) (*githubsim.Server, *clock, *github.Client, string) 
 	_, err := sim.Install("octo-org", "shared", "handbook")
 	require.NoError(t, err)
 	o := options(t, sim.URL(), c.Now)
-	o.KeyFile = keyFile(t, testKey())
-	return sim, c, newClient(t, o), o.KeyFile
+	file := keyFile(t, testKey())
+	o.Signer = appkey.New(file)
+	return sim, c, newClient(t, o), file
 }
 
 func TestAMintedTokenIsExactlyWhatWasAskedFor(t *testing.T) {
@@ -100,7 +94,7 @@ func TestARefusalToMintIsNamed(t *testing.T) {
 	require.NoError(t, err)
 
 	o := options(t, sim.URL(), c.Now)
-	o.KeyFile, o.ClientID = path, "another-app"
+	o.Signer, o.ClientID = appkey.New(path), "another-app"
 	_, err = newClient(t, o).Slug(t.Context())
 	requireCode(t, err, "app_unknown", false)
 }
@@ -122,7 +116,6 @@ func TestAClockThatIsTenMinutesOffStillMints(t *testing.T) {
 func TestTheKeyIsReadAgainWhenItsFileChanges(t *testing.T) {
 	t.Parallel()
 	sim, _, client, path := botWorld(t)
-	require.NoError(t, client.CheckKey())
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	writeKey(t, path, other)
@@ -138,28 +131,10 @@ func TestTheKeyIsReadAgainWhenItsFileChanges(t *testing.T) {
 	requireCode(t, err, "app_misconfigured", false)
 }
 
-func TestAKeyThatIsNoneIsNamedWithoutBeingShown(t *testing.T) {
+func TestWithoutAKeyNothingIsMinted(t *testing.T) {
 	t.Parallel()
-	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(ec)
-	require.NoError(t, err)
-	for name, content := range map[string]string{
-		"text":          "marker, not a key",
-		"empty":         "",
-		"another kind":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
-		"broken":        "-----BEGIN RSA PRIVATE KEY-----\nbWFya2Vy\n-----END RSA PRIVATE KEY-----\n",
-		"a certificate": "-----BEGIN CERTIFICATE-----\nbWFya2Vy\n-----END CERTIFICATE-----\n",
-	} {
-		o := options(t, "http://127.0.0.1:1", time.Now)
-		o.KeyFile = filepath.Join(t.TempDir(), "key.pem")
-		require.NoError(t, os.WriteFile(o.KeyFile, []byte(content), 0o600))
-		client := newClient(t, o)
-		require.Error(t, client.CheckKey(), name)
-		_, err := client.Mint(t.Context(), "o", []string{"r"}, write)
-		requireCode(t, err, "app_misconfigured", false)
-	}
-	require.Error(t, newClient(t, options(t, "http://127.0.0.1:1", time.Now)).CheckKey(), "no file at all")
+	_, err := newClient(t, options(t, "http://127.0.0.1:1", time.Now)).Mint(t.Context(), "o", []string{"r"}, write)
+	requireCode(t, err, "app_misconfigured", false)
 }
 
 func TestTheBotHasAName(t *testing.T) {

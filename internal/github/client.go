@@ -29,11 +29,10 @@ type Options struct {
 	ClientSecret secret.String
 	// AppURL is the App's public page, https://github.com/apps/SLUG.
 	AppURL string
-	// KeyFile holds the App's private key (PEM, RSA); empty: no installation
-	// tokens. It is read again whenever it has changed.
-	KeyFile string
-	HTTP    *http.Client
-	Clock   func() time.Time
+	// Signer has the App's private key; nil: no installation tokens.
+	Signer Signer
+	HTTP   *http.Client
+	Clock  func() time.Time
 	// Metrics is told of each call; nil: nobody counts.
 	Metrics Metrics
 	// Limits are shared with other processes; nil: there are none.
@@ -53,7 +52,7 @@ type Client struct {
 	// skew is how far GitHub's clock is ahead of ours, in nanoseconds.
 	skew          *atomic.Int64
 	oauth         oauth2.Config
-	key           *keyFile
+	signer        Signer
 	installations *installationCache
 }
 
@@ -70,7 +69,7 @@ func New(o Options) (*Client, error) {
 		appURL: strings.TrimSuffix(o.AppURL, "/"),
 		clock:  o.Clock, gate: newGate(o.Clock, o.Limits), metrics: o.Metrics,
 		skew:          new(atomic.Int64),
-		key:           &keyFile{path: o.KeyFile},
+		signer:        o.Signer,
 		installations: newInstallationCache(o.Clock),
 	}
 	c.oauth = oauth2.Config{

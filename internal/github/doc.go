@@ -11,6 +11,6 @@
 // to try again and who may have what is the affair of internal/flow and
 // internal/bot. The only state it has is what makes calls right: the gate
 // (which shares what it learns with other processes through [Limits]), the
-// difference between GitHub's clock and ours, the App's key and a cache of
-// installations.
+// difference between GitHub's clock and ours, and a cache of installations. The
+// App's key is a [Signer]'s.
 package github

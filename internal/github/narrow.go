@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -88,6 +89,9 @@ func (c *Client) notChosen(err error) *flow.Error {
 func (c *Client) RepositoryID(ctx context.Context, repository string) (int64, error) {
 	var got struct {
 		ID int64 `json:"id"`
+	}
+	if !IsRepository(repository) {
+		return 0, refused(fmt.Errorf("%.80q is no name of a repository", repository))
 	}
 	_, err := c.call(ctx, c.rest("repository", http.MethodGet, "repos/"+repository, secret.String{}), &got, http.StatusOK)
 	switch {

@@ -128,4 +128,9 @@ func TestADeviceFlowForOneRepository(t *testing.T) {
 	}
 	_, err = client.RepositoryID(t.Context(), "octocat/notes")
 	require.Contains(t, requireCode(t, err, github.CodeRepositoryUnknown, false).Hint, "--repository-id")
+
+	for _, name := range []string{"octocat", "../user", "octocat/hello/issues", "octocat/", "octocat/..", "octocat/a b"} {
+		_, err = client.RepositoryID(t.Context(), name)
+		requireCode(t, err, "github_refused", false)
+	}
 }

@@ -2,7 +2,7 @@ package ghscoped_test
 
 import (
 	"context"
-
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,7 +25,8 @@ import (
 const fills = 100
 
 // BenchmarkCredentialFill measures "git credential fill" as a whole process,
-// each way in turn so that whatever else the machine does falls on all alike:
+// in rounds of all ways, each round in another order, so that whatever else the
+// machine does, and what the way before has left in its caches, falls on all alike:
 // git's own store helper, the file of a delivery (push), and the service: through
 // the Hub's proxy (pull), past it (direct), and with a token that the service
 // has not asked the Hub about within the minute (first). What nobody can do
@@ -58,6 +59,7 @@ func BenchmarkCredentialFill(b *testing.B) {
 	for range b.N {
 		took := map[string][]time.Duration{}
 		for range fills {
+			rand.Shuffle(len(ways), func(i, j int) { ways[i], ways[j] = ways[j], ways[i] })
 			for _, way := range ways {
 				took[way.name] = append(took[way.name], fill(b, way.env, way.name))
 			}

@@ -1,0 +1,92 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Once is a transport for a program that asks little and ends, as git's helper
+// does: each request has a connection to itself, on which the caller's own
+// goroutine writes and reads. [http.Transport] starts three goroutines for a
+// connection, so that others may use it later, and git would wait for the
+// threads that run them (docs/decisions/0011).
+//
+// What needs more than that, TLS or a proxy, goes to Transport.
+type Once struct{ Transport *http.Transport }
+
+// RoundTrip implements [http.RoundTripper].
+func (o Once) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.URL.Scheme != "http" || o.proxied(request) {
+		return o.Transport.RoundTrip(request)
+	}
+	ctx := request.Context()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostAndPort(request.URL))
+	if err != nil {
+		if request.Body != nil {
+			_ = request.Body.Close()
+		}
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	body := &onlyBody{conn: conn, stop: stop}
+	answer, err := exchange(conn, request)
+	if err != nil {
+		_ = body.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, err
+	}
+	body.Reader, answer.Body = answer.Body, body
+	return answer, nil
+}
+
+// proxied leaves it to Transport to say what is wrong with a proxy's address.
+func (o Once) proxied(request *http.Request) bool {
+	if o.Transport.Proxy == nil {
+		return false
+	}
+	proxy, err := o.Transport.Proxy(request)
+	return err != nil || proxy != nil
+}
+
+// exchange writes a request and reads the head of its answer.
+func exchange(conn net.Conn, request *http.Request) (*http.Response, error) {
+	last := request.Clone(request.Context())
+	last.Close = true
+	if err := last.Write(conn); err != nil {
+		return nil, err
+	}
+	from := bufio.NewReader(conn)
+	for {
+		answer, err := http.ReadResponse(from, last)
+		if err != nil || answer.StatusCode >= http.StatusOK {
+			return answer, err
+		} // else it only announces another (RFC 9110, 15.2)
+	}
+}
+
+// onlyBody ends its connection when it is closed.
+type onlyBody struct {
+	io.Reader
+	conn net.Conn
+	stop func() bool
+}
+
+func (b *onlyBody) Close() error {
+	b.stop()
+	return b.conn.Close()
+}
+
+func hostAndPort(address *url.URL) string {
+	port := address.Port()
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(address.Hostname(), port)
+}
