@@ -11,7 +11,6 @@ import (
 )
 
 func main() {
-	roomForHeap()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, invocation{
@@ -21,5 +20,6 @@ func main() {
 }
 
 func buildApp(cfg config.Config, deps app.Dependencies) (service, error) {
+	roomForHeap()
 	return app.New(cfg, deps)
 }
