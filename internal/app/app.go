@@ -21,10 +21,11 @@ const (
 	// headerLimit bounds how long and how large a request's headers may be.
 	headerTime  = 10 * time.Second
 	headerBytes = 64 << 10
-	// readTime bounds a request's body; writing has no limit, since events
-	// stay open (they set their own deadlines).
-	readTime = 30 * time.Second
-	idleTime = 2 * time.Minute
+	// readTime bounds a request's body, writeTime an answer and what it takes to
+	// make it. A stream of events stays open and has a limit for each event.
+	readTime  = 30 * time.Second
+	writeTime = 2 * time.Minute
+	idleTime  = 2 * time.Minute
 )
 
 // Dependencies are what an App gets from the program it runs in.
@@ -90,7 +91,7 @@ func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 
 func (a *App) httpServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime,
+		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(a.deps.Logger.Handler(), slog.LevelWarn),
 	}
 }

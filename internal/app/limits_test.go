@@ -79,6 +79,30 @@ func TestASlowClientIsCutOff(t *testing.T) {
 	}
 }
 
+func TestAClientThatReadsNoneOfItsAnswersIsCutOff(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{}, 1)
+	service := began(t, func(s *http.Server) {
+		s.WriteTimeout /= 100
+		s.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				closed <- struct{}{}
+			}
+		}
+	})
+	conn := dial(t, service)
+	go func() { // until nobody takes them any more
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(conn, "GET "+prefix+"api/openapi.yaml HTTP/1.1\r\nHost: service\r\n\r\n")
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		require.Fail(t, "it is still open")
+	}
+}
+
 // drip writes a byte every few milliseconds until nobody takes them any more.
 func drip(t *testing.T, conn net.Conn) {
 	every := time.NewTicker(5 * time.Millisecond)

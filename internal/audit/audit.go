@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
@@ -17,6 +18,9 @@ type History interface {
 	// Recent returns up to limit events, the newest first.
 	Recent(ctx context.Context, limit int) ([]flow.Event, error)
 }
+
+// addLimit bounds the remembering of one event.
+const addLimit = 5 * time.Second
 
 // Log is a [flow.Auditor] and a [bot.Auditor]. Safe for concurrent use.
 type Log struct {
@@ -60,7 +64,10 @@ func (l *Log) Keep(ctx context.Context, event flow.Event) error {
 	if written != nil {
 		l.logger.ErrorContext(ctx, "an audit event could not be written", "error", written, "event", event)
 	}
-	if err := l.history.Add(ctx, event); err != nil {
+	// What has happened is remembered whether or not somebody still waits.
+	adding, cancel := context.WithTimeout(context.WithoutCancel(ctx), addLimit)
+	defer cancel()
+	if err := l.history.Add(adding, event); err != nil {
 		l.logger.ErrorContext(ctx, "an audit event could not be remembered", "error", err, "event", event)
 	}
 	return written

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -92,6 +93,17 @@ func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
 	log.Record(t.Context(), flow.Event{Time: noon, Action: "delivered", User: "ada"})
 	require.Equal(t, 2, strings.Count(logged.String(), "no space left"))
 	require.Contains(t, logged.String(), `"action":"delivered"`)
+}
+
+func TestWhatHappenedIsRememberedThoughNobodyWaits(t *testing.T) {
+	t.Parallel()
+	history := &memory{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	audit.New(io.Discard, history, quiet()).Record(ctx, flow.Event{Time: noon, Action: "bot_token_issue"})
+	events, err := history.Recent(t.Context(), 1)
+	require.NoError(t, err)
+	require.Len(t, events, 1)
 }
 
 func TestKeepSaysWhetherThereIsALine(t *testing.T) {

@@ -21,7 +21,10 @@ type memory struct {
 var _ audit.History = (*memory)(nil)
 
 // Add remembers an event, and forgets the oldest one when there are too many.
-func (m *memory) Add(_ context.Context, event flow.Event) error {
+func (m *memory) Add(ctx context.Context, event flow.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.events) == memorySize {

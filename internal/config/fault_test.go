@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -250,6 +251,31 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		{"proxy-url", "the Hub did not say at which address users' servers are reached"},
 		{"app-private-key-file", "bot-policy is set, but bot tokens need the App's private key"},
 	}, got)
+}
+
+func TestEveryFaultOfTheCommandLineIsReported(t *testing.T) {
+	t.Parallel()
+	const unknown, noOption = "flag provided but not defined: ", "bad flag syntax: "
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"no option at all":           {[]string{"---x", "-=", "-one"}, []string{noOption + "---x", noOption + "-=", unknown + "-one"}},
+		"options behind an argument": {[]string{"word", "-one=1", "-two=2"}, []string{`"word" is not expected`, unknown + "-one", unknown + "-two"}},
+		"arguments only":             {[]string{"a", "b", "a"}, []string{`"a" is not expected`, `"b" is not expected`, `"a" is not expected`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(test.args, managed(), nil)
+			var got []string
+			for _, f := range faults(t, err) {
+				got = append(got, f.Problem)
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
+	_, err := load([]string{"word", "-bogus", "-help"}, managed(), nil)
+	require.ErrorIs(t, err, flag.ErrHelp)
 }
 
 func TestVariablesThatKubernetesAddsAreNotOurs(t *testing.T) {

@@ -93,6 +93,7 @@ func (l *loader) set(name string) bool {
 
 // flags offers what the command line says and returns the name of the file.
 // The flag package stops at the first fault; it is asked again with the rest.
+// What is no option at all (---x) it does not step over itself.
 func (l *loader) flags(args []string) (file string, err error) {
 	set := flag.NewFlagSet("", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
@@ -111,23 +112,24 @@ func (l *loader) flags(args []string) (file string, err error) {
 			set.Func(s.Name, "", take)
 		}
 	}
-	for rest := args; ; rest = set.Args() {
+	for rest := args; len(rest) > 0; {
 		err := set.Parse(rest)
+		left := set.Args()
 		switch {
 		case errors.Is(err, flag.ErrHelp):
 			return "", flag.ErrHelp
 		case err != nil:
 			l.fault("command line", "flag", err.Error(), "see -help")
-			continue
-		case set.NArg() == 0:
-			return file, nil
+			if len(left) == len(rest) {
+				left = left[1:]
+			}
+		case len(left) > 0:
+			l.fault("command line", "argument", fmt.Sprintf("%q is not expected", left[0]), "see -help")
+			left = left[1:]
 		}
-		l.fault("command line", "argument", fmt.Sprintf("%q is not expected", set.Arg(0)), "see -help")
-		if err := set.Parse(set.Args()[1:]); err != nil || set.NArg() > 0 {
-			continue
-		}
-		return file, nil
+		rest = left
 	}
+	return file, nil
 }
 
 func variables(environ []string) map[string]string {

@@ -14,6 +14,7 @@ type Metrics interface {
 	Delivered(method, status string, took time.Duration)
 	// Revoked is an attempt to revoke a token at GitHub.
 	Revoked(status string)
-	// StepBegan says how much later than due a step began.
-	StepBegan(late time.Duration)
+	// StepBegan says that a step for the user began, and how much later than due.
+	// It takes no longer than [Hold], and ends with Saved unless that failed.
+	StepBegan(u *User, late time.Duration)
 }

@@ -36,6 +36,10 @@ func (e *Engine) Run(ctx context.Context) {
 	var underWay sync.WaitGroup
 	free := make(chan struct{}, workers)
 	for ctx.Err() == nil {
+		if len(free) == workers {
+			e.awaitWorker(ctx)
+			continue
+		}
 		claimed, err := e.claim(ctx, workers-len(free))
 		for _, user := range claimed {
 			free <- struct{}{}
@@ -66,9 +70,6 @@ func (e *Engine) Advance(ctx context.Context) int {
 }
 
 func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
-	if limit == 0 {
-		return nil, nil
-	}
 	claimed, err := e.Store.Claim(ctx, Hold, limit)
 	if err != nil && ctx.Err() == nil {
 		e.Logger.Error("due records could not be claimed", "error", err)
@@ -79,7 +80,7 @@ func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
 // work carries out one step for a claimed record.
 func (e *Engine) work(ctx context.Context, user *User) {
 	if due := user.Due(); !due.IsZero() {
-		e.Metrics.StepBegan(max(0, e.Clock().Sub(due)))
+		e.Metrics.StepBegan(user, max(0, e.Clock().Sub(due)))
 	}
 	var found outcome
 	if step := e.next(user); step == nil {
@@ -93,6 +94,14 @@ func (e *Engine) work(ctx context.Context, user *User) {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
 	_ = e.settle(storing, user.Name, user, user.Held, found) // logged there
+}
+
+// awaitWorker waits for the end of a step, which nudges.
+func (e *Engine) awaitWorker(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	}
 }
 
 // rest waits until the next record is due, something is planned here, or idle

@@ -73,7 +73,15 @@ func (m *flows) Delivered(method, status string, took time.Duration) {
 
 func (m *flows) Revoked(status string) { m.revoked.WithLabelValues(status).Inc() }
 
-func (m *flows) StepBegan(late time.Duration) { m.lateness.Observe(late.Seconds()) }
+// StepBegan counts a pending flow for as long as its poll may take.
+func (m *flows) StepBegan(u *flow.User, late time.Duration) {
+	m.lateness.Observe(late.Seconds())
+	if u.Flow != nil && u.Flow.State == flow.Pending {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.pendingAt[u.Name] = m.clock().Add(flow.Hold)
+	}
+}
 
 func (m *flows) Saved(u *flow.User) {
 	m.mu.Lock()

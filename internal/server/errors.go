@@ -52,6 +52,8 @@ var (
 	errSignedOut = refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
 	errNoAccess  = refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
 		"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
+	errNoMetrics = refuse(http.StatusForbidden, "no_access", "This token may not read metrics.",
+		"An admin of the Hub must add read:metrics to the role that the token comes from.")
 	errLoginState = refuse(http.StatusForbidden, "login_state", "This sign-in was not begun in this browser, or it took too long.",
 		"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
 	errHubRefused = refuse(http.StatusBadGateway, "hub_refused", "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
@@ -71,7 +73,12 @@ type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		err := next(w, r)
-		if err == nil || callerLeft(r.Context()) {
+		if err == nil {
+			return
+		}
+		if callerLeft(r.Context()) {
+			s.Logger.Debug("the caller left", "request_id", requestID(r), "path", r.URL.Path, "error", err)
+			w.WriteHeader(statusCallerLeft) // for the log and the metrics
 			return
 		}
 		f := asFault(err)
@@ -83,6 +90,10 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 	}
 }
 
+// statusCallerLeft is what proxies note for a request that nobody waits for any
+// more (nginx, Traefik). RFC 9110 has no status for it, since none is sent.
+const statusCallerLeft = 499
+
 // callerLeft reports whether nobody reads the answer any more. That net/http
 // ends a request's context with, whereas the end of the service has a cause of
 // its own, and an answer: without one the caller would read 200.
@@ -91,6 +102,9 @@ func callerLeft(ctx context.Context) bool { return context.Cause(ctx) == context
 func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 	if f.status == http.StatusServiceUnavailable || f.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", seconds(max(f.shown.RetryAfter, retryLater)))
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
 	}
 	if strings.HasPrefix(r.URL.Path, s.Prefix+"api/") {
 		writeJSON(w, f.status, errorAnswer{f.shown})

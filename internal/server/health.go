@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -77,7 +78,13 @@ func (s *Server) guardedMetrics(w http.ResponseWriter, r *http.Request) error {
 	if token.Empty() {
 		return errBadToken
 	}
-	if err := s.Auth.HasScope(r, token, "read:metrics"); err != nil {
+	err := s.Auth.HasScope(r, token, "read:metrics")
+	switch {
+	case errors.Is(err, hubauth.ErrSignedOut):
+		return errBadToken
+	case errors.Is(err, hubauth.ErrNoAccess):
+		return errNoMetrics
+	case err != nil:
 		return err
 	}
 	s.metricsHandler().ServeHTTP(w, r)

@@ -93,6 +93,28 @@ func method(name string) string {
 	return "other"
 }
 
+// headAsGet lets whatever answers GET answer HEAD too (RFC 9110, 9.1); net/http
+// leaves the body out.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// methodsAt are the methods that an address takes.
+func methodsAt(routes chi.Routes, path string) []string {
+	var taken []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		if routes.Match(chi.NewRouteContext(), method, path) {
+			taken = append(taken, method)
+		}
+	}
+	return taken
+}
+
 // recoverPanic answers as for any other fault instead of dropping the
 // connection.
 func (s *Server) recoverPanic(next http.Handler) http.Handler {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -90,9 +91,12 @@ func (s *Server) EndStreams() { s.endOnce.Do(func() { close(s.ending) }) }
 // Handler serves everything below the prefix.
 func (s *Server) Handler() http.Handler {
 	root := chi.NewRouter()
-	root.Use(s.observe, s.recoverPanic, securityHeaders(s.policy()))
+	root.Use(s.observe, s.recoverPanic, securityHeaders(s.policy()), headAsGet)
 	root.NotFound(s.handle(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
-	root.MethodNotAllowed(s.handle(func(http.ResponseWriter, *http.Request) error { return errMethod }))
+	root.MethodNotAllowed(s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", strings.Join(methodsAt(root, r.URL.Path), ", ")) // RFC 9110, 15.5.6
+		return errMethod
+	}))
 	// One flat list: each router within a router would take every request
 	// through another look-up.
 	s.mountPage(root, s.Prefix)

@@ -572,12 +572,52 @@ func TestMetricsAreForHoldersOfTheScope(t *testing.T) {
 	f := setUp(t)
 	ada := f.signIn("ada")
 	require.Equal(t, http.StatusUnauthorized, ada.do(http.MethodGet, "metrics", nil, nil).StatusCode)
-	require.Equal(t, http.StatusForbidden, f.program(http.MethodGet, "metrics", "server-ada", "").StatusCode)
-	response := f.program(http.MethodGet, "metrics", "prometheus", "")
+	response := f.program(http.MethodGet, "metrics", "nobodys", "")
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	require.Contains(t, read(t, response), "does not know this token")
+	response = f.program(http.MethodGet, "metrics", "server-ada", "")
+	require.Equal(t, http.StatusForbidden, response.StatusCode)
+	require.Contains(t, read(t, response), "read:metrics")
+	response = f.program(http.MethodGet, "metrics", "prometheus", "")
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	body := read(t, response)
 	require.Contains(t, body, `ghscoped_http_request_duration_seconds_count{code="200",method="GET",route="/"}`)
 	require.NotContains(t, body, "ada")
+}
+
+func TestARefusalCarriesTheHeadersThatHTTPWants(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	response := f.program(http.MethodPost, "api/connection", "server-ada", "")
+	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
+	require.Equal(t, "GET, DELETE", response.Header.Get("Allow"))
+	response = f.program(http.MethodGet, "api/connection", "nobodys", "")
+	require.Equal(t, http.StatusUnauthorized, response.StatusCode)
+	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
+}
+
+func TestWhateverAnswersGETAnswersHEAD(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	for _, path := range []string{"", "healthz", "api/flows/current", "nowhere"} {
+		get, head := ada.do(http.MethodGet, path, nil, nil), ada.do(http.MethodHead, path, nil, nil)
+		require.Equal(t, get.StatusCode, head.StatusCode, path)
+		require.NotEmpty(t, read(t, get), path)
+		require.Empty(t, read(t, head), path)
+	}
+}
+
+func TestARequestWhoseCallerLeftIsNotCountedAsAnswered(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, prefix+"api/connection", nil)
+	request.Header.Set("Authorization", "token server-ada")
+	answer := httptest.NewRecorder()
+	f.handler.ServeHTTP(answer, request)
+	require.Equal(t, 499, answer.Code)
 }
 
 func TestAHugeBodyIsRefused(t *testing.T) {

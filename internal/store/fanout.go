@@ -27,7 +27,7 @@ func (f *fanout) watch(ctx context.Context, key string) (<-chan struct{}, error)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.current == nil {
-		if err := f.start(ctx); err != nil {
+		if err := f.start(); err != nil {
 			return nil, err
 		}
 	}
@@ -40,9 +40,10 @@ func (f *fanout) watch(ctx context.Context, key string) (<-chan struct{}, error)
 	return changes, nil
 }
 
-// start begins the backend's watch, which outlives the first listener.
-func (f *fanout) start(ctx context.Context) error {
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+// start begins the backend's watch, which outlives the first listener and so
+// has nothing of his.
+func (f *fanout) start() error {
+	ctx, stop := context.WithCancel(context.Background())
 	keys, err := f.backend.Watch(ctx, f.kind)
 	if err != nil {
 		stop()

@@ -205,7 +205,8 @@ func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, erro
 		return nil, s.unavailable(bberrors.ErrDatabaseNotOpen)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	context.AfterFunc(s.done, cancel)
+	stop := context.AfterFunc(s.done, cancel)
+	context.AfterFunc(ctx, func() { stop() })
 	return s.changes.Watch(ctx, kind), nil
 }
 

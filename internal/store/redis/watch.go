@@ -29,11 +29,12 @@ func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, erro
 		return nil, unavailable(ctx, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	context.AfterFunc(s.done, cancel)
+	stop := context.AfterFunc(s.done, cancel)
 	var changes store.Notifier
 	keys := changes.Watch(ctx, kind)
 	go func() {
 		defer subscription.Close()
+		defer stop()
 		defer cancel()
 		follow(ctx, subscription, func(key string) { changes.Changed(kind, key) })
 	}()

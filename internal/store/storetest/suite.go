@@ -45,6 +45,7 @@ func Run(t *testing.T, suite Suite) {
 		"a watcher hears of every write and deletion":                  testWatch,
 		"a slow watcher loses no key":                                  testSlowWatcher,
 		"a watch ends with its context and with the store":             testWatchEnds,
+		"a watch that has ended keeps nothing of its caller":           testWatchKeepsNothing,
 		"of writers at once, one wins each version":                    testConcurrentWriters,
 		"a cancelled context stops a call before it begins":            testCancelled,
 		"nothing works after Close":                                    testClosed,

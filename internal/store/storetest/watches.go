@@ -3,8 +3,10 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,6 +53,25 @@ func testSlowWatcher(t *testing.T, suite Suite) {
 		require.True(t, ok)
 		heard[key] = true
 	}
+}
+
+// What a watch keeps of its caller's request would pile up with each page.
+func testWatchKeepsNothing(t *testing.T, suite Suite) {
+	b := newBench(t, suite)
+	type requestKey struct{}
+	watched := func() weak.Pointer[[1 << 12]byte] {
+		request := new([1 << 12]byte)
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), requestKey{}, request))
+		keys, err := b.Watch(ctx, kind)
+		require.NoError(t, err)
+		cancel()
+		for range keys { // until it has ended
+		}
+		return weak.Make(request)
+	}
+	kept := watched()
+	require.Eventually(t, func() bool { runtime.GC(); return kept.Value() == nil }, patience, time.Millisecond)
+	require.NoError(t, b.Ping(t.Context()), "the store is still in use")
 }
 
 func testWatchEnds(t *testing.T, suite Suite) {
