@@ -17,6 +17,7 @@ import (
 var matrix = map[string]string{
 	"the least":            enough,
 	"pull":                 enough + "  delivery: pull\n",
+	"one repository":       enough + "  delivery: pull\n  one_repository: true\nsecrets: {existingSecret: mine, existingKeys: [client-secret]}",
 	"below a path":         enough + "hub: {baseUrl: /lab/, publicUrl: https://hub.example.org/lab/hub/}",
 	"Let's Encrypt":        enough + "hub: {proxyUrl: \"http://proxy-http:8000\"}",
 	"a volume there":       enough + "store: {bolt: {existingClaim: mine}}",

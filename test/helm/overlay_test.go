@@ -118,6 +118,18 @@ func TestTheOverlayFollowsTheValues(t *testing.T) {
 			"GIT_CONFIG_VALUE_1": "/opt/ghscoped/ghscoped git-credential-ghscoped",
 		}, at(t, overlay, "singleuser", "extraEnv"))
 	})
+	t.Run("one repository at a time is named by git", func(t *testing.T) {
+		t.Parallel()
+		environ := at(t, read(matrix["one repository"]), "singleuser", "extraEnv")
+		require.Subset(t, environ, object{"GIT_CONFIG_COUNT": "3",
+			"GIT_CONFIG_KEY_2": "credential.https://github.com.useHttpPath", "GIT_CONFIG_VALUE_2": "true"})
+	})
+	t.Run("settings in a Secret are not seen", func(t *testing.T) {
+		t.Parallel()
+		const said = "config.yaml cannot be seen here"
+		require.Contains(t, notes(t, matrix["settings in a Secret"]), said)
+		require.NotContains(t, notes(t, matrix["the web flow"]), said)
+	})
 	t.Run("names, port and base path", func(t *testing.T) {
 		t.Parallel()
 		overlay := read(enough + "hub: {service: github, baseUrl: /lab/}\nfullnameOverride: connect\nservice: {port: 80}")

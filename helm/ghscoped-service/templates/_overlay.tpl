@@ -69,17 +69,23 @@ singleuser:
     GHSCOPED_URL: http://{{ $name }}:{{ .Values.service.port }}{{ include "ghscoped.prefix" . }}
     {{- if $pull }}
     {{- $github := .Values.config.github_url | default "https://github.com" }}
+    {{- $one := has (.Values.config.one_repository | toString | lower) (list "true" "t" "1") }}
     {{- with $github | trimSuffix "/" }}
     {{- if ne . "https://github.com" }}
     GHSCOPED_GITHUB_URL: {{ . }}
     {{- end }}
     # git asks the service, and no other helper gets a copy. If your image sets
     # GIT_CONFIG_COUNT, add these to its list.
-    GIT_CONFIG_COUNT: "2"
+    GIT_CONFIG_COUNT: {{ $one | ternary "3" "2" | quote }}
     GIT_CONFIG_KEY_0: credential.{{ . }}.helper
     GIT_CONFIG_VALUE_0: ""
     GIT_CONFIG_KEY_1: credential.{{ . }}.helper
     GIT_CONFIG_VALUE_1: /opt/ghscoped/ghscoped git-credential-ghscoped
+    {{- if $one }}
+    # The token is for the repository that git names.
+    GIT_CONFIG_KEY_2: credential.{{ . }}.useHttpPath
+    GIT_CONFIG_VALUE_2: "true"
+    {{- end }}
     {{- end }}
   # The helper comes with the service's image, so users' images stay as they are.
   initContainers:
