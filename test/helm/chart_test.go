@@ -24,6 +24,7 @@ var matrix = map[string]string{
 	"a storage class":      enough + "store: {bolt: {storageClass: fast, size: 5Gi}}",
 	"no storage class":     enough + "store: {bolt: {storageClass: \"\"}}",
 	"Redis":                withRedis,
+	"Sentinel":             strings.Replace(withRedis, "redis:6380/0", "sentinel:26379/?master_name=ours&addr=other:26380", 1),
 	"two pods":             withRedis + "replicas: 2",
 	"autoscaling":          withRedis + "autoscaling: {enabled: true, maxReplicas: 9}",
 	"secrets by value":     enough + "secrets: {values: {client-secret: marker-secret, keys: bWFya2VyLWtleS1tYXJrZXIta2V5LW1hcmtlci1rZXk=}}",

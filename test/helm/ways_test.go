@@ -2,6 +2,7 @@ package helm_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,20 @@ func TestTheNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
 
 	policy = objects(t, render(t, withRedis))["NetworkPolicy/"+release]
 	require.Equal(t, append(out, way{6380, ""}), ways(t, policy, "egress", "to"), "the port of its address")
+	for address, ports := range map[string][]int{
+		"redis":     {6379},
+		"[fd00::1]": {6379},
+		"redis:6380/0?addr=b:6381&addr=c&addr=d:1": {6380, 6381, 6379, 1},
+		"redis:7000?cluster=true&addr=b%3A7001":    {7000, 7001},
+		"s:26379/?addr=t:26379&master_name=ours":   {26379, 6379},
+	} {
+		opened := out
+		for _, port := range ports {
+			opened = append(opened[:len(opened):len(opened)], way{port, ""})
+		}
+		policy = objects(t, render(t, strings.Replace(withRedis, "redis:6380/0", address, 1)))["NetworkPolicy/"+release]
+		require.Equal(t, opened, ways(t, policy, "egress", "to"), address)
+	}
 	policy = objects(t, render(t, enough+"networkPolicy: {github: [{cidr: 10.1.2.3/32}], metricsFrom: [{podSelector: {matchLabels: {component: prometheus}}}]}"))["NetworkPolicy/"+release]
 	require.Contains(t, ways(t, policy, "egress", "to"), way{443, "10.1.2.3/32"})
 	require.Contains(t, ways(t, policy, "ingress", "from"), way{"metrics", "prometheus"})

@@ -73,10 +73,22 @@ bolt:/var/lib/ghscoped/ghscoped.db
 {{- end -}}
 {{- end -}}
 
-{{- /* HOST:PORT of the Redis says which port the NetworkPolicy opens. */ -}}
-{{- define "ghscoped.redisPort" -}}
-{{- $host := (urlParse .Values.store.redis.url).host -}}
-{{- regexMatch ":[0-9]+$" $host | ternary (regexFind "[0-9]+$" $host) "6379" -}}
+{{- /* The ports that the NetworkPolicy opens, as a JSON list: those that the
+       Redis' address names. What Sentinels name is taken to have Redis' usual one. */ -}}
+{{- define "ghscoped.redisPorts" -}}
+{{- $url := urlParse .Values.store.redis.url -}}
+{{- $hosts := list $url.host -}}
+{{- range regexFindAll "(^|&)addr=[^&]+" $url.query -1 -}}
+{{- $hosts = append $hosts (regexReplaceAll "%3[Aa]" . ":") -}}
+{{- end -}}
+{{- if contains "master_name=" $url.query -}}
+{{- $hosts = append $hosts "" -}}
+{{- end -}}
+{{- $ports := list -}}
+{{- range $hosts -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default "6379" | int) -}}
+{{- end -}}
+{{- $ports | uniq | toJson -}}
 {{- end -}}
 
 {{- define "ghscoped.manyPods" -}}
