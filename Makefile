@@ -43,7 +43,7 @@ lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(ACTIONLINT)
-	shellcheck demo/install.sh internal/deliver/helper.sh release/chart.sh release/notes.sh
+	shellcheck demo/install.sh internal/deliver/helper.sh python/build.sh release/chart.sh release/notes.sh
 	cat $(addprefix internal/deliver/script/,base.sh home.sh gh.sh gitconfig.sh main.sh) | shellcheck -s sh -e SC2154 -
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
