@@ -20,7 +20,7 @@ type Outcome string
 
 // A warning is something that people should know and that does not keep the
 // service from working. A leg is skipped where another one, on which it stands,
-// has failed.
+// has failed, and where the running service keeps it from being seen.
 const (
 	OK   Outcome = "ok"
 	Warn Outcome = "warn"

@@ -24,7 +24,7 @@ func (d *Doctor) gitHubLegs() []leg {
 		{"app-key", []string{"github-api"}, d.appKey},
 		{"app-public", []string{"github-api"}, d.appPublic},
 		{"permissions", []string{"github-api"}, d.permissions},
-		{"token-expiry", nil, d.tokenExpiry},
+		{"token-expiry", []string{"store"}, d.tokenExpiry},
 		{"clock", nil, d.clock},
 	}
 }
@@ -189,14 +189,18 @@ func describe(permissions map[string]string) string {
 // tokenExpiry: GitHub shows the switch to nobody but the App's owner. What can
 // be seen is what came of earlier connections.
 func (d *Doctor) tokenExpiry(context.Context) Finding {
+	if d.held() {
+		return Finding{Outcome: Skip, What: "Not to be seen while the service runs, since its store is open to it alone.",
+			Fix: `Look into the audit, or at the admin's page: "flow_finished" with the outcome "connected" says that it is on, the code "token_never_expires" that it is off. Or run this while the service is stopped.`}
+	}
 	const on = `Keep "User-to-server token expiration" switched on: App's settings page, Optional features.`
 	for _, event := range d.events { // the newest first
 		switch {
 		case event.Code == "token_never_expires":
 			return fail("A token that GitHub gave on "+event.Time.Format(time.DateOnly)+" would never have expired, and was refused.",
 				`Switch "User-to-server token expiration" on: App's settings page, Optional features. It is on for new Apps.`)
-		case event.Action == "delivered" && event.Outcome == "ok":
-			return ok("On: the token delivered on " + event.Time.Format(time.DateOnly) + " had an expiry.")
+		case event.Action == "flow_finished" && event.Outcome == "connected": // in pull mode nothing is delivered
+			return ok("On: the token of " + event.Time.Format(time.DateOnly) + " had an expiry.")
 		}
 	}
 	return warn("Not to be seen before somebody has connected. The service refuses tokens that never expire.", on)

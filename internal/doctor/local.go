@@ -44,7 +44,7 @@ func (d *Doctor) keyFile(context.Context) Finding {
 }
 
 func (d *Doctor) store(ctx context.Context) Finding {
-	if d.running && d.Config.Store.Redis == nil {
+	if d.held() {
 		return ok(d.storeName() + " is held by the running service, whose readiness speaks for it.")
 	}
 	events, err := d.Store.Try(ctx)
@@ -60,6 +60,10 @@ func (d *Doctor) store(ctx context.Context) Finding {
 	}
 	return fail(sentence(err.Error()), "Mend what is named, or name another place in GHSCOPED_STORE; 'ghscoped-service store check' reads a file as a whole.")
 }
+
+// held reports whether the running service has the store's file, which opens
+// for one process only.
+func (d *Doctor) held() bool { return d.running && d.Config.Store.Redis == nil }
 
 func (d *Doctor) storeName() string {
 	if address := d.Config.Store.Redis; address != nil {

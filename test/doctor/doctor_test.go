@@ -244,7 +244,7 @@ func brokenAtGitHub() map[string]broken {
 			set: func(t *testing.T, w *world) []string {
 				path, env := w.alone(t)
 				written(t, path,
-					flow.Event{Time: time.Now().Add(-time.Hour), Action: "delivered", Outcome: "ok"},
+					flow.Event{Time: time.Now().Add(-time.Hour), Action: "flow_finished", Outcome: "connected"},
 					flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "failed", Code: "token_never_expires"})
 				return env
 			}},
@@ -268,7 +268,7 @@ func TestWhereAllIsWell(t *testing.T) {
 			t.Run("each leg says so", func(t *testing.T) { eachLegSaysSo(t, w) })
 			t.Run("before the first start nothing is made", func(t *testing.T) { nothingIsMade(t, w) })
 			t.Run("a client secret is taken", func(t *testing.T) { secretIsTaken(t, w) })
-			t.Run("a delivered token shows that tokens expire", func(t *testing.T) { tokensExpire(t, w) })
+			t.Run("a connection shows that tokens expire", func(t *testing.T) { tokensExpire(t, w) })
 		})
 	}
 }
@@ -285,7 +285,8 @@ func eachLegSaysSo(t *testing.T, w *world) {
 	for _, line := range lines {
 		want := "ok  "
 		if strings.Contains(line, "token-expiry") {
-			want = "warn"
+			want = "skip"
+			require.Contains(t, line, "open to it alone")
 		}
 		require.Equal(t, want, line[:4], line)
 	}
@@ -318,12 +319,13 @@ func nothingIsMade(t *testing.T, w *world) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	require.Equal(t, fmt.Sprint(doctor.Skip), string(seen[2].Outcome), "no service runs with these settings")
+	require.Contains(t, seen[len(seen)-2].What, "before somebody has connected")
 }
 
 func tokensExpire(t *testing.T, w *world) {
 	path, env := w.alone(t)
-	written(t, path, flow.Event{Time: time.Now(), Action: "delivered", Outcome: "ok"})
+	written(t, path, flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "connected"})
 	_, seen := findings(t, env)
 	require.Contains(t, seen, doctor.Finding{Check: "token-expiry", Outcome: doctor.OK,
-		What: "On: the token delivered on " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})
+		What: "On: the token of " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})
 }
