@@ -39,16 +39,29 @@ func (l *loader) checkHub() {
 	if !l.failed["hub-client-id"] && !strings.HasPrefix(hub.ClientID, "service-") {
 		l.fault("hub-client-id", l.source("hub-client-id"), "the client id of a Hub service begins with service-", "take the one the Hub uses")
 	}
+	if !l.failed["hub-allowed-scopes"] {
+		l.checkAdmins()
+	}
+}
+
+// checkAdmins: who is an admin the service learns from what a user's own login
+// shows it.
+func (l *loader) checkAdmins() {
 	if l.config.Page.AdminGroup != "" && !l.allowed("read:users:groups", "read:users", "users", "admin:users") {
 		l.fault("admin-group", l.source("admin-group"), "the service cannot see the groups of a user",
 			"add read:users:groups!user to oauth_client_allowed_scopes")
 	}
+	if scope := l.config.Page.AdminScope; scope != "" && !l.allowed(baseScope(scope)) {
+		l.fault("admin-scope", l.source("admin-scope"), "nobody signs in with this scope, since the service does not ask for it",
+			"add it to oauth_client_allowed_scopes at the Hub and to GHSCOPED_HUB_ALLOWED_SCOPES")
+	}
 }
 
-// allowed reports whether the Hub lets the service have one of these scopes.
+// allowed reports whether the service asks for one of these scopes when a user
+// signs in.
 func (l *loader) allowed(bases ...string) bool {
 	bases = append(bases, "self", "inherit")
-	return slices.ContainsFunc(l.config.Hub.AllowedScopes, func(scope string) bool {
+	return slices.ContainsFunc(l.config.Hub.LoginScopes, func(scope string) bool {
 		return slices.Contains(bases, baseScope(scope))
 	})
 }

@@ -147,6 +147,10 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 			args: []string{"-admin-group=staff"},
 			want: config.Fault{Setting: "admin-group", Source: "flag -admin-group", Problem: "the service cannot see the groups of a user", Fix: "add read:users:groups!user to oauth_client_allowed_scopes"},
 		},
+		"an admin scope that nobody signs in with": {
+			args: []string{"-admin-scope=custom:connect-github:admin"},
+			want: config.Fault{Setting: "admin-scope", Source: "flag -admin-scope", Problem: "nobody signs in with this scope, since the service does not ask for it", Fix: "add it to oauth_client_allowed_scopes at the Hub and to GHSCOPED_HUB_ALLOWED_SCOPES"},
+		},
 		"two names that disagree": {
 			more: []string{"GH_SCOPED_CREDS_CLIENT_ID=other"},
 			want: config.Fault{Setting: "client-id", Source: "environment GH_SCOPED_CREDS_CLIENT_ID", Problem: "it differs from GHSCOPED_CLIENT_ID", Fix: "set only one of them"},

@@ -35,7 +35,7 @@ import json, os, sys, tempfile
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 from jupyterhub.app import JupyterHub
-from jupyterhub.scopes import _check_scopes_exist
+from jupyterhub.scopes import _check_scopes_exist, define_custom_scopes
 
 classes = {cls.__name__: cls for cls in JupyterHub().classes}
 classes["JupyterHub"] = JupyterHub
@@ -63,6 +63,7 @@ for where, text in json.load(sys.stdin):
         scopes |= set(role["scopes"])
     for service in hub.services:
         scopes |= set(service.get("oauth_client_allowed_scopes", []))
+    define_custom_scopes(hub.custom_scopes)
     _check_scopes_exist(scopes)
     print(where)
 `
