@@ -5,6 +5,7 @@
 //	ghscoped-service healthcheck …        asks the running service
 //	ghscoped-service policy …             checks or explains a bot policy
 //	ghscoped-service audit …              finds lines of the audit
+//	ghscoped-service install FOLDER       copies the ghscoped command there
 //	ghscoped-service doctor …             looks at each leg it stands on
 //	ghscoped-service create-app …         registers the GitHub App
 //	ghscoped-service keys …               makes and rotates sealing keys

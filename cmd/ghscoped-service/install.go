@@ -16,23 +16,39 @@ const (
 	helperName  = "git-credential-ghscoped"
 )
 
+const installUsage = `Usage: ghscoped-service install FOLDER
+
+Copies the command ghscoped, which lies beside this program, into FOLDER, and
+links it as git-credential-ghscoped there: for an init container of users'
+servers. What is there already is replaced.
+
+Exit codes: 0 done; 1 the files; 2 the command line.
+`
+
 // install copies the ghscoped command, which lies beside this program, into a
 // folder: an init container of users' servers does so, since their images have
 // neither.
 func install(_ context.Context, in invocation) int {
-	if len(in.args) != 1 {
-		fmt.Fprintln(in.stderr, "Usage: ghscoped-service install FOLDER")
-		return exitUsage
+	return in.report("install", installUsage, invocation.install)
+}
+
+func (in invocation) install() (int, error) {
+	set := quietFlags("install")
+	if err := set.Parse(in.args); err != nil {
+		return 0, err
+	}
+	if set.NArg() != 1 {
+		return 0, errors.New("one folder is to be named; see ghscoped-service install -help")
 	}
 	own, err := os.Executable()
 	if err == nil {
-		err = installFrom(filepath.Dir(own), in.args[0])
+		err = installFrom(filepath.Dir(own), set.Arg(0))
 	}
 	if err != nil {
 		fmt.Fprintf(in.stderr, "ghscoped-service: install: %v\n", err)
-		return exitFault
+		return exitFault, nil
 	}
-	return exitOK
+	return exitOK, nil
 }
 
 func installFrom(source, folder string) error {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,19 @@ func TestHelpNamesCommandsAndSettings(t *testing.T) {
 		require.Contains(t, got.stdout, "check-config")
 		require.Contains(t, got.stdout, "GHSCOPED_CLIENT_ID, GH_SCOPED_CREDS_CLIENT_ID")
 		require.Empty(t, got.stderr)
+	}
+}
+
+func TestEachCommandHasItsHelp(t *testing.T) {
+	t.Parallel()
+	documented, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	for _, c := range commands() {
+		got := call(t.Context(), nil, nil, nil, c.name, "-help")
+		require.Equal(t, exitOK, got.code, c.name)
+		require.Regexp(t, `^Usage: ghscoped-service `, got.stdout, c.name)
+		require.Empty(t, got.stderr, c.name)
+		require.Regexp(t, `(?m)^//\tghscoped-service \[?`+c.name+`\b`, string(documented))
 	}
 }
 

@@ -35,8 +35,13 @@ func policy(_ context.Context, in invocation) int {
 			return in.report("policy", policyUsage, work)
 		}
 	}
-	fmt.Fprint(in.stderr, policyUsage)
-	return exitUsage
+	return in.report("policy", policyUsage, func(in invocation) (int, error) {
+		err := quietFlags("policy").Parse(in.args)
+		if err == nil {
+			fmt.Fprint(in.stderr, policyUsage)
+		}
+		return exitUsage, err
+	})
 }
 
 // report runs a part of a command and says what is wrong with its command line.
