@@ -1,11 +1,18 @@
 package server_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +56,82 @@ func TestTheDescriptionNamesEveryRouteOfTheAPI(t *testing.T) {
 	}
 	require.NoError(t, chi.Walk(handler.(chi.Routes), walk))
 	require.Subset(t, served, described)
+}
+
+// requireDescribed compares an answer of the API with its description: the
+// status has to be there, and a JSON body has what is said there and nothing
+// else. It reads as much of JSON schema as openapi.yaml needs for that.
+func requireDescribed(t testing.TB, method, path string, response *http.Response) {
+	t.Helper()
+	path, _, _ = strings.Cut("/"+path, "?")
+	path = regexp.MustCompile(`^/api/(credential|bot-tokens)/.*`).ReplaceAllString(path, "/api/$1/{id}")
+	all := description()
+	operation, known := dig(all, "paths", path, strings.ToLower(method))
+	if !known || !strings.HasPrefix(path, "/api/") {
+		return
+	}
+	answer, known := dig(operation, "responses", strconv.Itoa(response.StatusCode))
+	require.True(t, known, "%s %s answers %d, which is not described", method, path, response.StatusCode)
+	if schema, isJSON := dig(resolve(all, answer), "content", "application/json", "schema"); isJSON {
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, errors.Join(err, response.Body.Close()))
+		response.Body = io.NopCloser(bytes.NewReader(body))
+		var value any
+		require.NoError(t, json.Unmarshal(body, &value))
+		requireFits(t, all, schema, value, method+" "+path)
+	}
+}
+
+var description = sync.OnceValue(func() (all any) {
+	content, _ := os.ReadFile("openapi.yaml")
+	_ = yaml.Unmarshal(content, &all)
+	return all
+})
+
+func dig(value any, keys ...string) (any, bool) {
+	for _, key := range keys {
+		value = value.(map[string]any)[key]
+		if value == nil {
+			return nil, false
+		}
+	}
+	return value, true
+}
+
+func resolve(all, value any) any {
+	if ref, is := dig(value, "$ref"); is {
+		value, _ = dig(all, strings.Split(strings.TrimPrefix(ref.(string), "#/"), "/")...)
+	}
+	return value
+}
+
+func requireFits(t testing.TB, all, schema, value any, at string) {
+	t.Helper()
+	s := resolve(all, schema).(map[string]any)
+	if choices, limited := s["enum"]; limited {
+		require.Contains(t, choices, value, at)
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		require.Equal(t, "object", s["type"], at)
+		required, _ := s["required"].([]any)
+		for _, name := range required {
+			require.Contains(t, v, name, at)
+		}
+		for name, part := range v {
+			below, named := dig(s, "properties", name)
+			if !named {
+				below = s["additionalProperties"]
+			}
+			require.NotNil(t, below, "%s: %s is not described", at, name)
+			requireFits(t, all, below, part, at+"."+name)
+		}
+	case []any:
+		require.Equal(t, "array", s["type"], at)
+		for _, item := range v {
+			requireFits(t, all, s["items"], item, at)
+		}
+	}
 }
 
 // contract is what callers were promised; it changes only with a decision.

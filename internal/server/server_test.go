@@ -214,6 +214,7 @@ func (b *browser) do(method, path string, body io.Reader, headers map[string]str
 	response, err := b.Do(request)
 	require.NoError(b.f.t, err)
 	b.f.t.Cleanup(func() { _ = response.Body.Close() })
+	requireDescribed(b.f.t, method, path, response)
 	return response
 }
 
@@ -276,6 +277,17 @@ func TestAFlowThroughTheAPI(t *testing.T) {
 	require.Equal(t, http.StatusOK, ada.write(http.MethodDelete, "api/flows/current").StatusCode)
 	require.Contains(t, read(t, ada.do(http.MethodGet, "api/flows/current", nil, nil)), `"state":"cancelled"`)
 	require.Equal(t, "no_flow", code(t, ada.write(http.MethodDelete, "api/flows/current")))
+}
+
+func TestNothingIsDeliveredWhereGitAsks(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	require.Equal(t, "not_connected", code(t, ada.write(http.MethodPost, "api/deliveries")))
+	f.connect(ada)
+	response := ada.write(http.MethodPost, "api/deliveries")
+	require.Equal(t, http.StatusConflict, response.StatusCode)
+	require.Equal(t, "pull_only", code(t, response))
 }
 
 func TestALoopOfNewFlowsIsStoppedAndToldWhenToGoOn(t *testing.T) {
