@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -11,6 +12,19 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/store/redis"
 )
+
+func TestTheDocumentsNameEachParameter(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("url.go")
+	require.NoError(t, err)
+	document, err := os.ReadFile("../../../docs/operations.md")
+	require.NoError(t, err)
+	read := regexp.MustCompile(`\.(?:text|file|flag|all)\("(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	require.Len(t, read, 8)
+	for _, parameter := range read {
+		require.Regexp(t, "(?m)^\\| .*`"+parameter[1]+"`.* \\| ", string(document))
+	}
+}
 
 func TestAWrongURLIsRefusedWithoutQuotingItsPassword(t *testing.T) {
 	t.Parallel()
