@@ -101,7 +101,7 @@ func marked(t *testing.T, path, mark string) string {
 func TestEveryLanguageOfABlockIsLookedAt(t *testing.T) {
 	t.Parallel()
 	looked := map[string]bool{
-		"sh": true, "console": true, "python": true, "html": true, "json": true, "dockerfile": true, // here
+		"sh": true, "console": true, "python": true, "html": true, "json": true, "dockerfile": true, "ini": true, // here
 		"yaml": true, // docs, test/helm
 		"text": true, // what programs print: test/ghscoped, or a drawing
 	}

@@ -25,10 +25,11 @@ func calls(text string) [][]string {
 	text = regexp.MustCompile(`(?m)(^|\s)#.*$`).ReplaceAllString(text, "")
 	text = regexp.MustCompile(`\$\(([^()]*)\)`).ReplaceAllString(text, "VALUE")
 	text = regexp.MustCompile(`'[^']*'`).ReplaceAllString(text, "WORD")
+	text = regexp.MustCompile(`\bsudo (-u \w+ )?(env -C \S+ )?`).ReplaceAllString(text, "")
 	var found [][]string
 	for _, part := range regexp.MustCompile(`\n|\||&&|;`).Split(text, -1) {
 		words := strings.Fields(part)
-		for len(words) > 0 && (words[0] == "sudo" || assignment.MatchString(words[0])) {
+		for len(words) > 0 && assignment.MatchString(words[0]) {
 			words = words[1:]
 		}
 		if len(words) > 0 {

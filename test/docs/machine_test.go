@@ -194,10 +194,18 @@ func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
+// TestTheUnitIsOneThatSystemdTakes, with the lines that a document adds.
 func TestTheUnitIsOneThatSystemdTakes(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join(root, unitPath))
 	require.NoError(t, err)
+	require.Len(t, inLanguage(t, "ini"), 1)
+	content = append(content, marked(t, "docs/single-machine.md", "secrets")...)
+	handed := regexp.MustCompile(`(?m)^LoadCredential=([\w-]+):`).FindAllStringSubmatch(string(content), -1)
+	require.Len(t, handed, 4)
+	for _, credential := range handed {
+		require.Regexp(t, `(?m)^Environment=GHSCOPED_\w+=%d/`+credential[1]+`$`, string(content))
+	}
 	folder := t.TempDir()
 	file := filepath.Join(folder, filepath.Base(unitPath))
 	// The program is not installed here; its place is.
