@@ -1,6 +1,7 @@
 package gitconfig
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -39,7 +40,9 @@ func Remove(path string) (changed bool, err error) {
 	})
 }
 
-func isBegin(line string) bool { return strings.HasPrefix(line, "# >>> ghscoped setup >>>") }
+func isBegin(line string) bool  { return strings.HasPrefix(line, "# >>> ghscoped setup >>>") }
+func isEnd(line string) bool    { return strings.TrimRight(line, "\r\n") == end }
+func isHeader(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "[") }
 
 // without is the text without our block; made says that the file was made for
 // it. Settings that git or the user put between our lines stay, under the
@@ -50,18 +53,18 @@ func without(text string, there bool) (kept string, made bool) {
 	}
 	var out strings.Builder
 	b := block{}
-	for _, line := range strings.SplitAfter(text, "\n") {
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
 		switch {
 		case isBegin(line):
-			b = block{inside: true}
+			b = block{until: i + 1 + length(lines[i+1:])}
 			made = made || strings.Contains(line, withFile)
 			if strings.Contains(line, withNewline) {
 				b.newline = true
 			}
-		case strings.TrimRight(line, "\r\n") == end && b.inside:
-			b.inside = false
-		case b.inside:
+		case i < b.until:
 			out.WriteString(b.keep(line))
+		case i == b.until && isEnd(line):
 		default:
 			if line != "" {
 				b.followed = true
@@ -76,9 +79,31 @@ func without(text string, there bool) (kept string, made bool) {
 	return kept, made
 }
 
+// length is how many of the lines behind a begin mark count as between ours. git
+// removes an end mark with the section before it; then it is the section right
+// behind the begin mark, if that names us, and what follows is not ours.
+func length(lines []string) int {
+	for i, line := range lines {
+		if isEnd(line) {
+			return i
+		}
+		if isBegin(line) {
+			lines = lines[:i]
+			break
+		}
+	}
+	if next := slices.IndexFunc(lines[min(1, len(lines)):], isHeader); next >= 0 {
+		lines = lines[:1+next]
+	}
+	if slices.ContainsFunc(lines, namesUs) {
+		return len(lines)
+	}
+	return 0
+}
+
 // block is the state of reading over ours.
 type block struct {
-	inside   bool
+	until    int    // the number of the line behind it
 	newline  bool   // the newline before it is ours
 	header   string // of the section we are in, until something of it is kept
 	kept     bool   // something was put between our lines
@@ -88,7 +113,7 @@ type block struct {
 // keep returns what of a line between ours belongs to somebody else.
 func (b *block) keep(line string) string {
 	trimmed := strings.TrimSpace(line)
-	if strings.HasPrefix(trimmed, "[") {
+	if isHeader(line) {
 		b.header = line
 		return ""
 	}
@@ -102,7 +127,11 @@ func (b *block) keep(line string) string {
 
 // ours reports whether a setting is one that we write.
 func ours(line string) bool {
-	named := strings.HasPrefix(line, "helper =") || strings.HasPrefix(line, "useHttpPath =")
-	return line == "helper =" || named && strings.Contains(line, "ghscoped") ||
+	return line == "helper =" || namesUs(line) ||
 		strings.HasPrefix(line, "insteadOf = git@") || strings.HasPrefix(line, "insteadOf = ssh://git@")
+}
+
+func namesUs(line string) bool {
+	line = strings.TrimSpace(line)
+	return (strings.HasPrefix(line, "helper =") || strings.HasPrefix(line, "useHttpPath =")) && strings.Contains(line, "ghscoped")
 }

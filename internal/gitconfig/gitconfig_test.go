@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,49 @@ func TestASettingOfOursThatWasChangedSinceStays(t *testing.T) {
 	_, err = gitconfig.Remove(file)
 	require.NoError(t, err)
 	require.Equal(t, "false\n", git(t, file, "credential.https://github.com.useHttpPath"))
+}
+
+// git takes the end mark along with the section that stands before it.
+func TestWithoutTheEndMarkWhatFollowsIsTheUsers(t *testing.T) {
+	t.Parallel()
+	rewrite := []string{`[url "https://github.com/"]`, "\tinsteadOf = git@github.com:"}
+	const theirs = "[credential \"https://gitlab.example\"]\n\thelper =\n\thelper = store\n\n" +
+		"[url \"https://gitlab.example/\"]\n\tinsteadOf = git@gitlab.example:\n[empty]\n"
+	for name, test := range map[string]struct {
+		lines []string
+		gone  string
+	}{
+		"nothing of ours is left": {lines, "credential.https://github.com"},
+		"a section of ours is":    {slices.Concat(lines, rewrite), "url.https://github.com/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "config")
+			const before = "[user]\n\tname = Ada\n"
+			require.NoError(t, os.WriteFile(file, []byte(before), 0o644))
+			_, err := gitconfig.Put(file, test.lines)
+			require.NoError(t, err)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(file, append(text, theirs...), 0o644))
+			git(t, file, "--remove-section", test.gone)
+			text, err = os.ReadFile(file)
+			require.NoError(t, err)
+			require.NotContains(t, string(text), "<<<", "git has left the mark, and this tests nothing")
+
+			_, err = gitconfig.Put(file, test.lines)
+			require.NoError(t, err)
+			text, err = os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, 1, strings.Count(string(text), "git-credential-ghscoped"))
+			require.True(t, strings.HasPrefix(string(text), before+theirs), string(text))
+			_, err = gitconfig.Remove(file)
+			require.NoError(t, err)
+			text, err = os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, before+theirs, string(text))
+		})
+	}
 }
 
 func TestALinkIsFollowedAndStays(t *testing.T) {
