@@ -4,11 +4,17 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
+
+// maxHead bounds the head of an answer and of those that announce it, in bytes.
+const maxHead = 1 << 20
 
 // Once is a transport for a program that asks little and ends, as git's helper
 // does: each request has a connection to itself, on which the caller's own
@@ -16,12 +22,13 @@ import (
 // connection, so that others may use it later, and git would wait for the
 // threads that run them (docs/decisions/0011).
 //
-// What needs more than that, TLS or a proxy, goes to Transport.
+// What needs more than that, TLS, a proxy or a host's name in other letters than
+// DNS has, goes to Transport.
 type Once struct{ Transport *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
 func (o Once) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != "http" || o.proxied(request) {
+	if request.URL.Scheme != "http" || !ascii(request.URL.Host) || o.proxied(request) {
 		return o.Transport.RoundTrip(request)
 	}
 	ctx := request.Context()
@@ -55,18 +62,31 @@ func (o Once) proxied(request *http.Request) bool {
 	return err != nil || proxy != nil
 }
 
-// exchange writes a request and reads the head of its answer.
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// exchange writes a request and reads the head of its answer, which may come
+// before all is written: that the request is too large, for instance.
 func exchange(conn net.Conn, request *http.Request) (*http.Response, error) {
 	last := request.Clone(request.Context())
 	last.Close = true
-	if err := last.Write(conn); err != nil {
-		return nil, err
+	unsent := last.Write(conn)
+	if unsent != nil { // what there is of an answer has come by now
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 	}
-	from := bufio.NewReader(conn)
+	head := &io.LimitedReader{R: conn, N: maxHead}
+	from := bufio.NewReader(head)
 	for {
 		answer, err := http.ReadResponse(from, last)
-		if err != nil || answer.StatusCode >= http.StatusOK {
-			return answer, err
+		switch {
+		case err != nil && unsent != nil:
+			return nil, unsent
+		case err != nil:
+			return nil, err
+		case answer.StatusCode >= http.StatusOK:
+			head.N = math.MaxInt64
+			return answer, nil
 		} // else it only announces another (RFC 9110, 15.2)
 	}
 }

@@ -3,7 +3,9 @@ package client_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -123,6 +125,81 @@ func TestOnceLeavesTLSAndProxiesToTheLibrary(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, test.answer, string(text))
 	}
+}
+
+// answers is the address of a server that reads the head of one request and then
+// writes an answer, whatever else comes.
+func answers(t *testing.T, write func(io.Writer)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		from := bufio.NewReader(conn)
+		for line := "."; line != "\r\n" && err == nil; {
+			line, err = from.ReadString('\n')
+		}
+		write(conn)
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+func TestOnceBoundsTheHeadOfAnAnswerAndNotItsBody(t *testing.T) {
+	t.Parallel()
+	const much = 3 << 20
+	const good = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+	for name, test := range map[string]struct {
+		answer string
+		read   int
+	}{
+		"a header that does not end": {good + "Long: " + strings.Repeat("x", much) + "\r\n\r\nbody", 0},
+		"announcements without end":  {strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", much/28) + good + "\r\nbody", 0},
+		"a large body":               {good + "\r\n" + strings.Repeat("x", much), much},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answer, err := once(t, &http.Transport{}).Get(answers(t, func(w io.Writer) { _, _ = io.WriteString(w, test.answer) }))
+			if test.read == 0 {
+				require.Error(t, err)
+				return
+			}
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			body, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.Len(t, body, test.read)
+		})
+	}
+}
+
+func TestOnceReadsAnAnswerThatComesBeforeAllIsWritten(t *testing.T) {
+	t.Parallel()
+	address := answers(t, func(w io.Writer) {
+		_, _ = io.WriteString(w, "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 8\r\n\r\ntoo much")
+	})
+	answer, err := once(t, &http.Transport{}).Post(address, "text/plain", strings.NewReader(strings.Repeat("x", 32<<20)))
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, http.StatusRequestEntityTooLarge, answer.StatusCode)
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, "too much", string(text))
+}
+
+func TestOnceLeavesNamesThatAreNotDNSsToTheLibrary(t *testing.T) {
+	t.Parallel()
+	var dialled string
+	_, err := once(t, &http.Transport{DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+		dialled = address
+		return nil, errors.New("seen enough")
+	}}).Get("http://bücher.invalid/")
+	require.ErrorContains(t, err, "seen enough")
+	require.Equal(t, "xn--bcher-kva.invalid:80", dialled)
 }
 
 func TestOnceSaysThatNobodyListens(t *testing.T) {
