@@ -48,7 +48,7 @@ func (c *Client) BotToken(ctx context.Context, asked BotRequest) (BotToken, erro
 	if got.Token.Empty() || got.ExpiresAt.IsZero() {
 		return BotToken{}, notTheService(http.StatusOK, errors.New("no token in it"))
 	}
-	got.ExpiresAt = got.ExpiresAt.Add(-c.skew)
+	got.ExpiresAt = got.ExpiresAt.Add(-c.Skew())
 	return got, nil
 }
 

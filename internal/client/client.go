@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -21,14 +22,14 @@ const (
 	tolerated = 30 * time.Second
 )
 
-// Client calls one service for the holder of one Hub token. It is not safe for
-// concurrent use.
+// Client calls one service for the holder of one Hub token. Safe for concurrent
+// use.
 type Client struct {
 	base      *url.URL
 	token     secret.String
 	transport http.RoundTripper
 	clock     func() time.Time
-	skew      time.Duration
+	skew      atomic.Int64 // a [time.Duration]
 }
 
 // New returns a client for the service at base, which ends with "/". It takes a
@@ -39,10 +40,10 @@ func New(base *url.URL, token secret.String, transport http.RoundTripper, clock 
 
 // Skew is how far the service's clock is ahead of this machine's, as of its
 // last answer; differences that cannot matter count as none.
-func (c *Client) Skew() time.Duration { return c.skew }
+func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
 // Now is the time by the service's clock, by which its answers are to be read.
-func (c *Client) Now() time.Time { return c.clock().Add(c.skew) }
+func (c *Client) Now() time.Time { return c.clock().Add(c.Skew()) }
 
 // Credential is what git gets.
 type Credential struct {
@@ -66,7 +67,7 @@ func (c *Client) Credential(ctx context.Context, protocol, host, path string) (C
 	if got.Username == "" || got.Password.Empty() || got.Expiry == 0 {
 		return Credential{}, notTheService(http.StatusOK, errors.New("no credential in it"))
 	}
-	return Credential{got.Username, got.Password.String, time.Unix(got.Expiry, 0).Add(-c.skew)}, nil
+	return Credential{got.Username, got.Password.String, time.Unix(got.Expiry, 0).Add(-c.Skew())}, nil
 }
 
 // WantsRepository reports whether the service gives credentials for one
@@ -170,8 +171,9 @@ func (c *Client) readClock(answer *http.Response) {
 	if err != nil {
 		return
 	}
-	c.skew = 0
-	if skew := date.Sub(c.clock()); skew.Abs() > tolerated {
-		c.skew = skew.Round(time.Second)
+	skew := date.Sub(c.clock())
+	if skew.Abs() <= tolerated {
+		skew = 0
 	}
+	c.skew.Store(int64(skew.Round(time.Second)))
 }
