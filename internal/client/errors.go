@@ -8,12 +8,11 @@ import (
 	"net/http"
 )
 
-// Codes of errors that callers tell apart. The first three are this package's
+// Codes of errors that callers tell apart. The first two are this package's
 // own, the others the service's.
 const (
 	CodeUnreachable   = "service_unreachable"
 	CodeNotTheService = "not_the_service"
-	CodeBusy          = "service_busy"
 	CodeNotConnected  = "not_connected"
 	CodeNoFlow        = "no_flow"
 	CodeBadToken      = "bad_token"
