@@ -33,7 +33,6 @@ type Installation struct {
 	HTMLURL     string            `json:"html_url"`
 	Permissions map[string]string `json:"permissions"`
 	SuspendedAt *time.Time        `json:"suspended_at"`
-	AppSlug     string            `json:"app_slug"`
 }
 
 // Access lists what a token reaches: the installations of the App that its user
@@ -84,8 +83,8 @@ func (c *Client) userInstallations(ctx context.Context, token secret.String) ([]
 			return nil, err
 		}
 		all = append(all, page.Installations...)
-		if q.url, err = c.next(a); err != nil {
-			return nil, err
+		if q.url, err = c.next(a); err != nil || len(page.Installations) == 0 {
+			return all, err
 		}
 	}
 	return all, nil

@@ -169,20 +169,8 @@ func (c *Client) ofMint(err error, owner string, i Installation) error {
 // Slug is the App's name in addresses. Asking for it is also the way to try the
 // App's key.
 func (c *Client) Slug(ctx context.Context) (string, error) {
-	var app struct {
-		Slug string `json:"slug"`
-	}
-	err := c.appCall(ctx, "app", http.MethodGet, "app", nil, &app, http.StatusOK)
-	if statusOf(err) == http.StatusNotFound {
-		return "", ofOAuth("Not Found")
-	}
-	if err != nil {
-		return "", err
-	}
-	if !isName(app.Slug) {
-		return "", badAnswer(errors.New("app: no slug"))
-	}
-	return app.Slug, nil
+	app, err := c.OwnApp(ctx)
+	return app.Slug, err
 }
 
 // Identity asks who commits by the token. It takes an installation token,
@@ -197,6 +185,9 @@ func (c *Client) Identity(ctx context.Context, token secret.String) (Identity, e
 	name := slug + "[bot]"
 	if _, err := c.call(ctx, c.rest("bot", http.MethodGet, "users/"+name, token), &account, http.StatusOK); err != nil {
 		return Identity{}, err
+	}
+	if account.ID == 0 {
+		return Identity{}, badAnswer(errors.New("bot: no id"))
 	}
 	return Identity{Name: name, Email: fmt.Sprintf("%d+%s@users.noreply.%s", account.ID, name, c.web.Hostname())}, nil
 }

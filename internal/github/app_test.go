@@ -3,6 +3,7 @@ package github_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 var write = map[string]string{"contents": "write"}
@@ -146,6 +148,24 @@ func TestTheBotHasAName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, githubsim.DefaultSlug+"[bot]", identity.Name)
 	require.Regexp(t, `^[0-9]+\+ghscoped-demo\[bot\]@users\.noreply\.127\.0\.0\.1$`, identity.Email)
+}
+
+// signed signs nothing, for a GitHub that checks nothing.
+type signed struct{}
+
+func (signed) Sign(string, time.Time) (secret.String, error) { return sec("jwt"), nil }
+
+func TestABotWithoutANumberOrAProperNameIsNone(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`{"slug":"our-hub","login":"our-hub[bot]"}`, `{"slug":"../user","id":7}`} {
+		server := httptest.NewServer(says(200, "application/json", answer))
+		t.Cleanup(server.Close)
+		o := options(t, server.URL, time.Now)
+		o.Signer = signed{}
+		client := newClient(t, o)
+		_, err := client.Identity(t.Context(), sec("ghs_x"))
+		requireCode(t, err, "github_bad_answer", true)
+	}
 }
 
 func TestAFileOfARepositoryIsBounded(t *testing.T) {

@@ -186,6 +186,21 @@ func TestALinkOutsideTheAPIIsNotFollowed(t *testing.T) {
 	}
 }
 
+func TestAnEmptyPageIsTheLastWhateverItsLinkSays(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) > 1 {
+			w.WriteHeader(http.StatusBadGateway) // else it would be asked for ever
+			return
+		}
+		says(200, "application/json", `{"installations":[]}`, "Link", `<http://`+r.Host+r.URL.RequestURI()+`>; rel="next"`)(w, r)
+	}, newClock().Now)
+	access, err := client.Access(t.Context(), sec("ghu_x"))
+	require.NoError(t, err)
+	require.Equal(t, flow.AccessNotInstalled, access.State)
+}
+
 func TestGitHubsPagesAreItsOwn(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(says(200, "application/json",

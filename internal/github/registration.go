@@ -20,7 +20,7 @@ type registration struct {
 }
 
 func (r registration) app() (flow.App, error) {
-	if r.Slug == "" {
+	if !isName(r.Slug) {
 		return flow.App{}, badAnswer(errors.New("app: no slug"))
 	}
 	return flow.App{Slug: r.Slug, ClientID: r.ClientID, Permissions: r.Permissions}, nil
