@@ -115,9 +115,10 @@ func TestTheKeeperAnswersBehindASocketOfItsUserOnly(t *testing.T) {
 	}
 	_, err = in.askKeeper(t.Context(), keeperQuestion{Refused: hash("ghs_1")})
 	require.NoError(t, err)
-	f.err = &client.Error{Code: "bot_refused", Message: "No rule allows this.", Hint: "Ask."}
+	f.err = &client.Error{Status: 403, Code: "bot_refused", Message: "No rule allows this.", Hint: "Ask."}
 	_, err = in.askKeeper(t.Context(), keeperQuestion{})
-	require.True(t, client.Is(err, "bot_refused"), "%v", err)
+	require.Equal(t, asFault(f.err), asFault(err), "with the same exit code")
+	require.Equal(t, exitFailed, asFault(err).exit)
 
 	remove()
 	require.NoDirExists(t, filepath.Dir(path))

@@ -99,6 +99,8 @@ type keeperQuestion struct {
 type keeperAnswer struct {
 	Token *client.BotToken `json:"token,omitempty"`
 	Error *client.Error    `json:"error,omitempty"`
+	// Exit is what a program that cannot go on without the token exits with.
+	Exit int `json:"exit,omitempty"`
 }
 
 // listen makes the socket; remove takes it away again.
@@ -144,6 +146,7 @@ func (k *keeper) answer(ctx context.Context, connection net.Conn) {
 	} else {
 		f := asFault(err)
 		answer.Error = &client.Error{Code: f.code, Message: f.message, Hint: f.hint}
+		answer.Exit = f.exit
 	}
 	_ = json.NewEncoder(connection).Encode(answer) // who asked has gone: nothing to be done
 }
@@ -167,7 +170,7 @@ func (in invocation) askKeeper(ctx context.Context, question keeperQuestion) (cl
 	case err != nil:
 		return client.BotToken{}, err
 	case answer.Error != nil:
-		return client.BotToken{}, answer.Error
+		return client.BotToken{}, &fault{exit: answer.Exit, code: answer.Error.Code, message: answer.Error.Message, hint: answer.Error.Hint}
 	case answer.Token == nil:
 		return client.BotToken{}, nil
 	}
