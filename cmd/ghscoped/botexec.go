@@ -79,7 +79,7 @@ func (in invocation) runJob(ctx context.Context, k *keeper, command []string) er
 func (in invocation) endJob(ctx context.Context, k *keeper) {
 	if err := k.end(ctx); err != nil {
 		p := newPrinter(in.stderr, in.getenv)
-		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + asFault(err).message)
+		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + printable(asFault(err).message))
 	}
 }
 

@@ -59,9 +59,9 @@ func (f *fault) show(in invocation, asJSON bool) {
 		return
 	}
 	p := newPrinter(in.stderr, in.getenv)
-	p.line(p.red("ghscoped: ") + f.message)
+	p.line(p.red("ghscoped: ") + printable(f.message))
 	if f.hint != "" {
-		p.line("  " + f.hint)
+		p.line("  " + printable(f.hint))
 	}
 }
 
