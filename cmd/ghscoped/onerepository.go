@@ -28,7 +28,7 @@ func surelyNarrow(ctx context.Context, gh *github.Client, token secret.String, o
 	if o.repositoryID == 0 {
 		return nil
 	}
-	access, err := gh.Access(ctx, token)
+	access, err := accessOf(ctx, gh, token)
 	if err != nil {
 		return err
 	}
@@ -40,5 +40,5 @@ func surelyNarrow(ctx context.Context, gh *github.Client, token secret.String, o
 		hint = "Choose it at " + o.appURL + "/installations/new, then do this again."
 	}
 	return &fault{exit: exitFailed, code: flow.CodeRepositoryNotChosen,
-		message: "GitHub did not narrow the token: the App or you cannot access this repository. The token was revoked.", hint: hint}
+		message: "GitHub did not narrow the token: the App or you cannot access this repository.", hint: hint}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
@@ -20,6 +21,9 @@ import (
 // grace is how often GitHub may call a code incorrect, which it also does for
 // a moment after an approval.
 const grace = 2
+
+// accessLimit bounds the reading of what a token reaches.
+const accessLimit = time.Minute
 
 // github is a client of GitHub itself.
 func (in invocation) github(id, app string) (*github.Client, *url.URL, error) {
@@ -67,7 +71,7 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	if err != nil {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 		defer cancel()
-		return errors.Join(err, gh.Revoke(ending, token.Access.String))
+		return failed(ctx, err, gh.Revoke(ending, token.Access.String))
 	}
 	if ctx.Err() != nil {
 		return connectedYet
@@ -99,7 +103,7 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 		select {
 		case <-ctx.Done():
 			return flow.Token{}, ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(min(pause, end.Sub(in.clock()))):
 		}
 		polling, stop := lingering(ctx) // a token that comes now must not be lost
 		result, err := gh.PollOnceFor(polling, code.DeviceCode, repository)
@@ -136,7 +140,7 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 // keepToken checks a token and puts it where git finds it.
 func (in invocation) keepToken(ctx context.Context, gh *github.Client, web *url.URL, token flow.Token, file string) (flow.Account, error) {
 	if token.ExpiresAt.IsZero() {
-		return flow.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire; this one was revoked.",
+		return flow.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire.",
 			hint: "Its owner must opt in to “User-to-server token expiration” in the App's optional features at GitHub."}
 	}
 	account, err := gh.Account(ctx, token.Access.String)
@@ -155,9 +159,31 @@ func (in invocation) keepToken(ctx context.Context, gh *github.Client, web *url.
 		Password: token.Access.String, ExpiresAt: token.ExpiresAt, Account: account})
 }
 
+// failed says why a login came to nothing, and what became of its token.
+func failed(ctx context.Context, err, notRevoked error) error {
+	f := *asFault(err)
+	fate := " The token was revoked."
+	if notRevoked != nil {
+		if ctx.Err() != nil {
+			f = fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
+		}
+		fate = " GitHub did not take the word that the token is to die."
+		f.hint = strings.TrimSpace(f.hint + " To end the token, revoke the App's access in your GitHub settings, under Applications.")
+	}
+	f.message = strings.TrimSuffix(f.message, ".") + "." + fate
+	return &f
+}
+
+// accessOf is what a token reaches, read page by page in a bounded time.
+func accessOf(ctx context.Context, gh *github.Client, token secret.String) (flow.Access, error) {
+	ctx, cancel := context.WithTimeout(ctx, accessLimit)
+	defer cancel()
+	return gh.Access(ctx, token)
+}
+
 // reach is what a token is good for, as the service would say it.
 func reach(ctx context.Context, gh *github.Client, token secret.String, loginName string) (client.Connection, error) {
-	access, err := gh.Access(ctx, token)
+	access, err := accessOf(ctx, gh, token)
 	connection := client.Connection{Login: loginName, Access: string(access.State), FixURL: access.Fix, Repositories: []client.Repository{}}
 	for _, repository := range access.Repositories {
 		connection.Repositories = append(connection.Repositories, client.Repository{FullName: repository.FullName, Push: repository.Push})
