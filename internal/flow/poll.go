@@ -148,7 +148,7 @@ func (e *Engine) undo(ctx context.Context, token Token) {
 
 var errNeverExpires = &Error{Code: "token_never_expires",
 	Message: "The GitHub App hands out tokens that never expire, so this service refuses them.",
-	Hint:    "An admin of the GitHub App must switch on “Expire user authorization tokens” in the App's optional features."}
+	Hint:    "An admin of the GitHub App must switch on “User-to-server token expiration” in the App's optional features."}
 
 func (e *Engine) expireCode(_ context.Context, u *User) outcome {
 	state, cause := Expired, errCodeExpired
