@@ -12,18 +12,24 @@ func titleKey(v View) string {
 		return "pending.web.title"
 	case ended(v):
 		return "ended.title"
+	case v.State == Expired && v.Flow != nil && v.Flow.Mode == Web:
+		return "expired.web.title"
 	case v.State == Connected && v.Connection != nil && stuck(v.Connection.Access):
 		return "access.title"
 	}
 	return string(v.State) + ".title"
 }
 
-// ended: there was a connection, and it is over without the person's doing.
+// ended: there was a connection, and it is over without the person's doing here.
 func ended(v View) bool {
-	if v.State != Expired && v.State != Failed || v.Flow == nil || v.Flow.Problem == nil {
+	if v.State != Expired && v.State != Failed && v.State != Cancelled || v.Flow == nil || v.Flow.Problem == nil {
 		return false
 	}
-	return v.Flow.Problem.Code == "connection_expired" || v.Flow.Problem.Code == "connection_revoked"
+	switch v.Flow.Problem.Code {
+	case "connection_expired", "connection_revoked", "connection_ended", "refresh_failed", "servers_stopped", "servers_unseen":
+		return true
+	}
+	return false
 }
 
 // stuck: nothing can be pushed until the person does something at GitHub.

@@ -319,6 +319,38 @@ func TestTroubleIsToldWhileAFlowGoesOn(t *testing.T) {
 	}
 }
 
+func TestAnEndIsCalledWhatItIs(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	const access, connect = "Your access has ended", "Connect GitHub"
+	for _, tc := range []struct {
+		state         web.State
+		mode          web.Mode
+		code          string
+		title, button string
+	}{
+		{web.Expired, web.Device, "code_expired", "The code has expired", "Get a new code"},
+		{web.Expired, web.Web, "approval_expired", "Not approved in time", "Start again"},
+		{web.Expired, web.Device, "connection_expired", access, connect},
+		{web.Expired, web.Web, "connection_expired", access, connect},
+		{web.Expired, web.Device, "refresh_failed", access, connect},
+		{web.Expired, web.Device, "servers_stopped", access, connect},
+		{web.Expired, web.Device, "servers_unseen", access, connect},
+		{web.Failed, web.Device, "connection_revoked", access, connect},
+		{web.Cancelled, web.Device, "connection_ended", access, connect},
+		{web.Cancelled, web.Device, "hub_signed_out", "Cancelled", "Start again"},
+		{web.Cancelled, web.Device, "", "Cancelled", "Start again"},
+	} {
+		view := web.View{User: "ada", Now: now, State: tc.state, Flow: &web.Flow{Mode: tc.mode}}
+		if tc.code != "" {
+			view.Flow.Problem = &web.Problem{Code: tc.code, Message: "What happened."}
+		}
+		html := page(t, pages, "en", picturebook.Sample{View: &view})
+		require.Contains(t, html, `<h1 tabindex="-1">`+tc.title+"</h1>", tc.code)
+		require.Contains(t, html, `value="device">`+tc.button+"</button>", tc.code)
+	}
+}
+
 func TestAWebFlowThatWaitsCanGoOn(t *testing.T) {
 	t.Parallel()
 	html := page(t, newPages(t, options()), "en", picturebook.Sample{View: &web.View{User: "ada", Now: now, State: web.Pending,

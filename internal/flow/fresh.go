@@ -165,7 +165,7 @@ func (e *Engine) refreshFailed(c *Connection, cause *Error) {
 		return
 	}
 	c.RefreshDue, c.CheckDue = time.Time{}, now
-	c.RefreshError = &Error{Code: "refresh_failed", Message: "GitHub did not prolong the connection, so it ends with its token.",
+	c.RefreshError = &Error{Code: "refresh_failed", Message: "GitHub did not prolong the connection, so it ended with its token.",
 		Hint: "Connect again whenever you need to push."}
 	if cause.Code == CodeTokenDead {
 		c.Token.Refresh, c.Token.RefreshExpiresAt = secret.Stored{}, time.Time{}

@@ -94,9 +94,20 @@ func (b builder) flows() []Sample {
 		{Name: "expired-access", Says: "the 8 hours are over", View: b.with(web.Expired, func(v *web.View) {
 			v.Flow = &web.Flow{Problem: &web.Problem{Code: "connection_expired", Message: "The connection has reached its end; its token is of no use any more.", Hint: "Connect again whenever you need to push."}}
 		})},
+		{Name: "expired-web", Says: "GitHub's page was not answered in time", View: b.with(web.Expired, func(v *web.View) {
+			v.WebFlow = true
+			v.Flow = &web.Flow{Mode: web.Web, Problem: &web.Problem{Code: "approval_expired", Message: "GitHub's page was not answered in time.", Hint: "Connect again."}}
+		})},
+		{Name: "expired-server", Says: "the server stopped, and the access with it", View: b.with(web.Expired, func(v *web.View) {
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: "servers_stopped", Message: "Your server stopped, and the connection ended with it. The token was revoked.", Hint: "Connect again when your server runs."}}
+			v.Servers = []web.Server{b.server("", web.ServerRemoving, false)}
+		})},
 		{Name: "denied", Says: "declined at GitHub", View: b.with(web.Denied, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "cancelled", Says: "cancelled or disconnected here, one stopped server still to be cleaned up", View: b.with(web.Cancelled, func(v *web.View) {
 			v.Servers = []web.Server{b.server("gpu", web.ServerRemoving, false)}
+		})},
+		{Name: "cancelled-by-admin", Says: "an admin ended the access", View: b.with(web.Cancelled, func(v *web.View) {
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: "connection_ended", Message: "An administrator ended your connection. The token was revoked.", Hint: "Ask them before you connect again."}}
 		})},
 		{Name: "failed", Says: "the GitHub App does not allow codes", View: b.with(web.Failed, func(v *web.View) {
 			v.Flow = &web.Flow{Problem: &web.Problem{Code: "device_flow_disabled", Message: "The GitHub App does not allow the device flow.", Hint: "An administrator must tick “Enable Device Flow” in the settings of the GitHub App."}}
