@@ -15,7 +15,6 @@ func (t *translation) funcs() template.FuncMap {
 	return template.FuncMap{
 		"t":         t.html,
 		"plain":     t.plain,
-		"has":       func(key string) bool { return t.texts[key] != "" },
 		"foreign":   foreign,
 		"clip":      func(text string) string { return clip(text, longest) },
 		"server":    t.server,

@@ -72,6 +72,7 @@ func (b builder) flows() []Sample {
 		{Name: "pending-web", Says: "the web flow is under way", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow, v.WebFlow = b.flow(), true
 			v.Flow.Mode, v.Flow.UserCode, v.Flow.VerificationURI, v.Flow.Interval = web.Web, "", "", 0
+			v.Flow.ExpiresAt = v.Flow.StartedAt.Add(10 * time.Minute)
 		})},
 		{Name: "pending-trouble", Says: "the code is shown, and GitHub does not answer", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow = b.flow()
@@ -205,13 +206,18 @@ func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
 	v.Bound = []web.AdminBound{{User: "ada", ID: 583231, Login: "ada-at-work"}, {User: "zoe", ID: 9919}}
 	v.Bots = []web.AdminBot{{ID: strings.Repeat("5e", 32), Caller: "service:nbbot", Rule: "nightly",
 		Repositories: []string{"octo-org/handbook", "octo-org/shared"}, Since: b.now.Add(-20 * time.Minute), ExpiresAt: b.now.Add(40 * time.Minute)}}
-	for i, action := range []string{"delivered", "connected", "approved", "flow_started", "revoked"} {
-		v.Events = append(v.Events, web.AdminEvent{
-			Time: b.now.Add(-time.Duration(i) * 40 * time.Second), Action: action, User: "ada", Account: "ada-lovelace", Outcome: "ok",
-		})
+	for i, event := range []web.AdminEvent{
+		{Action: "flow_finished", Account: "ada-lovelace", Outcome: "connected"},
+		{Action: "delivered", Account: "ada-lovelace", Outcome: "ok"},
+		{Action: "flow_started", Outcome: "ok"},
+		{Action: "revoked", Outcome: "ok", Reason: "disconnect"},
+		{Action: "disconnected", Account: "ada-lovelace", Outcome: "ok", Reason: "disconnect"},
+	} {
+		event.Time, event.User = b.now.Add(-time.Duration(i)*40*time.Second), "ada"
+		v.Events = append(v.Events, event)
 	}
 	v.Events = append(v.Events,
-		web.AdminEvent{Time: b.now.Add(-3 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "ok", Rule: "nightly",
+		web.AdminEvent{Time: b.now.Add(-3 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "issued", Rule: "nightly",
 			Repositories: []string{"octo-org/grades"}, Permissions: []string{"contents:write", "pull_requests:write"}, Reason: "publishes the grades"},
 		web.AdminEvent{Time: b.now.Add(-4 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "refused", Code: "bot_refused",
 			Repositories: []string{"octo-org/exams"}, Permissions: []string{"contents:write"}, Why: "No rule lets service:nbbot reach octo-org/exams."})
