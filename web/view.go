@@ -88,6 +88,8 @@ type View struct {
 	WebFlow bool
 	// Pull says that servers fetch the credential instead of being given it.
 	Pull bool
+	// Refresh says that the access is prolonged while a server that has it runs.
+	Refresh bool
 }
 
 // check names what the state's page cannot do without.

@@ -351,6 +351,27 @@ func TestAnEndIsCalledWhatItIs(t *testing.T) {
 	}
 }
 
+func TestTheEndIsSaidAsTheDeployerSetIt(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for lang, says := range map[string]struct{ atOnce, prolonged string }{
+		"en": {"hen it ends by itself", "hile your server runs"},
+		"de": {"ann endet e", "olange Ihr Server läuft"},
+	} {
+		for _, view := range []web.View{
+			{User: "ada", Now: now, State: web.None},
+			{User: "ada", Now: now, State: web.Connected, Connection: &web.Connection{Login: "ada", Since: now, ExpiresAt: now.Add(time.Hour)}},
+		} {
+			plain := page(t, pages, lang, picturebook.Sample{View: &view})
+			require.NotContains(t, plain, says.prolonged, view.State)
+			view.Refresh = true
+			prolonged := page(t, pages, lang, picturebook.Sample{View: &view})
+			require.Contains(t, prolonged, says.prolonged, view.State)
+			require.NotContains(t, prolonged, says.atOnce, view.State)
+		}
+	}
+}
+
 func TestAWebFlowThatWaitsCanGoOn(t *testing.T) {
 	t.Parallel()
 	html := page(t, newPages(t, options()), "en", picturebook.Sample{View: &web.View{User: "ada", Now: now, State: web.Pending,

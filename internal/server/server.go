@@ -48,6 +48,8 @@ type Options struct {
 	WebFlow bool
 	// Pull says that servers fetch the credential instead of being given it.
 	Pull bool
+	// Refresh says that a connection is prolonged while a server that has it runs.
+	Refresh bool
 	// CanStart says that the Hub lets the service start servers.
 	CanStart bool
 	// ShowAvatars allows pictures of accounts from AvatarOrigin.

@@ -52,6 +52,7 @@ type fixture struct {
 	github  *gitHub
 	bots    *botGitHub
 	audit   *store.Events
+	users   *store.Users
 	handler http.Handler
 	t       testing.TB
 }
@@ -144,9 +145,10 @@ func setUp(t testing.TB) *fixture {
 	require.NoError(t, err)
 	f.audit = store.NewEvents(backend, keys)
 	logger, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
+	f.users = store.NewUsers(backend, keys, time.Now, logger)
 	gitHubURL, _ := url.Parse("https://github.com")
 	f.engine = flow.New(flow.Options{
-		GitHub: f.github, Hub: client, Store: store.NewUsers(backend, keys, time.Now, logger),
+		GitHub: f.github, Hub: client, Store: f.users,
 		Audit: audit.New(io.Discard, f.audit, logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
 		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Metrics: metrics.Flow(registry, time.Now),
 	})
@@ -161,7 +163,7 @@ func setUp(t testing.TB) *fixture {
 	pages, err := web.New(web.Options{Prefix: prefix, HubPrefix: "/hub/", GitHubHost: "github.com"})
 	require.NoError(t, err)
 	s := server.New(server.Options{
-		Auth: auth, Flows: f.engine, Pages: pages, Hub: client, Prefix: prefix, Pull: true,
+		Auth: auth, Flows: f.engine, Pages: pages, Hub: client, Prefix: prefix, Pull: true, Refresh: true,
 		Bots:   newBots(t, f, store.NewBots(backend, keys), registry),
 		Admins: server.Admins{Group: "staff"}, History: f.audit,
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
@@ -535,6 +537,22 @@ func TestFormsWorkWithoutTheScript(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode)
 	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode, "a double click is no error")
 	require.Equal(t, http.StatusSeeOther, post("disconnect", ada.csrf).StatusCode)
+}
+
+func TestNoProlongingIsPromisedOnceItFailed(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	const promise = "access is prolonged"
+	f.connect(ada)
+	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), promise)
+	user, err := f.users.Load(t.Context(), "ada")
+	require.NoError(t, err)
+	user.Connection.RefreshError = &flow.Error{Code: "refresh_failed"}
+	require.NoError(t, f.users.Save(t.Context(), user))
+	page := read(t, ada.do(http.MethodGet, "", nil, nil))
+	require.Contains(t, page, `data-state="connected"`)
+	require.NotContains(t, page, promise)
 }
 
 func TestEventsTellOfEachChange(t *testing.T) {

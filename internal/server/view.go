@@ -30,13 +30,14 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 	if err != nil {
 		return web.View{}, err
 	}
-	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, WebFlow: s.WebFlow}
+	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, Refresh: s.Refresh, WebFlow: s.WebFlow}
 	view.Admin = s.isAdmin(ctx, session)
 	if user.Flow != nil && !s.stale(user) {
 		view.State, view.Flow = web.State(user.Flow.State), flowView(user.Flow)
 	}
 	if user.Connection != nil {
 		view.Connection = s.connectionView(user.Connection)
+		view.Refresh = view.Refresh && user.Connection.RefreshError == nil
 		if view.State == web.None {
 			view.State = web.Connected
 		}
