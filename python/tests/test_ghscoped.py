@@ -53,6 +53,11 @@ class Program:
             return file.read().strip()
 
 
+def quoted(event):
+    """Return an event as it stands between double quotes in a shell."""
+    return json.dumps(event).replace('"', '\\"')
+
+
 def printed(function, *arguments):
     out = io.StringIO()
     with redirect_stdout(out):
@@ -89,18 +94,13 @@ class InPlainIPython(unittest.TestCase):
         with mock.patch.object(program, "find", side_effect=program.NotInstalled("There is none.")):
             self.assertEqual(printed(magics.ghscopedcreds), "There is none.\n")
 
-    def test_an_interrupt_reaches_the_program_once(self):
-        log = tempfile.NamedTemporaryFile()
-        self.addCleanup(log.close)
-        ready = log.name + ".ready"
+    def interrupted(self, trap, function, *arguments, events=()):
+        """Return what is printed where an interrupt comes while the program waits, with its trap set."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        ready = os.path.join(folder.name, "ready")
         os.mkfifo(ready)
-        self.addCleanup(os.remove, ready)
-        Program(
-            self,
-            [CODE],
-            f"trap 'echo interrupted >> {log.name}; exit 130' INT\n"
-            f"echo >{ready}\nwhile :; do sleep 0.05; done",
-        )
+        Program(self, events, f"{trap}\necho >{ready}\nwhile :; do sleep 0.05; done")
 
         def interrupt():
             with open(ready, encoding="utf-8") as file:
@@ -108,9 +108,33 @@ class InPlainIPython(unittest.TestCase):
             os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=interrupt, daemon=True).start()
-        self.assertIn("Given up", printed(magics.ghscopedcreds))
+        return printed(function, *arguments)
+
+    def test_an_interrupt_reaches_the_program_once(self):
+        log = tempfile.NamedTemporaryFile()
+        self.addCleanup(log.close)
+        trap = f"trap 'echo interrupted >> {log.name}; exit 130' INT"
+        self.assertIn("Given up", self.interrupted(trap, magics.ghscopedcreds, events=[CODE]))
         with open(log.name, encoding="utf-8") as file:
             self.assertEqual(file.read(), "interrupted\n")
+
+    def test_an_interrupted_program_has_the_last_word(self):
+        words = {"error": {"code": "interrupted", "message": "Interrupted, but it stands.", "hint": "Look."}}
+        for function, arguments in ((magics.ghscopedcreds, ()), (magics.ghscoped, ("logout",))):
+            out = self.interrupted(f"trap 'echo \"{quoted(CODE)}\"; echo \"{quoted(words)}\"; exit 130' INT", function, *arguments)
+            self.assertTrue(out.endswith("Interrupted, but it stands.\nLook.\n"), out)
+            self.assertNotIn("Given up", out)
+            self.assertNotIn("WDJB", out)
+
+    def test_an_interrupted_program_that_says_nothing_is_not_spoken_for(self):
+        self.assertEqual(
+            self.interrupted("trap 'exit 130' INT", magics.ghscoped, "logout"), "Given up.\n%ghscoped status says what stands.\n"
+        )
+
+    def test_an_interrupted_program_is_not_waited_for_without_end(self):
+        with mock.patch.object(program, "PATIENCE", 0.2):
+            out = self.interrupted("trap 'printf \"{cut\"' INT", magics.ghscoped, "logout")
+        self.assertIn("Given up.", out)
 
 
 class InANotebook(unittest.TestCase):

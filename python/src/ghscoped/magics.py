@@ -1,20 +1,16 @@
 """``%ghscopedcreds`` and ``%ghscoped status|logout``."""
 
+import contextlib
 import shlex
 
 from ghscoped import program, show
 
+INTERRUPTED = {"error": {"code": "interrupted", "message": "Given up.", "hint": "%ghscoped status says what stands."}}
+
 
 def ghscopedcreds(line=""):
     """Connect to GitHub; takes the options of the command gh-scoped-creds."""
-    view = show.best()
-    try:
-        for event in program.events(["gh-scoped-creds", *shlex.split(line)]):
-            view.event(event)
-    except KeyboardInterrupt:
-        view.interrupted()
-    except program.NotInstalled as missing:
-        view.event({"error": {"code": "not_installed", "message": str(missing), "hint": ""}})
+    follow(["gh-scoped-creds", *shlex.split(line)])
 
 
 def ghscoped(line=""):
@@ -26,12 +22,21 @@ def ghscoped(line=""):
     if words[0] == "login":
         ghscopedcreds(shlex.join(words[1:]))
         return
+    follow(words)
+
+
+def follow(arguments):
+    """Run the program and show what it says; of what it says when interrupted, the last."""
     view = show.best()
+    last_words = []
     try:
-        for event in program.events(words):
-            view.event(event)
+        with contextlib.closing(program.events(arguments, last_words)) as events:
+            for event in events:
+                view.event(event)
     except KeyboardInterrupt:
-        view.interrupted()
+        # A code that is shown now is of no use any more.
+        told = [event for event in last_words if event.get("event") != "code"]
+        view.event(told[-1] if told else INTERRUPTED)
     except program.NotInstalled as missing:
         view.event({"error": {"code": "not_installed", "message": str(missing), "hint": ""}})
 

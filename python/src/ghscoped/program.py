@@ -26,12 +26,16 @@ def find():
     return path
 
 
-def events(arguments):
+# PATIENCE is how long an interrupted program may tidy up, in seconds.
+PATIENCE = 5
+
+
+def events(arguments, last_words):
     """Run ``ghscoped ARGUMENTS --json`` and yield each object that it prints.
 
     Where the caller stops early, as with an interrupted cell, the program is
     interrupted too and waited for, so that nothing goes on behind the
-    notebook's back.
+    notebook's back. What it says from then on is appended to last_words.
     """
     # A session of its own: the kernel's interrupt reaches us, and we pass it on
     # once, instead of the program getting it twice.
@@ -53,20 +57,33 @@ def events(arguments):
             yield {"error": {"code": "usage", "message": complaint, "hint": ""}}
     finally:
         if process is not None:
-            end(process)
+            last_words.extend(end(process))
 
 
 def end(process):
-    """Interrupt the program if it still runs, and wait for it."""
+    """Interrupt the program if it still runs, wait for it, and return what it says meanwhile."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    process.stdout.close()
-    process.stderr.close()
+    limit = threading.Timer(PATIENCE, kill, [process])
+    limit.start()
+    try:
+        lines = process.stdout.read().splitlines(keepends=True)
+        process.wait()
+    except KeyboardInterrupt:  # once more: no patience left
+        kill(process)
+        process.wait()
+        raise
+    finally:
+        limit.cancel()
+        process.stdout.close()
+        process.stderr.close()
+    return [json.loads(line) for line in lines if line.endswith("\n")]  # the kill may cut one
+
+
+def kill(process):
+    """Kill the program with all that it started, which may hold its pipes open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

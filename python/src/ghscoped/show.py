@@ -72,9 +72,6 @@ class Text:
         if event.get("event") == "code":
             print("Waiting for your approval; Ctrl-C gives up.", flush=True)
 
-    def interrupted(self):
-        print("Given up; nothing is connected.")
-
 
 class Page:
     """Shows one box in the notebook and changes it as things go on."""
@@ -87,9 +84,6 @@ class Page:
             self.show(code_box(event), lines_of(event))
         else:
             self.show(result_box(lines_of(event), "error" in event), lines_of(event))
-
-    def interrupted(self):
-        self.show(result_box(["Given up; nothing is connected."], True), ["Given up."])
 
     def show(self, content, plain):
         from IPython.display import display
