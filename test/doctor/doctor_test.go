@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -303,12 +304,10 @@ func eachLegSaysSo(t *testing.T, w *world) {
 func secretIsTaken(t *testing.T, w *world) {
 	env := app(func(*githubsim.App) {})(t, w)
 	_, seen := findings(t, with(env, "GHSCOPED_CLIENT_SECRET_FILE="+file(t, "right\n", 0o600)))
-	for _, f := range seen {
-		if f.Check == "client-secret" {
-			require.Equal(t, doctor.OK, f.Outcome, f.What)
-			require.Contains(t, f.What, "GitHub takes it.")
-		}
-	}
+	i := slices.IndexFunc(seen, func(f doctor.Finding) bool { return f.Check == "client-secret" })
+	require.GreaterOrEqual(t, i, 0, "%v", seen)
+	require.Equal(t, doctor.OK, seen[i].Outcome, seen[i].What)
+	require.Contains(t, seen[i].What, "GitHub takes it.")
 }
 
 func nothingIsMade(t *testing.T, w *world) {

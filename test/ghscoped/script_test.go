@@ -163,10 +163,12 @@ func revokeAtGitHub(ts *testscript.TestScript, _ bool, args []string) {
 	shared.github.RevokeGrant(clientID, p.name)
 }
 
+// until-disconnected waits for the service to find out that GitHub refuses the
+// token. It asks for the flow: to ask for the connection makes the service look.
 func untilDisconnected(ts *testscript.TestScript, _ bool, _ []string) {
 	p, ctx, cancel := in(ts)
 	defer cancel()
-	ts.Check(shared.until(ctx, p, func(body string) bool { return strings.Contains(body, "not_connected") }))
+	ts.Check(shared.untilAt(ctx, p, "api/flows/current", func(body string) bool { return strings.Contains(body, "connection_revoked") }))
 }
 
 // until-shown FILE PATTERN waits for what a program in the background writes there.

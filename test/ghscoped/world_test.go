@@ -209,8 +209,12 @@ func (w *world) connect(ctx context.Context, p *person) error {
 
 // until asks for the connection until it is as wanted.
 func (w *world) until(ctx context.Context, p *person, wanted func(body string) bool) error {
+	return w.untilAt(ctx, p, "api/connection", wanted)
+}
+
+func (w *world) untilAt(ctx context.Context, p *person, path string, wanted func(body string) bool) error {
 	for {
-		body, err := w.ask(ctx, p, http.MethodGet, "api/connection")
+		body, err := w.ask(ctx, p, http.MethodGet, path)
 		if err == nil && wanted(body) {
 			return nil
 		}

@@ -194,10 +194,15 @@ func TestThePageFollowsByItself(t *testing.T) {
 func TestNothingIsReplacedWhileNothingChanges(t *testing.T) {
 	r := newReader(t)
 	r.open("pending")
-	evaluate[bool](r, `document.querySelector("#state").kept = true`)
+	const read = `performance.getEntriesByType("resource").filter((entry) => entry.name.endsWith("/fragment")).length`
+	evaluate[bool](r, `window.swaps = 0, new MutationObserver(() => swaps++).observe(document.querySelector("#main"), {childList: true}), true`)
+	r.until(read + ` > 0`) // as the page does when it begins to follow
+	before := evaluate[int](r, read)
 	r.book.Show("none", r.sample("denied")) // wakes all pages, says nothing new to this one
-	evaluate[bool](r, `new Promise((done) => setTimeout(() => done(true), 500))`)
-	require.True(t, evaluate[bool](r, `document.querySelector("#state").kept === true`))
+	r.until(fmt.Sprintf(`%s > %d`, read, before))
+	r.book.Show("pending", r.sample("pending-trouble")) // is read when that is done with
+	r.until(`document.querySelector("#state .notice") !== null`)
+	require.Equal(t, 1, evaluate[int](r, `swaps`))
 }
 
 func TestAFormIsSentByTheScriptWithTheToken(t *testing.T) {
