@@ -26,7 +26,7 @@ CODE = {
 CONNECTED = {
     "event": "connected",
     "login": "ada",
-    "expires_at": "2126-01-01T00:00:00Z",
+    "expires_at": "2126-01-01T00:00:00.123456789Z",  # as Go writes a time, which Python before 3.11 cannot read
     "access": "ready",
     "repositories": [{"full_name": "ada/papers", "push": True}, {"full_name": "ada/read", "push": False}],
 }
@@ -81,6 +81,10 @@ class InPlainIPython(unittest.TestCase):
     def test_wrong_options_are_said(self):
         Program(self, [], "echo flag provided but not defined: -nope >&2; exit 2")
         self.assertIn("flag provided but not defined: -nope", printed(magics.ghscopedcreds, "--nope"))
+
+    def test_help_is_shown_as_it_is(self):
+        Program(self, [], "echo 'Usage: ghscoped login'; echo; echo '  --json'")
+        self.assertEqual(printed(magics.ghscopedcreds, "--help"), "Usage: ghscoped login\n\n  --json\n")
 
     def test_status_and_logout(self):
         fake = Program(self, [{"connected": False, "source": "service"}], "exit 3")

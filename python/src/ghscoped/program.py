@@ -17,8 +17,9 @@ class NotInstalled(Exception):
 def find():
     """Return the path of the program: the one installed with this package, or
     the one on PATH."""
-    beside = os.path.join(sysconfig.get_path("scripts"), "ghscoped")
-    path = beside if os.access(beside, os.X_OK) else shutil.which("ghscoped")
+    folders = [sysconfig.get_path("scripts"), sysconfig.get_path("scripts", os.name + "_user")]  # pip install --user
+    beside = [os.path.join(folder, "ghscoped") for folder in folders]
+    path = next((path for path in beside if os.access(path, os.X_OK)), None) or shutil.which("ghscoped")
     if path is None:
         raise NotInstalled(
             "The program ghscoped is not installed for this Python. Run: pip install --force-reinstall ghscoped"
@@ -26,8 +27,9 @@ def find():
     return path
 
 
-# PATIENCE is how long an interrupted program may tidy up, in seconds.
-PATIENCE = 5
+# PATIENCE is how long an interrupted program may tidy up, in seconds: GitHub
+# gets 15 to revoke a token that came in the last moment.
+PATIENCE = 20
 
 
 def events(arguments, last_words):
@@ -50,8 +52,14 @@ def events(arguments, last_words):
                 text=True,
                 start_new_session=True,
             )
+        words = []
         for line in process.stdout:
-            yield json.loads(line)
+            if line.startswith("{"):
+                yield json.loads(line)
+            else:
+                words.append(line)
+        if words:  # what is meant for people only, as --help
+            yield {"event": "text", "text": "".join(words)}
         complaint = process.stderr.read().strip()
         if process.wait() == 2:  # usage: told in words, not in JSON
             yield {"error": {"code": "usage", "message": complaint, "hint": ""}}

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import uuid
 from datetime import datetime, timezone
 
@@ -33,6 +34,8 @@ def lines_of(event):
         if not event["user_code"]:
             return [f"Go on in your browser, where you began to connect: {event.get('page', '')}"]
         return [f"Open {event['verification_uri']} and enter the code: {event['user_code']}"]
+    if event.get("event") == "text":
+        return event["text"].splitlines()
     if event.get("event") == "connected":
         return connected(event)
     if event.get("connected"):
@@ -59,7 +62,8 @@ def connected(connection):
 
 def lasts(expires_at):
     """Return how long it is until a time, in words."""
-    until = datetime.fromisoformat(expires_at.replace("Z", "+00:00"))
+    # Python before 3.11 reads no fraction of a second but one of 3 or 6 digits.
+    until = datetime.fromisoformat(re.sub(r"\.\d+", "", expires_at).replace("Z", "+00:00"))
     minutes = max(0, round((until - datetime.now(timezone.utc)).total_seconds() / 60))
     return f"for {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"for {minutes} min"
 
