@@ -72,8 +72,12 @@ type Auth struct {
 	logins, sessions []securecookie.Codec
 }
 
-// New returns an Auth.
+// New returns an Auth. Redirects of its HTTP client are switched off: none may be
+// followed with what is sent for a user's token.
 func New(options Options) *Auth {
+	direct := *options.HTTP
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	options.HTTP = &direct
 	return &Auth{
 		Options: options,
 		oauth: oauth2.Config{

@@ -188,6 +188,32 @@ func TestACallbackIsRefused(t *testing.T) {
 	}
 }
 
+func TestNoRedirectIsFollowedWithTheServicesToken(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			reached := false
+			elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+			t.Cleanup(elsewhere.Close)
+			f := setUp(t)
+			answer := f.token
+			f.token = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, status) }
+			asked, cookie := f.login(t, "")
+			query := url.Values{"state": asked["state"], "code": {"c"}}
+			w, _, err := f.callback(query, cookie)
+			var unavailable *hub.UnavailableError
+			require.ErrorAs(t, err, &unavailable)
+			require.False(t, reached)
+			require.Empty(t, w.Result().Cookies(), "the login is still open")
+
+			f.token = answer
+			_, _, err = f.callback(query, cookie)
+			require.NoError(t, err)
+		})
+	}
+}
+
 func TestTwoLoginsOfOneBrowserDoNotDisturbEachOther(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)

@@ -147,11 +147,17 @@ func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.Stri
 	switch {
 	case err == nil:
 		return secret.New(token.AccessToken), nil
-	case errors.As(err, &refused) && refused.Response.StatusCode < 500 && refused.Response.StatusCode != http.StatusTooManyRequests:
+	case errors.As(err, &refused) && refusal(refused.Response.StatusCode):
 		// The answer's text may repeat what was sent; only the code is kept.
 		return secret.String{}, fmt.Errorf("exchange the code at the Hub: %w", &DeniedError{Code: codeOf(refused)})
 	}
 	return secret.String{}, fmt.Errorf("exchange the code at the Hub: %w", &hub.UnavailableError{Err: errors.New("no usable answer")})
+}
+
+// refusal: the Hub has said no. One that is away or busy says nothing, nor does
+// whatever redirects.
+func refusal(status int) bool {
+	return status < 500 && status/100 != 3 && status != http.StatusTooManyRequests
 }
 
 func codeOf(refused *oauth2.RetrieveError) string {
