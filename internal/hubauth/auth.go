@@ -110,18 +110,28 @@ func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session) {
 		return Session{}, a.end(ctx, id, session)
 	}
-	if _, trusted := a.trust.holder(session.HubToken.String); trusted && !fresh {
-		return session, nil
-	}
-	user, err := a.Hub.Whoami(ctx, session.HubToken.String)
-	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
+	session.Holder, err = a.whoami(ctx, session.HubToken.String, fresh)
+	// Of a user who was renamed: the name may be somebody else's by now.
+	renamed := err == nil && (session.Holder.Kind != "user" || session.Holder.Name != session.User)
+	if renamed || errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
 		return Session{}, a.end(ctx, id, session)
 	}
 	if err != nil {
 		return Session{}, err
 	}
-	a.trust.add(session.HubToken.String, user)
 	return session, nil
+}
+
+// whoami asks the Hub whose token a session's is.
+func (a *Auth) whoami(ctx context.Context, token secret.String, fresh bool) (hub.User, error) {
+	if user, trusted := a.trust.holder(token); trusted && !fresh {
+		return user, nil
+	}
+	user, err := a.Hub.Whoami(ctx, token)
+	if err == nil {
+		a.trust.add(token, user)
+	}
+	return user, err
 }
 
 // end forgets a dead session and says so.

@@ -252,6 +252,16 @@ func TestASessionEnds(t *testing.T) {
 			f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrUnauthorized }
 			return r
 		},
+		"when its user was renamed, and the name may be another's": func(f *fixture, r *http.Request) *http.Request {
+			f.now = f.now.Add(2 * time.Minute)
+			f.whoami = func() (hub.User, error) { return hub.User{Kind: "user", Name: "lovelace", SessionID: "s1"}, nil }
+			return r
+		},
+		"when the Hub's answer is of no user": func(f *fixture, r *http.Request) *http.Request {
+			f.now = f.now.Add(2 * time.Minute)
+			f.whoami = func() (hub.User, error) { return hub.User{Kind: "service", Name: "ada"}, nil }
+			return r
+		},
 		"when the browser signed out of the Hub": func(f *fixture, r *http.Request) *http.Request {
 			cookie, _ := r.Cookie("service-connect-github-session")
 			return request(cookie)

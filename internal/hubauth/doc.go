@@ -4,8 +4,9 @@
 //
 // The cookie holds the id of a session and nothing else. The session, with the
 // user's own Hub token, is kept by whoever satisfies [Sessions]. A session ends
-// when its time is over, when the Hub no longer knows its token, or when the
-// browser's Hub session is another one: a logout at the Hub is a logout here.
+// when its time is over, when the Hub no longer knows its token or says that it
+// is somebody else's (a user was renamed), or when the browser's Hub session is
+// another one: a logout at the Hub is a logout here.
 //
 // Border: what a caller may do is decided by internal/server and its handlers;
 // the REST calls are those of internal/hub.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -13,6 +14,9 @@ import (
 // it, and no token leaves the service.
 type Session struct {
 	User string `json:"user"`
+	// Holder is what the Hub said of HubToken when it was last asked, a minute ago
+	// at most. It is not stored.
+	Holder hub.User `json:"-"`
 	// HubToken is the user's own OAuth token, which the Hub revokes at logout.
 	HubToken secret.Stored `json:"hub_token"`
 	// HubSessionID is what the Hub calls this browser's session; a change of it
