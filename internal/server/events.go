@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 )
 
 const (
-	// heartbeat keeps proxies from closing a quiet stream, and is how soon a
-	// signed-out browser is noticed.
+	// heartbeat keeps proxies from closing a quiet stream, and is how soon it is
+	// noticed that the Hub's last yes does not count any more.
 	heartbeat = 15 * time.Second
 	// writeLimit is how long a slow reader may hold up one event.
 	writeLimit = 10 * time.Second
 )
 
 // events sends the flow at each change of the user's record, as server-sent
-// events (HTML, 9.2), until the browser leaves or its session ends.
+// events (HTML, 9.2), until the caller leaves, or may not ask any more.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error {
 	ctx := r.Context()
 	changes, err := s.Flows.Watch(ctx, c.user)
@@ -42,14 +44,21 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 				return nil
 			}
 		case <-beat.C:
-			if c.session == nil {
-				continue
-			}
-			if _, err := s.Auth.Session(r, false); err != nil {
+			if s.stillMay(r, c) != nil {
 				return nil // it comes again, and is told then
 			}
 		}
 	}
+}
+
+// stillMay asks once more what a request that reads was asked when it came.
+func (s *Server) stillMay(r *http.Request, c caller) error {
+	if c.session != nil {
+		_, err := s.Auth.Session(r, false)
+		return err
+	}
+	_, err := s.Auth.Holder(r, hubauth.BearerToken(r), false)
+	return err
 }
 
 func (s *Server) sendFlow(w http.ResponseWriter, r *http.Request, name string) error {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,11 +50,13 @@ type fixture struct {
 	hubDown bool
 	hubSays int                 // while it is down; 0: 503
 	hubUser map[string]hub.User // by token
+	asked   int                 // whose a token is
 	github  *gitHub
 	bots    *botGitHub
 	audit   *store.Events
 	users   *store.Users
 	handler http.Handler
+	service *httptest.Server
 	t       testing.TB
 }
 
@@ -115,10 +118,19 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		w.WriteHeader(http.StatusUnauthorized)
 	case strings.HasSuffix(r.URL.Path, "/api/user"):
+		f.asked++
 		_ = json.NewEncoder(w).Encode(user)
 	default:
 		_ = json.NewEncoder(w).Encode(map[string]any{"servers": map[string]any{}})
 	}
+}
+
+// RoundTrip reaches the Hub without a network, so that a test can have the time of
+// a bubble.
+func (f *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	f.ServeHTTP(answer, r)
+	return answer.Result(), nil
 }
 
 func setUp(t testing.TB) *fixture {
@@ -133,10 +145,9 @@ func setUp(t testing.TB) *fixture {
 		"prometheus":   {Kind: "service", Name: "prometheus", Scopes: []string{"read:metrics"}},
 		"server-muted": {Kind: "user", Name: "ada"},
 	}}
-	hubServer := httptest.NewServer(f)
-	t.Cleanup(hubServer.Close)
-	api, _ := url.Parse(hubServer.URL + "/hub/api")
-	client := hub.New(api, api, nil, hubServer.Client(), metrics.Hub(prometheus.NewRegistry()))
+	toHub := &http.Client{Transport: f}
+	api, _ := url.Parse("http://hub.test/hub/api")
+	client := hub.New(api, api, nil, toHub, metrics.Hub(prometheus.NewRegistry()))
 
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)
@@ -156,9 +167,9 @@ func setUp(t testing.TB) *fixture {
 	auth := hubauth.New(hubauth.Options{
 		Hub: client, Sessions: store.NewSessions(backend, keys), CookieKeys: []hubauth.CookieKey{{Sign: key, Seal: key}},
 		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return secret.New("s"), nil },
-		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: hubServer.URL + "/hub/api/oauth2/token",
+		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: api.JoinPath("oauth2", "token").String(),
 		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: time.Hour,
-		HTTP: hubServer.Client(), Clock: time.Now,
+		HTTP: toHub, Clock: time.Now,
 	})
 	pages, err := web.New(web.Options{Prefix: prefix, HubPrefix: "/hub/", GitHubHost: "github.com"})
 	require.NoError(t, err)
@@ -169,9 +180,9 @@ func setUp(t testing.TB) *fixture {
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
 	})
 	f.handler = s.Handler()
-	service := httptest.NewServer(f.handler)
-	t.Cleanup(service.Close)
-	f.base = service.URL + prefix
+	f.service = httptest.NewServer(f.handler)
+	t.Cleanup(f.service.Close)
+	f.base = f.service.URL + prefix
 	return f
 }
 
@@ -582,6 +593,35 @@ func TestEventsTellOfEachChange(t *testing.T) {
 	changes("data: {}", `"state":"pending"`)
 	ada.write(http.MethodDelete, "api/flows/current")
 	changes(`"state":"pending"`, `"state":"cancelled"`)
+}
+
+func TestEventsEndSoonAfterTheHubHasTakenAProgramsTokenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := setUp(t)
+		f.service.Close()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, prefix+"api/flows/current/events", nil)
+		r.Header.Set("Authorization", "token server-ada")
+		answer, ended := httptest.NewRecorder(), make(chan struct{})
+		go func() {
+			f.handler.ServeHTTP(answer, r)
+			close(ended)
+		}()
+		time.Sleep(10 * time.Minute)
+		select {
+		case <-ended:
+			require.Fail(t, "the Hub still knows the token")
+		default:
+		}
+		delete(f.hubUser, "server-ada")
+		since := time.Now()
+		select {
+		case <-ended:
+		case <-time.After(time.Hour):
+		}
+		require.LessOrEqual(t, time.Since(since), 75*time.Second, "the minute, and a beat")
+		require.Contains(t, answer.Body.String(), "data: {}")
+	})
 }
 
 func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
