@@ -52,3 +52,25 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 	require.Equal(t, [3]string{"account_forgotten", "octocat", "admin grace"}, [3]string{events[0].Action, events[0].Account, events[0].Reason})
 	require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "api/connection", nil, nil).StatusCode, "the connection stays")
 }
+
+func TestWhoIsAnAdminIsAskedOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Groups: []string{"staff"}, Scopes: []string{access}}
+	grace := f.signIn("grace")
+	f.asked = 0
+	require.Contains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")
+	require.Equal(t, http.StatusOK, grace.do(http.MethodGet, "fragment", nil, nil).StatusCode)
+	require.Zero(t, f.asked, "the Hub's word counts for a minute, for reading")
+	require.Equal(t, http.StatusOK, grace.do(http.MethodGet, "admin", nil, nil).StatusCode)
+	require.Equal(t, 1, f.asked, "a right that was taken away is gone at once")
+
+	f.hubDown = true
+	require.Contains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")
+	require.Equal(t, http.StatusServiceUnavailable, grace.do(http.MethodGet, "admin", nil, nil).StatusCode, "no word of the Hub's is no \"no\"")
+
+	f.hubDown = false
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Scopes: []string{access}}
+	require.Equal(t, http.StatusNotFound, grace.do(http.MethodGet, "admin", nil, nil).StatusCode)
+	require.NotContains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")
+}
