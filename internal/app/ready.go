@@ -9,7 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 )
 
 // ready reports what keeps the service from doing its job: a store that takes
@@ -34,11 +36,14 @@ func (p *parts) ready(ctx context.Context) error {
 // endLimit bounds the work that a dead session leaves behind.
 const endLimit = 5 * time.Second
 
-// sessionEnded: who signs out of the Hub gives up the code that is still open.
-func (p *parts) sessionEnded(ctx context.Context, user string) {
+// sessionEnded: who signs out of the Hub gives up the code that was begun there
+// and is still open.
+func (p *parts) sessionEnded(ctx context.Context, session hubauth.Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
-	_, _ = p.engine.Cancel(ctx, user) // there may be none
+	if err := p.engine.SignedOut(ctx, flow.Caller{User: session.User, HubToken: session.HubToken.String}); err != nil {
+		p.deps.Logger.Warn("what a dead session had begun was not cancelled", "user", session.User, "error", err)
+	}
 }
 
 func registerBuild(registry prometheus.Registerer, version string) {

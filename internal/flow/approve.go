@@ -155,7 +155,7 @@ func chosen(u *User, servers []hub.Server) []string {
 			}
 		}
 	}
-	if len(names) == 0 && u.Flow.Session {
+	if len(names) == 0 && u.Flow.Session != "" {
 		names = []string{""}
 	}
 	for _, d := range u.Deliveries {

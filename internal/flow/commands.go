@@ -79,7 +79,7 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 				return err
 			}
 		}
-		started.Session = !caller.HubToken.Empty()
+		started.Session = caller.HubToken.Hash()
 		u.Flow = started
 		e.keepHubToken(u, caller.HubToken)
 		return nil
@@ -98,19 +98,36 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 // Cancel ends the flow under way. It wins over an approval until the token is
 // in a server: one that arrives later is revoked.
 func (e *Engine) Cancel(ctx context.Context, name string) (*User, error) {
-	return e.update(ctx, name, func(u *User) error {
-		switch {
-		case !u.underWay(e.Clock()):
-			return errNoFlow
-		case u.Flow.State != Delivering:
-			e.finish(u, Cancelled, nil)
-		case u.Connection == nil || u.written():
-			return errNoFlow
-		default:
-			e.dropConnection(u, "cancelled", Cancelled, nil)
+	return e.update(ctx, name, e.cancel)
+}
+
+func (e *Engine) cancel(u *User) error {
+	switch {
+	case !u.underWay(e.Clock()):
+		return errNoFlow
+	case u.Flow.State != Delivering:
+		e.finish(u, Cancelled, nil)
+	case u.Connection == nil || u.written():
+		return errNoFlow
+	default:
+		e.dropConnection(u, "cancelled", Cancelled, nil)
+	}
+	return nil
+}
+
+// SignedOut tells the engine that a browser's session is over: the flow that it
+// began is cancelled. One that a program or another browser began goes on.
+func (e *Engine) SignedOut(ctx context.Context, caller Caller) error {
+	_, err := e.update(ctx, caller.User, func(u *User) error {
+		if u.Flow == nil || u.Flow.Session == "" || u.Flow.Session != caller.HubToken.Hash() {
+			return errSettled
 		}
-		return nil
+		return e.cancel(u)
 	})
+	if errors.Is(err, errSettled) || errors.Is(err, errNoFlow) {
+		return nil
+	}
+	return err
 }
 
 // written reports whether some server holds the connection's token.

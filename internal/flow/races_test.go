@@ -106,6 +106,48 @@ func TestCancelComesTooLateOnceTheTokenIsInAServer(t *testing.T) {
 	require.Equal(t, flow.CodeNoFlow, refused.Code)
 }
 
+func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
+	t.Parallel()
+	other := flow.Caller{User: userName, HubToken: secret.New("another-browser")}
+	for name, c := range map[string]struct {
+		begun, ended flow.Caller
+		want         flow.State
+	}{
+		"its own":             {caller, caller, flow.Cancelled},
+		"a program's":         {flow.Caller{User: userName}, caller, flow.Pending},
+		"another browser's":   {caller, other, flow.Pending},
+		"no token, no answer": {flow.Caller{User: userName}, flow.Caller{User: userName}, flow.Pending},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			require.NoError(t, w.SignedOut(w.ctx, c.ended), "there may be none")
+			_, _, err := w.Start(w.ctx, c.begun, flow.Request{})
+			require.NoError(t, err)
+			require.NoError(t, w.SignedIn(w.ctx, c.ended)) // looked at the page before, and left its token
+			require.NoError(t, w.SignedOut(w.ctx, c.ended))
+			require.Equal(t, c.want, w.state())
+			require.NoError(t, w.SignedOut(w.ctx, c.ended), "once more is no error")
+		})
+	}
+	t.Run("trouble is told", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.start()
+		w.store.save = func() error { return errStore }
+		require.ErrorIs(t, w.SignedOut(w.ctx, caller), errStore)
+	})
+	t.Run("a connection that another browser is being delivered stays", func(t *testing.T) {
+		t.Parallel()
+		w := approved(t, func(w *world) { w.hub.spawning("") })
+		w.settle()
+		require.Equal(t, flow.Delivering, w.state())
+		require.NoError(t, w.SignedOut(w.ctx, other))
+		require.NotNil(t, w.user().Connection)
+		require.Equal(t, flow.Delivering, w.state())
+	})
+}
+
 func TestATokenForAnEarlierFlowIsRevokedWhileTheNewFlowGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

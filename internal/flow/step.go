@@ -102,7 +102,7 @@ func (e *Engine) nextOfFlow(f *Flow, now time.Time) step {
 		return e.expireCode
 	case f.State == Pending:
 		return e.poll
-	case f.State == Approved && f.Session && !f.Present:
+	case f.State == Approved && f.Session != "" && !f.Present:
 		return e.stillHere
 	case f.State == Approved:
 		return e.identify

@@ -93,10 +93,11 @@ type Flow struct {
 	StartedAt time.Time `json:"started_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Error     *Error    `json:"error,omitempty"`
-	// Session says that a browser's session began it, so that it ends with that
-	// session. A program in a server has no Hub token to lose, nor one to deliver
-	// with: whoever began it asks for the credential.
-	Session bool `json:"session,omitempty"`
+	// Session is the SHA-256 of the Hub token of the browser's session that began
+	// it, so that it ends with that session. Empty: a program in a server did,
+	// which has no Hub token to lose, nor one to deliver with: whoever began it
+	// asks for the credential.
+	Session string `json:"session_sha256,omitempty"`
 	// Present: the Hub has said since the approval that the user is signed in.
 	Present bool `json:"present,omitempty"`
 

@@ -59,8 +59,8 @@ type Options struct {
 
 	HTTP  *http.Client
 	Clock func() time.Time
-	// Ended is told when a session was found dead: whose it was.
-	Ended func(ctx context.Context, user string)
+	// Ended is told which session was found dead.
+	Ended func(ctx context.Context, session Session)
 }
 
 // Auth knows callers. Safe for concurrent use.
@@ -141,7 +141,7 @@ func (a *Auth) end(ctx context.Context, id string, session Session) error {
 		return err
 	}
 	if a.Ended != nil {
-		a.Ended(ctx, session.User)
+		a.Ended(ctx, session)
 	}
 	return ErrSignedOut
 }

@@ -82,7 +82,7 @@ func setUp(t *testing.T) *fixture {
 		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: server.URL, RedirectURL: prefix + "oauth_callback",
 		Scopes: []string{"access:services!service=connect-github", "servers!user"}, AccessScopes: []string{"access:services!service=connect-github"},
 		Prefix: prefix, Life: 8 * time.Hour, HTTP: server.Client(), Clock: func() time.Time { return f.now },
-		Ended: func(_ context.Context, user string) { f.ended = append(f.ended, user) },
+		Ended: func(_ context.Context, s hubauth.Session) { f.ended = append(f.ended, s.User+" "+s.HubToken.Reveal()) },
 	}
 	f.auth = hubauth.New(f.options)
 	return f
@@ -282,7 +282,7 @@ func TestASessionEnds(t *testing.T) {
 			_, err = f.auth.Session(test(f, r), false)
 			require.ErrorIs(t, err, hubauth.ErrSignedOut)
 			require.Empty(t, f.sessions)
-			require.Equal(t, []string{"ada"}, f.ended)
+			require.Equal(t, []string{"ada hub-token"}, f.ended)
 		})
 	}
 }
