@@ -42,12 +42,16 @@ func (e *Engine) tidy(u *User) {
 	u.HubToken, u.HubTokenExpires = secret.Stored{}, time.Time{}
 }
 
-func (e *Engine) keepHubToken(u *User, token secret.String) {
-	if token.Empty() {
+// keepHubToken keeps the caller's Hub token, not beyond the session that it is
+// of: using it does not prolong that.
+func (e *Engine) keepHubToken(u *User, caller Caller) {
+	if caller.HubToken.Empty() {
 		return
 	}
-	u.HubToken = secret.Store(token)
-	u.HubTokenExpires = e.Clock().Add(e.HubTokenLife)
+	u.HubToken, u.HubTokenExpires = secret.Store(caller.HubToken), e.Clock().Add(e.HubTokenLife)
+	if ends := caller.HubTokenExpires; !ends.IsZero() && ends.Before(u.HubTokenExpires) {
+		u.HubTokenExpires = ends
+	}
 }
 
 // finish ends the flow and forgets its secrets. A token that was granted and

@@ -81,7 +81,7 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 		}
 		started.Session = caller.HubToken.Hash()
 		u.Flow = started
-		e.keepHubToken(u, caller.HubToken)
+		e.keepHubToken(u, caller)
 		return nil
 	})
 	if errors.Is(err, errSettled) {
@@ -143,7 +143,7 @@ func (e *Engine) Disconnect(ctx context.Context, caller Caller) (*User, error) {
 		if u.Connection == nil {
 			return errNotConnected
 		}
-		e.keepHubToken(u, caller.HubToken)
+		e.keepHubToken(u, caller)
 		e.disconnect(u, "disconnect")
 		return nil
 	})
@@ -171,7 +171,7 @@ func (e *Engine) Deliver(ctx context.Context, caller Caller, server string, star
 		case u.Delivery(server) == nil && len(u.Deliveries) >= maxServers:
 			return errManyServers
 		}
-		e.keepHubToken(u, caller.HubToken)
+		e.keepHubToken(u, caller)
 		e.queue(u, server, start)
 		return nil
 	})
@@ -188,12 +188,12 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.Clock(), nil, 0, 0, true
 			}
 		}
-		waiting = waiting || !u.HubToken.Empty() // the fresher one lives longer
+		waiting = waiting || !u.HubToken.Empty() // who is here now has one that works
 		lookless := u.Connection != nil && e.looks(u.Connection) && (u.HubToken.Empty() || u.Connection.LookDue.IsZero())
 		if !waiting && !lookless {
 			return errSettled
 		}
-		e.keepHubToken(u, caller.HubToken)
+		e.keepHubToken(u, caller)
 		if lookless {
 			e.planLook(u)
 		}

@@ -219,6 +219,30 @@ func TestAHubTokenIsKeptForItsTimeAndNoLonger(t *testing.T) {
 	require.True(t, idle.user().HubToken.Empty(), "also where nothing else happens")
 }
 
+func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hub.stopped("")
+	session := caller
+	session.HubTokenExpires = w.clock().Add(8 * time.Hour)
+	until := session.HubTokenExpires
+	_, _, err := w.Start(w.ctx, session, flow.Request{})
+	require.NoError(t, err)
+	w.approve("ghu_first")
+	w.run(time.Minute)
+	require.True(t, until.Equal(w.user().HubTokenExpires))
+	w.pass(7 * time.Hour)
+	for name, use := range map[string]func() error{
+		"a look at the page": func() error { return w.SignedIn(w.ctx, session) },
+		"a delivery":         func() error { _, err := w.Deliver(w.ctx, session, "", false); return err },
+	} {
+		require.NoError(t, use(), name)
+		require.True(t, until.Equal(w.user().HubTokenExpires), name)
+	}
+	w.run(61 * time.Minute)
+	require.True(t, w.user().HubToken.Empty())
+}
+
 func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 	t.Parallel()
 	fresh := flow.Caller{User: userName, HubToken: secret.New("fresh")}

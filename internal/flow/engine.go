@@ -38,7 +38,7 @@ type Options struct {
 	GitHubURL *url.URL
 	Identity  Identity
 	// HubTokenLife bounds how long a user's Hub token is kept for what waits for
-	// it.
+	// it, besides the end of its session.
 	HubTokenLife time.Duration
 	// KeepFresh asks for tokens to be refreshed before they expire, while a
 	// server that holds the token runs; which means that the long-lived refresh
@@ -66,6 +66,9 @@ func New(options Options) *Engine {
 type Caller struct {
 	User     string
 	HubToken secret.String
+	// HubTokenExpires is when the session ends that HubToken is of; zero: nobody
+	// said so.
+	HubTokenExpires time.Time
 }
 
 // User returns a user's record as it stands, for reading only.

@@ -101,7 +101,7 @@ func (e *Engine) takeState(ctx context.Context, caller Caller, state string, the
 		f.Due = e.Clock().Add(Hold) // whoever has taken it is done by then, or dead
 		taken = *f
 		f.WebState, f.CodeVerifier = secret.Stored{}, secret.Stored{}
-		e.keepHubToken(u, caller.HubToken)
+		e.keepHubToken(u, caller)
 		then(u)
 		return nil
 	})

@@ -26,7 +26,7 @@ func (c caller) forFlow() flow.Caller {
 	if c.session == nil {
 		return flow.Caller{User: c.user}
 	}
-	return flow.Caller{User: c.user, HubToken: c.session.HubToken.String}
+	return flow.Caller{User: c.user, HubToken: c.session.HubToken.String, HubTokenExpires: c.session.ExpiresAt}
 }
 
 // callerHandler is a handler that knows who calls.

@@ -40,6 +40,8 @@ const (
 	deviceCode  = "marker-device-code"
 	token       = "marker-token"
 	narrowToken = "marker-narrow"
+	// sessionLife is shorter than what the engine would keep a Hub token for.
+	sessionLife = time.Hour / 2
 )
 
 // fixture is the service with a stand-in for the Hub and for GitHub; the real
@@ -168,7 +170,7 @@ func setUp(t testing.TB) *fixture {
 		Hub: client, Sessions: store.NewSessions(backend, keys), CookieKeys: []hubauth.CookieKey{{Sign: key, Seal: key}},
 		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return secret.New("s"), nil },
 		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: api.JoinPath("oauth2", "token").String(),
-		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: time.Hour,
+		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: sessionLife,
 		HTTP: toHub, Clock: time.Now,
 	})
 	pages, err := web.New(web.Options{Prefix: prefix, HubPrefix: "/hub/", GitHubHost: "github.com"})
@@ -301,6 +303,16 @@ func TestNothingIsDeliveredWhereGitAsks(t *testing.T) {
 	response := ada.write(http.MethodPost, "api/deliveries")
 	require.Equal(t, http.StatusConflict, response.StatusCode)
 	require.Equal(t, "pull_only", code(t, response))
+}
+
+func TestAHubTokenIsNotKeptBeyondItsSession(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.signIn("ada").write(http.MethodPost, "api/flows")
+	user, err := f.engine.User(t.Context(), "ada")
+	require.NoError(t, err)
+	require.False(t, user.HubToken.Empty())
+	require.WithinRange(t, user.HubTokenExpires, time.Now(), time.Now().Add(sessionLife))
 }
 
 func TestALoopOfNewFlowsIsStoppedAndToldWhenToGoOn(t *testing.T) {
