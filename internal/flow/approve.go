@@ -112,7 +112,8 @@ func (e *Engine) identifyFailed(u *User, cause *Error) {
 // plan decides which servers get the credential: those the user named, else
 // all that run, else the default one; and those that hold an older token. For a
 // program that has no Hub token these are only those it named and those that
-// hold an older one, and they wait for the user's next sign-in.
+// hold an older one, and they wait for the user's next sign-in. What there is no
+// room for is left out.
 func (e *Engine) plan(ctx context.Context, u *User) outcome {
 	used := u.HubToken.Hash()
 	servers, err := e.servers(ctx, u)
@@ -121,7 +122,9 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 			return
 		}
 		for _, name := range chosen(u, servers) {
-			e.queue(u, name, false)
+			if !u.full(name) {
+				e.queue(u, name, false)
+			}
 		}
 		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
 		e.completeDelivering(u)

@@ -168,13 +168,18 @@ func (e *Engine) Deliver(ctx context.Context, caller Caller, server string, star
 			return errNotConnected
 		case e.Deliverer == nil:
 			return errPullOnly
-		case u.Delivery(server) == nil && len(u.Deliveries) >= maxServers:
+		case u.full(server):
 			return errManyServers
 		}
 		e.keepHubToken(u, caller)
 		e.queue(u, server, start)
 		return nil
 	})
+}
+
+// full reports whether there is no room for one more server of this name.
+func (u *User) full(server string) bool {
+	return u.Delivery(server) == nil && len(u.Deliveries) >= maxServers
 }
 
 // SignedIn tells the engine that a user is back with a fresh Hub token: what

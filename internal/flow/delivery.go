@@ -30,7 +30,8 @@ const (
 // asked to, write the credential once it is ready.
 func (e *Engine) deliver(d Delivery) step {
 	return func(ctx context.Context, u *User) outcome {
-		server, err := e.find(ctx, u, d.Server)
+		servers, err := e.servers(ctx, u)
+		server := named(servers, d.Server)
 		switch {
 		case err != nil:
 			return e.hubFailed(u, d, err)
@@ -49,19 +50,21 @@ func (e *Engine) deliver(d Delivery) step {
 		case d.State == DeliveryStarting: // no more; the Hub may say why
 			return e.follow(ctx, u, d, e.awaitServer)
 		}
-		return ofDelivery(e, d, func(_ *User, d *Delivery) { e.awaitServer(d) })
+		return ofDelivery(e, d, func(u *User, d *Delivery) {
+			e.awaitServer(d)
+			e.awaitOthers(u, servers)
+		})
 	}
 }
 
-// find looks a server up; one that the Hub does not list is a stopped one.
-func (e *Engine) find(ctx context.Context, u *User, name string) (hub.Server, error) {
-	servers, err := e.servers(ctx, u)
+// named finds a server; one that the Hub does not list is a stopped one.
+func named(servers []hub.Server, name string) hub.Server {
 	for _, server := range servers {
 		if server.Name == name {
-			return server, err
+			return server
 		}
 	}
-	return hub.Server{Name: name}, err
+	return hub.Server{Name: name}
 }
 
 // start asks for a server to be started. The Hub answers when the server runs or
@@ -124,6 +127,23 @@ func (e *Engine) awaitServer(d *Delivery) {
 	}
 	e.change(d, DeliveryWaiting, cause)
 	d.Due = e.Clock().Add(waitingPoll + jitter(waitingPoll))
+}
+
+// awaitOthers: the look that shows one server stopped shows all of them. What
+// waits for another one that does not run need not ask by itself.
+func (e *Engine) awaitOthers(u *User, servers []hub.Server) {
+	for i := range u.Deliveries {
+		d := &u.Deliveries[i]
+		if server := named(servers, d.Server); d.Due.IsZero() || server.Ready || server.Pending != "" {
+			continue
+		}
+		switch d.State {
+		case DeliveryWaiting:
+			e.awaitServer(d)
+		case DeliveryRemoving:
+			e.awaitRemoval(d)
+		}
+	}
 }
 
 var errNotStarted = &Error{Code: "server_did_not_start", Message: "The server did not start.",

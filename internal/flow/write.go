@@ -75,13 +75,15 @@ func (e *Engine) writeFailed(d *Delivery, cause *Error) {
 // remove takes the credential out of a server, now or when it next runs.
 func (e *Engine) remove(d Delivery) step {
 	return func(ctx context.Context, u *User) outcome {
-		server, err := e.find(ctx, u, d.Server)
+		servers, err := e.servers(ctx, u)
+		server := named(servers, d.Server)
 		if err != nil {
 			return e.hubFailed(u, d, err)
 		}
 		if !server.Ready {
-			return ofDelivery(e, d, func(_ *User, d *Delivery) {
-				d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
+			return ofDelivery(e, d, func(u *User, d *Delivery) {
+				e.awaitRemoval(d)
+				e.awaitOthers(u, servers)
 			})
 		}
 		target, err := e.target(u, server)
@@ -98,6 +100,11 @@ func (e *Engine) remove(d Delivery) step {
 		e.audit(ctx, u, event)
 		return e.removed(d, cause)
 	}
+}
+
+// awaitRemoval: the server does not run. The credential is taken out when it does.
+func (e *Engine) awaitRemoval(d *Delivery) {
+	d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
 }
 
 func (e *Engine) removed(d Delivery, cause *Error) outcome {
