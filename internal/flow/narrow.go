@@ -49,8 +49,27 @@ type Narrowed struct {
 	Token      Token  `json:"token,omitzero"`
 	// Due is when GitHub is to be asked for the token; zero: it was.
 	Due time.Time `json:"due,omitzero"`
-	// Error is why there is no token.
-	Error *Error `json:"error,omitempty"`
+	// Error is why there is no token. Passing and RetryAt keep what is not stored
+	// with an error: that asking again may help, and from when on.
+	Error   *Error    `json:"error,omitempty"`
+	Passing bool      `json:"passing,omitempty"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+}
+
+// failed is the entry of a repository for which there is no token.
+func failed(repository string, cause *Error, now time.Time) Narrowed {
+	n := Narrowed{Repository: repository, Error: cause, Passing: cause.Passing}
+	if cause.RetryAfter > 0 {
+		n.RetryAt = now.Add(cause.RetryAfter)
+	}
+	return n
+}
+
+// failure is the entry's error, as whoever waited for the token is told it.
+func (n *Narrowed) failure(now time.Time) *Error {
+	told := *n.Error
+	told.Passing, told.RetryAfter = n.Passing, max(0, n.RetryAt.Sub(now))
+	return &told
 }
 
 func (n *Narrowed) lives(now time.Time) bool {
@@ -90,7 +109,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, name, repository stri
 		case n.lives(e.Clock()):
 			return e.narrowCredential(user.Connection, n), nil
 		case n != nil && n.Error != nil:
-			return Credential{}, n.Error
+			return Credential{}, n.failure(e.Clock())
 		}
 		waited = waited || n != nil
 		if changes == nil { // what changed before this is seen by looking again
@@ -136,7 +155,9 @@ func (e *Engine) want(ctx context.Context, name, repository string, waited bool)
 			c.Asked, c.AskedSince = 0, now
 		}
 		if c.Asked++; c.Asked > maxAsks {
-			return errManyTokens
+			refused := *errManyTokens
+			refused.RetryAfter = c.AskedSince.Add(time.Hour).Sub(now)
+			return &refused
 		}
 		c.Narrowed = append(c.Narrowed, Narrowed{Repository: repository, Due: now})
 		return nil
@@ -208,7 +229,7 @@ func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token Token) {
 		e.revoke(u, token, "late_narrowing")
 	case token.ExpiresAt.IsZero():
 		e.revoke(u, token, errNeverExpires.Code)
-		*entry = Narrowed{Repository: entry.Repository, Error: errNeverExpires}
+		*entry = failed(entry.Repository, errNeverExpires, e.Clock())
 	default:
 		*entry = Narrowed{Repository: entry.Repository, Token: token}
 	}
@@ -220,7 +241,7 @@ func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *Error) {
 	if entry == nil {
 		return
 	}
-	*entry = Narrowed{Repository: entry.Repository, Error: cause}
+	*entry = failed(entry.Repository, cause, e.Clock())
 	if cause.Code == CodeTokenDead {
 		u.Connection.CheckDue = e.Clock() // the wide one; the check ends the connection
 	}

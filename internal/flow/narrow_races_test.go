@@ -86,7 +86,13 @@ func TestWhoAsksTooOftenHasToWait(t *testing.T) {
 		for range 59 {
 			requireCode(t, w.ask("o/r")[0].err, flow.CodeRepositoryNotChosen)
 		}
-		requireCode(t, w.ask("o/r")[0].err, flow.CodeManyTokens)
+		first := w.clock()
+		w.pass(20 * time.Minute)
+		err := w.ask("o/r")[0].err
+		requireCode(t, err, flow.CodeManyTokens)
+		var refused *flow.Error
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, first.Add(time.Hour), w.clock().Add(refused.RetryAfter))
 		require.Len(t, w.github.narrows, 60)
 		require.Equal(t, "ghu_narrow1", w.token("o/kept"))
 		w.run(time.Hour)

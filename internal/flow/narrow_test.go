@@ -167,6 +167,24 @@ func TestARefusalIsToldToAllWhoWaitAndIsNotKept(t *testing.T) {
 	})
 }
 
+func TestPassingTroubleIsToldToWhoeverWaitsAsThat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := narrowing(t)
+		w.github.narrow = func(string) (flow.Token, error) {
+			return flow.Token{}, &flow.Error{Code: "github_limit", Passing: true, RetryAfter: 90 * time.Second}
+		}
+		var told *flow.Error
+		require.ErrorAs(t, w.ask("o/r")[0].err, &told)
+		require.True(t, told.Passing)
+		require.Equal(t, 90*time.Second, told.RetryAfter)
+		w.github.narrow = func(string) (flow.Token, error) { return flow.Token{}, &flow.Error{Code: "github_away", Passing: true} }
+		require.ErrorAs(t, w.ask("o/r")[0].err, &told)
+		require.True(t, told.Passing)
+		require.Zero(t, told.RetryAfter, "nobody named a time")
+	})
+}
+
 func TestAWideTokenThatIsDeadEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
