@@ -52,7 +52,7 @@ type Options struct {
 	AccessScopes []string
 	// Prefix is the path that cookies are limited to; it ends in "/".
 	Prefix string
-	// PublicURL is where browsers reach the Hub; nil where it is not known.
+	// PublicURL is where browsers reach this service; nil where it is not known.
 	PublicURL *url.URL
 	// Life is how long a session lasts at most.
 	Life time.Duration

@@ -50,8 +50,6 @@ func (m memory) Session(_ context.Context, id string) (hubauth.Session, error) {
 
 func (m memory) End(_ context.Context, id string) error { delete(m, id); return nil }
 
-func (m memory) EndAll(context.Context, string) error { return nil }
-
 func (f *fixture) Whoami(context.Context, secret.String) (hub.User, error) {
 	f.asked++
 	return f.whoami()

@@ -196,7 +196,7 @@ func (a *Auth) cookie(r *http.Request, name, value string, life time.Duration) *
 	}
 }
 
-// secure follows the Hub's public address; where that is not known, what the
+// secure follows the service's public address; where that is not known, what the
 // proxy says. Whoever forges the header harms a cookie of their own only.
 func (a *Auth) secure(r *http.Request) bool {
 	if a.PublicURL != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // Session is one browser that is signed in. It lives in the store; the cookie
-// holds no more than its id, so that a Hub logout or an administrator can end
-// it, and no token leaves the service.
+// holds no more than its id, so that a Hub logout ends it for good, and no token
+// leaves the service.
 type Session struct {
 	User string `json:"user"`
 	// Holder is what the Hub said of HubToken when it was last asked, a minute ago
@@ -43,6 +43,4 @@ type Sessions interface {
 	Session(ctx context.Context, id string) (Session, error)
 	// End forgets a session; one that is gone already is no error.
 	End(ctx context.Context, id string) error
-	// EndAll forgets every session of a user.
-	EndAll(ctx context.Context, user string) error
 }

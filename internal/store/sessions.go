@@ -17,12 +17,9 @@ import (
 // KindSession is the kind of the records of [Sessions].
 //
 // The key is the user's name, a slash and the SHA-256 of the session's id: the
-// name, so that a user's sessions lie side by side and a record is bound to
-// its owner; the hash, so that a reader of the store cannot make a cookie.
+// name, so that a record is bound to its owner; the hash, so that a reader of
+// the store cannot make a cookie.
 const KindSession Kind = "session"
-
-// sessionPage is how many sessions of a user are ended in one go.
-const sessionPage = 100
 
 // Sessions keeps one sealed record for each browser that is signed in. It is
 // the [hubauth.Sessions].
@@ -83,33 +80,6 @@ func (s *Sessions) End(ctx context.Context, id string) error {
 		return err
 	}
 	return s.delete(ctx, record)
-}
-
-// EndAll forgets every session of a user.
-func (s *Sessions) EndAll(ctx context.Context, user string) error {
-	prefix := user + "/"
-	for after := prefix; ; {
-		records, err := s.backend.List(ctx, KindSession, after, sessionPage)
-		if err != nil {
-			return fmt.Errorf("listing sessions: %w", err)
-		}
-		for _, record := range records {
-			hash, ok := strings.CutPrefix(record.Key, prefix)
-			if !ok {
-				return nil
-			}
-			// Longer: a session of somebody whose name begins like this one.
-			if len(hash) == hex.EncodedLen(sha256.Size) {
-				if err := s.delete(ctx, record); err != nil {
-					return err
-				}
-			}
-			after = record.Key
-		}
-		if len(records) < sessionPage {
-			return nil
-		}
-	}
 }
 
 func (s *Sessions) find(ctx context.Context, id string) (Record, error) {

@@ -75,31 +75,6 @@ func TestASessionCannotBeForged(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrAltered)
 }
 
-func TestAllSessionsOfAUserEndAtOnceAndNobodyElses(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	sessions := store.NewSessions(f.Backend, f.keys)
-	ids := map[string][]string{}
-	for user, count := range map[string]int{"ann": 120, "ann/b": 2, "anna": 2, "an": 2} {
-		for range count {
-			id, err := sessions.Create(t.Context(), newSession(f, user))
-			require.NoError(t, err)
-			ids[user] = append(ids[user], id)
-		}
-	}
-	require.NoError(t, sessions.EndAll(t.Context(), "ann"))
-	for user, ids := range ids {
-		for _, id := range ids {
-			_, err := sessions.Session(t.Context(), id)
-			if user == "ann" {
-				require.ErrorIs(t, err, hubauth.ErrNoSession)
-			} else {
-				require.NoError(t, err, user)
-			}
-		}
-	}
-}
-
 func TestStoreTroubleIsNotTheEndOfASession(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
