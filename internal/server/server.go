@@ -22,7 +22,6 @@ import (
 
 // Hub is what the server asks of JupyterHub for a page.
 type Hub interface {
-	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
 }
 
