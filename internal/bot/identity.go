@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -13,7 +12,9 @@ import (
 const identityLife = time.Hour
 
 type identity struct {
-	mu    sync.Mutex
+	// turn is held by who reads or asks; a lock that can be waited for no longer
+	// than the caller has time.
+	turn  chan struct{}
 	known Identity
 	until time.Time
 }
@@ -21,8 +22,12 @@ type identity struct {
 // identify is the App's name, asked of GitHub once an hour with a token that is
 // at hand.
 func (i *Issuer) identify(ctx context.Context, token secret.String) (Identity, error) {
-	i.identity.mu.Lock()
-	defer i.identity.mu.Unlock()
+	select {
+	case i.identity.turn <- struct{}{}:
+		defer func() { <-i.identity.turn }()
+	case <-ctx.Done():
+		return Identity{}, unavailable("GitHub has not said the App's name in time.", ctx.Err())
+	}
 	if i.Clock().Before(i.identity.until) {
 		return i.identity.known, nil
 	}

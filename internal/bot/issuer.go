@@ -38,7 +38,9 @@ type Issuer struct {
 }
 
 // New returns an issuer.
-func New(o Options) *Issuer { return &Issuer{Options: o} }
+func New(o Options) *Issuer {
+	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)}}
+}
 
 // Token is what a caller gets: exactly what it asked for.
 type Token struct {
@@ -132,23 +134,23 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *f
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
 	event.TokenHash, event.ExpiresAt = minted.Token.Hash(), minted.ExpiresAt
-	if difference := compare(a, minted); difference != "" {
-		return Token{}, i.undo(ctx, minted, event, &flow.Error{Code: "github_granted_otherwise",
-			Message: "GitHub granted something else than was asked for, so the token was withdrawn.",
-			Hint:    "Check that the names of the repositories are the current ones.", Err: errors.New(difference)})
-	}
 	live := Live{ID: minted.Token.Hash(), Caller: c.String(), Rule: d.Rule, Repositories: a.fullNames(), Permissions: a.permissions,
 		Token: secret.Store(minted.Token), IssuedAt: i.Clock(), ExpiresAt: minted.ExpiresAt, RequestID: event.RequestID,
 		Exclusive: a.exclusive}
+	if difference := compare(a, minted); difference != "" {
+		live.Repositories, live.Permissions = minted.Repositories, minted.Permissions
+		return Token{}, i.undo(ctx, live, event, &flow.Error{Code: "github_granted_otherwise",
+			Message: "GitHub granted something else than was asked for, so the token was withdrawn.",
+			Hint:    "Check that the names of the repositories are the current ones.", Err: errors.New(difference)})
+	}
 	if err := i.Store.Add(ctx, live); err != nil {
-		return Token{}, i.undo(ctx, minted, event, unavailable("The token could not be kept for its revocation, so it was withdrawn.", err))
+		return Token{}, i.undo(ctx, live, event, unavailable("The token could not be kept for its revocation, so it was withdrawn.", err))
 	}
 	token, err := i.give(ctx, live, event, Issued)
 	if err != nil {
-		err = i.undo(ctx, minted, event, err)
-		_ = i.Store.Remove(ctx, live.Caller, live.ID) // it is dead, and expires there by itself
+		return Token{}, i.undo(ctx, live, event, err)
 	}
-	return token, err
+	return token, nil
 }
 
 // give completes the token, writes the audit event and, after that, gives the
@@ -167,13 +169,19 @@ func (i *Issuer) give(ctx context.Context, live Live, event *flow.Event, outcome
 		Permissions: live.Permissions, Rule: live.Rule, Identity: who}, nil
 }
 
-// undo revokes a token that nobody got. Where even that fails, the token ends
-// with its hour.
-func (i *Issuer) undo(ctx context.Context, minted Minted, event *flow.Event, cause error) error {
-	if err := i.GitHub.RevokeInstallationToken(ctx, minted.Token); err != nil {
+// undo revokes a token that nobody got, and forgets it then. One that could not
+// be revoked is kept, so that it can be tried again. What came before may have
+// used up the time of ctx.
+func (i *Issuer) undo(ctx context.Context, live Live, event *flow.Event, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	defer cancel()
+	if err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String); err != nil {
 		event.Why = "the token was given to nobody, but could not be revoked"
+		live.Exclusive = true
+		_ = i.Store.Add(ctx, live) // where it is kept already, it stays as it is
 		return errors.Join(cause, fmt.Errorf("and its token lives on until it expires: %w", err))
 	}
+	_ = i.Store.Remove(ctx, live.Caller, live.ID) // it is dead, and expires there by itself
 	return cause
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,7 @@ type stage struct {
 	tamper                      func(*bot.Minted)
 	mintErr, storeErr, auditErr error
 	revokeErr, nameErr          error
+	naming                      func(context.Context)
 	named                       int
 	minting                     func()
 	policy                      *bot.Policy
@@ -111,8 +113,13 @@ func (s *stage) Mint(_ context.Context, owner string, names []string, permission
 	return m, nil
 }
 
-func (s *stage) Identity(context.Context, secret.String) (bot.Identity, error) {
+func (s *stage) Identity(ctx context.Context, _ secret.String) (bot.Identity, error) {
+	s.mu.Lock()
 	s.named++
+	s.mu.Unlock()
+	if s.naming != nil {
+		s.naming(ctx)
+	}
 	if s.nameErr != nil {
 		return bot.Identity{}, s.nameErr
 	}
@@ -137,12 +144,21 @@ func (s *stage) File(_ context.Context, _ secret.String, owner, repository, path
 }
 
 func (s *stage) Add(ctx context.Context, live bot.Live) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, there := s.live[live.ID]; there {
+		return errors.New("it is there")
+	}
 	s.note("keep %s", live.Token.Reveal())
-	s.live[live.ID] = live
+	if s.storeErr == nil {
+		s.live[live.ID] = live
+	}
 	return errors.Join(s.storeErr, ctx.Err())
 }
 
 func (s *stage) List(_ context.Context, caller string) ([]bot.Live, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var list []bot.Live
 	for _, live := range s.live {
 		if (caller == "" || s.listAll || live.Caller == caller) && s.now.Before(live.ExpiresAt) {
@@ -152,12 +168,18 @@ func (s *stage) List(_ context.Context, caller string) ([]bot.Live, error) {
 	return list, nil
 }
 
-func (s *stage) Remove(_ context.Context, _, id string) error {
-	delete(s.live, id)
-	return nil
+func (s *stage) Remove(ctx context.Context, _, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() == nil {
+		delete(s.live, id)
+	}
+	return ctx.Err()
 }
 
 func (s *stage) Keep(ctx context.Context, event flow.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.note("audit %s", event.Outcome)
 	s.events = append(s.events, event)
 	return errors.Join(s.auditErr, ctx.Err())
@@ -268,6 +290,76 @@ func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
 	_, err = s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	require.ErrorContains(t, err, "lives on")
 	require.Contains(t, s.events[0].Why, "could not be revoked")
+}
+
+func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		goWrong func(*stage)
+		code    string
+	}{
+		"no name":         {func(s *stage) { s.nameErr = &flow.Error{Code: "github_unreachable"} }, "github_unreachable"},
+		"no audit":        {func(s *stage) { s.auditErr = errors.New("disk full") }, "unavailable"},
+		"something else":  {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Repositories = []string{"octo-org/other"} } }, "github_granted_otherwise"},
+		"not even listed": {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Selected = false } }, "github_granted_otherwise"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, policyText, func(s *stage) {
+				s.revokeErr = &flow.Error{Code: "github_limited", Passing: true}
+				tc.goWrong(s)
+			})
+			token, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+			requireCode(t, err, tc.code)
+			require.Empty(t, token)
+			require.Contains(t, s.events[len(s.events)-1].Why, "could not be revoked")
+
+			s.revokeErr, s.nameErr, s.auditErr, s.tamper = nil, nil, nil, nil
+			if tc.code == "github_granted_otherwise" {
+				again, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+				require.NoError(t, err)
+				require.Equal(t, "ghs_1", again.Token.Reveal(), "what is not what was asked for is never given")
+			}
+			n, err := s.RevokeAll(t.Context(), "user:admin", "")
+			require.NoError(t, err)
+			require.Equal(t, len(s.asked), n)
+			require.Contains(t, s.log, "revoke ghs_0")
+			require.Empty(t, s.live)
+		})
+	}
+}
+
+func TestWhoWaitsForTheAppsNameWaitsNoLongerThanThereIsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, policyText, nil)
+		issue := func(ctx context.Context, c bot.Caller) error {
+			_, err := s.Issue(ctx, c, push("octo-org/shared"), "r")
+			return err
+		}
+		require.NoError(t, issue(t.Context(), nbbot))
+		s.now = noon.Add(50 * time.Minute)
+		require.NoError(t, issue(t.Context(), minutely), "which is given again below")
+
+		s.now = noon.Add(time.Hour)
+		s.nameErr = errors.New("no answer")
+		s.naming = func(ctx context.Context) { <-ctx.Done() }
+		var asking sync.WaitGroup
+		asking.Go(func() { require.Error(t, issue(t.Context(), nbbot)) })
+		synctest.Wait()
+
+		began := time.Now()
+		hurry, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		requireCode(t, issue(hurry, minutely), "unavailable")
+		require.Equal(t, time.Second, time.Since(began))
+
+		asking.Wait()
+		require.Equal(t, "revoke ghs_2", s.log[len(s.log)-2], "its token is revoked though the time for asking is over")
+		require.Len(t, s.live, 2)
+		s.naming, s.nameErr = nil, nil
+		require.NoError(t, issue(t.Context(), nbbot))
+	})
 }
 
 func TestACallerWhoLeavesLeavesNoTokenBehind(t *testing.T) {

@@ -68,7 +68,8 @@ type Live struct {
 
 // Store keeps live tokens until they expire.
 type Store interface {
-	// Add keeps a token until its ExpiresAt.
+	// Add keeps a token until its ExpiresAt; one that is there already stays as
+	// it is, and is an error.
 	Add(ctx context.Context, live Live) error
 	// List returns the tokens of a caller that have not expired; of all callers
 	// for "".
