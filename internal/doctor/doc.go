@@ -2,8 +2,10 @@
 // and says of each what it saw and what to change: the settings, the key file,
 // the store, the Hub, the way to users' servers, GitHub and the App there.
 //
-// It changes nothing: no file is made, no record written, no token asked for.
-// The one thing it leaves behind is a device code at GitHub that nobody enters.
+// It changes no record and gets no token. To see that the store can be written
+// to it writes a mark there that says nothing, or, where the file is still to be
+// made, makes another one beside its place and deletes it. What it leaves behind
+// is that mark and a device code at GitHub that nobody enters.
 // What cannot be seen from here is said to be unseen, with what is assumed.
 //
 // Border: the package knows no flags and prints no colours unless told to. It
