@@ -56,7 +56,7 @@ func TestThePolicyAnswersAsTheDocumentSays(t *testing.T) {
 		if r[3] != "" {
 			caller.Groups = []string{r[3]}
 		}
-		decision := policy.Decide(caller, bot.Request{Repositories: []string{r[4]}, Permissions: map[string]string{r[5]: r[6]}})
+		decision := policy.Explain(caller, bot.Request{Repositories: []string{r[4]}, Permissions: map[string]string{r[5]: r[6]}})
 		require.Equal(t, r[7], decision.Rule, r[0])
 	}
 }

@@ -88,16 +88,8 @@ type Step struct {
 	Why     string
 }
 
-// Decide says whether a caller may have what it asks for. One rule has to allow
+// decide says whether a caller may have what it asks for. One rule has to allow
 // all of it.
-func (p *Policy) Decide(c Caller, r Request) Decision {
-	a, problem := r.check()
-	if problem != nil {
-		return Decision{Why: problem.Message}
-	}
-	return p.decide(c, a)
-}
-
 func (p *Policy) decide(c Caller, a ask) Decision {
 	for i := range p.rules {
 		if r := &p.rules[i]; r.covers(c) && r.refusal(a) == "" {
@@ -107,7 +99,7 @@ func (p *Policy) decide(c Caller, a ask) Decision {
 	return Decision{Why: "no rule allows this to " + c.String()}
 }
 
-// Explain is [Policy.Decide] with what each rule said.
+// Explain is the same decision, with what each rule said.
 func (p *Policy) Explain(c Caller, r Request) Decision {
 	a, problem := r.check()
 	if problem != nil {

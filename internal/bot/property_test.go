@@ -164,7 +164,7 @@ func TestThePolicyReadsAsAPersonReadsIt(t *testing.T) {
 					break
 				}
 			}
-			got := p.Decide(caller, request)
+			got := p.Explain(caller, request)
 			require.Equal(t, want != "", got.Allowed, "seed %d\n%s\n%+v %+v", seed, text, caller, request)
 			require.Equal(t, want, got.Rule, "seed %d\n%s\n%+v %+v", seed, text, caller, request)
 			require.False(t, never[got.Rule], "seed %d: %s was said never to match\n%s\n%+v %+v", seed, got.Rule, text, caller, request)
