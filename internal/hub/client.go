@@ -74,7 +74,6 @@ type User struct {
 	Groups    []string `json:"groups"`
 	Scopes    []string `json:"scopes"`
 	SessionID string   `json:"session_id"`
-	TokenID   string   `json:"token_id"`
 }
 
 // Whoami says whose token this is.
@@ -92,12 +91,10 @@ type Server struct {
 	Pending string `json:"pending"`
 	// URL is the server's path at the proxy; where each user has a host of their
 	// own, the whole address there.
-	URL         string `json:"url"`
-	ProgressURL string `json:"progress_url"`
-	Stopped     bool   `json:"stopped"`
+	URL string `json:"url"`
 }
 
-// Servers lists a user's servers that run or are on their way, the default one
+// Servers lists a user's servers, the default one and those that are stopped
 // included. Needs the scope read:servers for that user.
 func (c *Client) Servers(ctx context.Context, token secret.String, user string) ([]Server, error) {
 	target := c.api.JoinPath("users", url.PathEscape(user))
@@ -190,12 +187,13 @@ func checkStatus(response *http.Response) error {
 	return status
 }
 
-// retryAfter reads the header's seconds; the HTTP-date form is not used by the
-// Hub and counts as none.
+// retryAfter reads the header's seconds, an hour at most; the HTTP-date form is
+// not used by the Hub and counts as none.
 func retryAfter(header http.Header) time.Duration {
+	const longest = int(time.Hour / time.Second)
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
 		return 0
 	}
-	return time.Duration(seconds) * time.Second
+	return time.Duration(min(seconds, longest)) * time.Second
 }

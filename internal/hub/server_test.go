@@ -96,6 +96,23 @@ func TestTheStatusOfARefusalIsKept(t *testing.T) {
 	}
 }
 
+func TestTheHubIsLeftAloneForAnHourAtMost(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]time.Duration{
+		"40": 40 * time.Second, "3600": time.Hour, "86400": time.Hour, "9223372036854775807": time.Hour, "10000000000": time.Hour,
+		"": 0, "0": 0, "-1": 0, "soon": 0, "99999999999999999999": 0,
+	} {
+		server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", said)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		_, err := server.KernelSpecs(t.Context())
+		var unavailable *hub.UnavailableError
+		require.ErrorAs(t, err, &unavailable)
+		require.Equal(t, want, unavailable.RetryAfter, "%q", said)
+	}
+}
+
 func TestAnAnswerWithoutEndIsCut(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
