@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -28,7 +29,9 @@ type pty struct {
 	pending string
 	// finishes: the program ends by itself and needs not be waited for long.
 	finishes bool
-	stop     context.CancelFunc
+	// gone: the server has said that the terminal is no more.
+	gone atomic.Bool
+	stop context.CancelFunc
 }
 
 // openPTY starts a terminal and connects to it; a [notHere] where there is none.
@@ -74,6 +77,7 @@ func (p *pty) read(ctx context.Context) {
 		kind, text := terminado(message)
 		switch kind {
 		case "disconnect":
+			p.gone.Store(true)
 			return
 		case "stdout":
 			select {
@@ -139,7 +143,8 @@ func (p *pty) send(ctx context.Context, text string) error {
 }
 
 // close sees to it that the terminal is gone. One whose program ends by itself
-// goes more quickly than it can be deleted.
+// goes more quickly than it can be deleted. One that is gone is not deleted: its
+// name is free again, and the user may have opened the next one under it.
 func (p *pty) close(ctx context.Context) {
 	tidy, cancel := farewell(ctx)
 	defer cancel()
@@ -150,7 +155,9 @@ func (p *pty) close(ctx context.Context) {
 			_, err = p.output(ending)
 		}
 	}
-	_ = p.server.DeleteTerminal(tidy, p.name)
+	if !p.gone.Load() {
+		_ = p.server.DeleteTerminal(tidy, p.name)
+	}
 	p.stop()
 	_ = p.conn.CloseNow()
 }
