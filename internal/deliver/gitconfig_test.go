@@ -123,7 +123,14 @@ func TestTheHelperAnswersOnlyWhereItShould(t *testing.T) {
 			require.Regexp(t, `^username=x-access-token\npassword=`+token+`\npassword_expiry_utc=\d+\n$`, answer)
 			require.Equal(t, answer, helper("get", "capability[]=authtype\nprotocol=https\nhost=github.com\npath=octo/cat.git\nusername=somebody\nwwwauth[]=Basic realm=\"GitHub\"\n"))
 
+			for _, host := range []string{"GitHub.com", "GITHUB.COM:443", "github.com:443"} {
+				require.Equal(t, answer, helper("get", "protocol=https\nhost="+host+"\n\n"), host)
+			}
+
 			for _, request := range []string{
+				"protocol=https\nhost=github.com:80\n\n", "protocol=https\nhost=github.com:443:443\n\n", "protocol=https\nhost=github.com:\n\n",
+				"protocol=https\nhost=:443\n\n", "protocol=https\nhost=GITHUB\\.COM\n\n", "protocol=https\nhost=g?th[u]b.com\n\n",
+				"protocol=https\nhost=g\u0131thub.com\n\n", "protocol=https\nhost=github.com" + strings.Repeat("m", 1<<16) + "\n\n",
 				"protocol=http\nhost=github.com\n\n", "protocol=https\nhost=github.com.evil.example\n\n", "protocol=https\nhost=evil.example\n\n",
 				"protocol=https\nhost=github.com:8443\n\n", "protocol=https\nhost=github.com\r\n\n", "protocol=https\n\n", "host=github.com\n\n", "", "\n",
 				"protocol=https\nhost=evil.example\n\nhost=github.com\n", "protocol=https\nhost=*\n\n", "protocol=https\nhost=github.com \n\n",
@@ -137,6 +144,28 @@ func TestTheHelperAnswersOnlyWhereItShould(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAHostMayBeWrittenInEachWayThatGitTakesForIt(t *testing.T) {
+	t.Parallel()
+	for _, set := range []string{"https://github.com", "https://GitHub.com", "https://github.com:443"} {
+		for shell, prepare := range shells {
+			t.Run(set+"/"+shell, func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t)
+				p.shell, p.path = prepare(t)
+				require.Equal(t, "done", p.deliverAs(Options{}, credentialFor(set)))
+				for _, host := range []string{"github.com", "GitHub.com", "github.com:443", "GITHUB.com:443"} {
+					require.Contains(t, p.fill("https", host), "password="+token+"\n", host)
+				}
+				require.Empty(t, p.fill("https", "github.com:80"))
+			})
+		}
+	}
+	p := newPlace(t)
+	require.Equal(t, "done", p.deliverAs(Options{}, credentialFor("http://localhost:80")))
+	require.Contains(t, p.fill("http", "localhost"), token)
+	require.Empty(t, p.fill("http", "localhost:443"))
 }
 
 func TestAnExpiredCredentialIsNotOffered(t *testing.T) {

@@ -33,7 +33,36 @@ while IFS= read -r line; do
 done <"$1"
 
 [ -n "$password" ] && [ -n "$host" ] || exit 0
-[ "$protocol" = "$for_protocol" ] && [ "$host" = "$for_host" ] || exit 0
+[ "$protocol" = "$for_protocol" ] || exit 0
+
+# bare sets bare to a host in small letters, without the port that goes without
+# saying: git asks as the address was written. No name of a host is longer than
+# 253 characters.
+bare() {
+	[ "${#1}" -le 300 ] || exit 0
+	bare='' rest=$1
+	case $protocol in
+	https) rest=${rest%:443} ;;
+	http) rest=${rest%:80} ;;
+	esac
+	while [ -n "$rest" ]; do
+		letter=${rest%"${rest#?}"} rest=${rest#?}
+		case $capitals in
+		*"$letter"*)
+			letter=${pairs#*"$letter"}
+			letter=${letter%"${letter#?}"}
+			;;
+		esac
+		bare=$bare$letter
+	done
+}
+capitals=ABCDEFGHIJKLMNOPQRSTUVWXYZ
+pairs=AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz
+bare "$for_host"
+for_host=$bare
+bare "$host"
+[ "$bare" = "$for_host" ] || exit 0
+
 case $expiry in '' | *[!0-9]*) exit 0 ;; esac
 
 now=$(date +%s 2>/dev/null)

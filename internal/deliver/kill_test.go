@@ -66,6 +66,7 @@ func TestKilledAtAnyStepEachFileIsTheOldOrTheNew(t *testing.T) {
 		{"a first delivery", delivery, "before", "HUP"},
 		{"a later delivery", delivery, "before", "KILL"},
 		{"a later delivery", delivery, "within", "KILL"},
+		{"a delivery to another place", delivery, "before", "KILL"},
 		{"a removal", d.removal(), "before", "KILL"},
 	} {
 		t.Run(c.name+" "+c.when+" "+c.signal, func(t *testing.T) {
@@ -88,7 +89,11 @@ func killAndRecover(t *testing.T, name string, job job, call int, when, signal s
 	p.write(".gitconfig", "[user]\n\tname = Ada")
 	untouched := p.state()
 	options := Options{GHCommand: true}
-	if name != "a first delivery" {
+	switch name {
+	case "a first delivery":
+	case "a delivery to another place":
+		require.Equal(t, "done", p.deliverAs(Options{CredentialPath: "~/former", GHCommand: true}, withToken("ghu_old")))
+	default:
 		require.Equal(t, "done", p.deliverAs(options, withToken("ghu_old")))
 	}
 	before := p.state()
@@ -100,6 +105,10 @@ func killAndRecover(t *testing.T, name string, job job, call int, when, signal s
 	for path, what := range after {
 		if strings.Contains(path, ".ghscoped-new.") {
 			require.NotContains(t, delivered, path, "what a killed run left is cleared away")
+			continue
+		}
+		if path == "/former" {
+			require.NotContains(t, delivered, path)
 			continue
 		}
 		whole := what == before[path] || what == untouched[path] || withoutExpiry(what) == withoutExpiry(delivered[path])

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 func TestADeliveryGivesGitTheCredentialAndARemovalLeavesNoTrace(t *testing.T) {
@@ -119,13 +122,17 @@ func TestTheCredentialIsPrivate(t *testing.T) {
 	p := newPlace(t)
 	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o777))
 	p.write(".config/ghscoped/credential", "left by somebody, readable by all")
-	require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
-	for path, mode := range map[string]os.FileMode{
-		".config/ghscoped": 0o700 | os.ModeDir, ".config/ghscoped/credential": 0o600, ".config/gh/hosts.yml": 0o600,
-	} {
-		info, err := os.Stat(filepath.Join(p.home, path))
-		require.NoError(t, err)
-		require.Equal(t, mode, info.Mode(), path)
+	c := credential()
+	for range 2 { // the same token once more is the same files
+		require.Equal(t, "done", p.deliverAs(Options{GHCommand: true}, c))
+		for path, mode := range map[string]os.FileMode{
+			".config/ghscoped": 0o700 | os.ModeDir, ".config/ghscoped/credential": 0o600, ".config/gh/hosts.yml": 0o600,
+		} {
+			info, err := os.Stat(filepath.Join(p.home, path))
+			require.NoError(t, err)
+			require.Equal(t, mode, info.Mode(), path)
+			require.NoError(t, os.Chmod(filepath.Join(p.home, path), 0o755))
+		}
 	}
 }
 
@@ -173,4 +180,82 @@ func TestTheCredentialMayLieElsewhere(t *testing.T) {
 		_, err := New(Options{CredentialPath: path})
 		require.Error(t, err)
 	}
+}
+
+func TestAnotherPlaceForTheCredentialLeavesNoneAtTheFormer(t *testing.T) {
+	t.Parallel()
+	for _, former := range []string{"", "~/former", `~/it's "the" \n \\" '\''former'`} {
+		for shell, prepare := range shells {
+			t.Run(former+"/"+shell, func(t *testing.T) {
+				t.Parallel()
+				p := newPlace(t)
+				p.shell, p.path = prepare(t)
+				before, now := Options{CredentialPath: former, GHCommand: true}, Options{CredentialPath: "~/now", GHCommand: true}
+				file := filepath.Join(p.home, cmp.Or(strings.TrimPrefix(former, "~/"), ".config/ghscoped/credential"))
+
+				require.Equal(t, "done", p.deliver(before))
+				require.FileExists(t, file)
+				require.NoError(t, os.WriteFile(file+".ghscoped-new.1", []byte("password=ghu_killed\n"), 0o600))
+				require.Equal(t, "done", p.deliverAs(now, withToken("ghu_next")))
+				require.NoFileExists(t, file)
+				require.NoFileExists(t, file+".ghscoped-new.1")
+				require.Contains(t, p.fill("https", "github.com"), "password=ghu_next\n")
+				require.Contains(t, p.read(".config/gh/hosts.yml"), "ghu_next", "the list of the gh command is still known as ours")
+
+				require.Equal(t, "done", p.remove(before), "the change was taken back, and nothing delivered since")
+				require.NoFileExists(t, p.home+"/now")
+				require.NoDirExists(t, p.home+"/.config/gh")
+				require.NoDirExists(t, p.home+"/.config/ghscoped")
+			})
+		}
+	}
+}
+
+func TestWhatIsNotTheFormerCredentialStays(t *testing.T) {
+	t.Parallel()
+	former, now := Options{CredentialPath: "~/former"}, Options{CredentialPath: "~/now"}
+	for name, c := range map[string]struct {
+		prepare func(p *place)
+		stays   string
+	}{
+		"a link": {func(p *place) {
+			require.NoError(p.t, os.Rename(p.home+"/former", p.home+"/victim"))
+			require.NoError(p.t, os.Symlink("victim", p.home+"/former"))
+		}, "former"},
+		"a folder": {func(p *place) {
+			require.NoError(p.t, os.Remove(p.home+"/former"))
+			p.write("former/file", "precious")
+		}, "former/file"},
+		"named by a file that is a link": {func(p *place) {
+			fragment := p.home + "/.config/ghscoped/gitconfig"
+			require.NoError(p.t, os.Rename(fragment, p.home+"/planted"))
+			require.NoError(p.t, os.Symlink(p.home+"/planted", fragment))
+		}, "former"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			require.Equal(t, "done", p.deliver(former))
+			c.prepare(p)
+			require.Equal(t, "done", p.remove(now))
+			require.FileExists(t, filepath.Join(p.home, c.stays))
+		})
+	}
+
+	t.Run("the same place under another name", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t)
+		c := credential()
+		require.Equal(t, "done", p.deliverAs(now, c))
+		own, link := p.home, t.TempDir()+"/home"
+		require.NoError(t, os.Symlink(own, link))
+		for _, next := range []flow.Credential{c, withToken("ghu_next")} {
+			p.home = link
+			require.Equal(t, "done", p.deliverAs(now, next))
+			require.Contains(t, p.fill("https", "github.com"), "password="+next.Password.Reveal()+"\n")
+			p.home = own
+			require.Equal(t, "done", p.deliverAs(now, next))
+			require.Contains(t, p.fill("https", "github.com"), "password="+next.Password.Reveal()+"\n")
+		}
+	})
 }

@@ -52,7 +52,7 @@ clean() {
 
 # clear_leftovers removes temporary files, of this run and of killed ones.
 clear_leftovers() {
-	for file in "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential" "$gh" \
+	for file in "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential" "$former" "$gh" \
 		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
 		if [ -n "$file" ] && follow "$file"; then sweep "$real".ghscoped-new.*; fi
 	done
@@ -84,8 +84,11 @@ cause() {
 	esac
 }
 
-# shellcheck disable=SC3067 # -O is not in POSIX, but in dash, ash, bash, ksh and zsh.
+# shellcheck disable=SC3067 # -O is not in POSIX, but in dash, ash, bash, ksh93, mksh and zsh.
 owned() { [ -O "$1" ]; }
+
+# shellcheck disable=SC3013 # -ef is in POSIX since 2024, and in those for longer.
+same_file() { [ "$1" -ef "$2" ]; }
 
 # replace TEXT OLD NEW sets replaced to TEXT with each OLD changed to NEW.
 replace() {
@@ -114,6 +117,13 @@ for_git() {
 	quoted="\"$replaced\""
 }
 
+# from_git sets replaced to the value that for_git made $1 of.
+from_git() {
+	replace "$1" "\\\\" "$nl"
+	replace "$replaced" '\"' '"'
+	replace "$replaced" "$nl" "\\"
+}
+
 # write PATH TEXT fills PATH's temporary file; a file that is there already,
 # or a link, is not followed.
 write() {
@@ -123,12 +133,25 @@ write() {
 	)
 }
 
-# stage PATH TEXT prepares PATH to become TEXT, unless it is that already.
+# stage PATH TEXT prepares PATH to become TEXT, for its owner alone; where it is
+# that already, only its mode may have to change.
 stage() {
-	[ -f "$1" ] && same "$1" "$2" && return
+	if [ -f "$1" ] && same "$1" "$2"; then
+		attempt chmod 600 "$1"
+		return
+	fi
 	attempt write "$1" "$2"
 	same "$1$new" "$2" || fail write_failed
 	staged=$staged$1$nl
+}
+
+# private PATH: what stage made of PATH can be read by nobody else.
+private() {
+	if [ -f "$1$new" ]; then set -- "$1$new"; fi
+	case $(ls -ld "$1") in
+	-rw-------*) ;;
+	*) fail not_private ;;
+	esac
 }
 
 same() { [ "$(cat "$1" 2>/dev/null && echo .)" = "$2." ]; }

@@ -11,7 +11,7 @@ gh_text() {
 # of a delivery that was killed included.
 remember_tokens() {
 	known=$nl
-	for file in "$credential" "$credential".ghscoped-new.*; do
+	for file in "$credential" "$credential".ghscoped-new.* "$former" "$former".ghscoped-new.*; do
 		if [ ! -f "$file" ] || [ ! -r "$file" ]; then continue; fi
 		while IFS= read -r line; do
 			case $line in password=?*) known=$known${line#*=}$nl ;; esac

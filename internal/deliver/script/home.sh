@@ -23,8 +23,35 @@ find_places() {
 	esac
 	gh=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml
 	folder=$HOME/.config/ghscoped
+	find_former
 	remember_tokens
 	clear_leftovers
+}
+
+# find_former sets former to where the latest delivery put the credential, by
+# the line that it wrote for git: the deployer may have chosen another place
+# since. Without such a line it is where the credential belongs.
+find_former() {
+	former=$credential
+	if [ -h "$folder" ] || [ -h "$folder/gitconfig" ] || [ ! -f "$folder/gitconfig" ] || [ ! -r "$folder/gitconfig" ]; then return; fi
+	if ! owned "$folder" || ! owned "$folder/gitconfig"; then return; fi
+	while IFS= read -r line; do
+		case $line in
+		"${tab}helper = \"!"*"/git-credential-ghscoped' '/"*"'\"")
+			former=${line##*"/git-credential-ghscoped' '"}
+			from_git "${former%"'\""}"
+			replace "$replaced" "'\\''" "'"
+			former=$replaced
+			;;
+		esac
+	done <"$folder/gitconfig"
+}
+
+# drop_former removes the credential from the place where it no longer belongs,
+# unless that is the right one under another name.
+drop_former() {
+	if [ -h "$former" ] || [ ! -f "$former" ] || ! owned "$former"; then return; fi
+	same_file "$former" "$credential" || attempt rm -f "$former"
 }
 
 # usable FILE: a link or somebody else's file there would carry the credential

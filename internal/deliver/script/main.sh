@@ -9,22 +9,18 @@ deliver() {
 	stage "$folder/gitconfig" "$text"
 	credential_text
 	stage "$credential" "$text"
-	if [ -f "$credential$new" ]; then
-		case $(ls -ld "$credential$new") in
-		-rw-------*) ;;
-		*) fail not_private ;;
-		esac
-	fi
+	private "$credential"
 	if [ -n "$gh_user" ]; then stage_gh; else drop_gh; fi
 	add_block
 	commit "$gh"
 	commit "$folder/git-credential-ghscoped"
-	commit "$folder/gitconfig"
 	commit "$credential"
+	drop_former
+	commit "$folder/gitconfig"
 	commit_block
 	fresh='' fresh_gh='' made=''
 	drop_blocks "$gitconfig"
-	# Where the deployer chose another place since the last delivery:
+	# Where the deployer chose another place since, and nothing tells of it:
 	if [ "$credential" != "$folder/credential" ] && [ ! -d "$folder/credential" ]; then
 		attempt rm -f "$folder/credential"
 	fi
@@ -34,6 +30,7 @@ remove() {
 	find_places
 	drop_gh
 	if [ ! -d "$credential" ]; then attempt rm -f "$credential"; fi
+	drop_former
 	drop_blocks ''
 	attempt rm -f "$folder/gitconfig" "$folder/git-credential-ghscoped"
 	if [ ! -d "$folder/credential" ]; then attempt rm -f "$folder/credential"; fi
