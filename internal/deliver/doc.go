@@ -1,8 +1,8 @@
 // Package deliver puts a credential into a user's running Jupyter server, and
 // takes it out again.
 //
-// It runs one program there (script/), which needs nothing but /bin/sh and the
-// usual small programs, by the first of these ways that the server allows: a
+// It runs one program there (script/), which needs nothing but /bin/sh (with a
+// printf of its own) and the usual small programs, by the first of these ways that the server allows: a
 // terminal that is told to run it, the same script typed into a plain terminal,
 // or a Python kernel. The credential crosses only as that program's standard
 // input, after the program has said that it is ready and that nothing is echoed;

@@ -31,7 +31,7 @@ var causes = map[string]flow.Error{
 	"write_failed":            {Message: "The credential could not be written.", Hint: pullHint, Passing: true},
 	"input_cut":               {Message: "The server did not get the whole credential.", Hint: "Deliver again.", Passing: true},
 	"interrupted":             {Message: "The server stopped the delivery.", Hint: "Deliver again.", Passing: true},
-	"no_shell":                {Message: "The server has no shell (sh), which git needs as well.", Hint: "An administrator can add one to the image."},
+	"no_shell":                {Message: "The server has no usable shell (sh), which git needs as well.", Hint: "An administrator can add one to the image, such as dash or bash."},
 }
 
 // explain turns an error of a way into one for people.

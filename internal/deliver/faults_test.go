@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,45 @@ func TestTheTokenReachesNoEnvironmentNorArgumentNorTrace(t *testing.T) {
 			seen := p.read("log")
 			require.True(t, strings.Contains(seen, "mkdir"), "the spies saw something")
 			require.False(t, strings.Contains(seen, token) || strings.Contains(seen, "ghu_another"))
+		})
+	}
+}
+
+// Of a shell without a printf of its own /proc would show the token, as an
+// argument of the program. Bash can be made one; mksh is one, and is tried too
+// where it is installed.
+func TestAShellWhosePrintfIsAProgramIsRefused(t *testing.T) {
+	t.Parallel()
+	const without = "enable -n printf\n"
+	refused := map[string]struct{ shell, prelude string }{"bash without its printf": {asSh(t, "bash"), without}}
+	if mksh, err := exec.LookPath("mksh"); err == nil {
+		refused["mksh"] = struct{ shell, prelude string }{mksh, ""}
+	} else {
+		t.Log("mksh is not installed: only bash without its printf is tried")
+	}
+	for name, c := range refused {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			before := p.state()
+			d, err := New(Options{})
+			require.NoError(t, err)
+			job, err := d.delivery(credential())
+			require.NoError(t, err)
+			job.script = c.prelude + job.script
+			p.shell = c.shell
+			require.Equal(t, "no_shell", p.run(job))
+			require.Equal(t, before, p.state())
+			require.Contains(t, causes, "no_shell")
+
+			p.shell = "/bin/sh"
+			require.Equal(t, "done", p.deliver(Options{}))
+			helper := p.write("helper", c.prelude+helperText)
+			command := exec.Command(c.shell, helper, p.home+"/.config/ghscoped/credential", "get")
+			command.Stdin = strings.NewReader("protocol=https\nhost=github.com\n\n")
+			said, err := command.CombinedOutput()
+			require.NoError(t, err)
+			require.Empty(t, string(said))
 		})
 	}
 }
