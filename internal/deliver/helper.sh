@@ -58,12 +58,14 @@ bare() {
 		bare=$bare$letter
 	done
 }
-capitals=ABCDEFGHIJKLMNOPQRSTUVWXYZ
-pairs=AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz
-bare "$for_host"
-for_host=$bare
-bare "$host"
-[ "$bare" = "$for_host" ] || exit 0
+if [ "$host" != "$for_host" ]; then
+	capitals=ABCDEFGHIJKLMNOPQRSTUVWXYZ
+	pairs=AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz
+	bare "$for_host"
+	for_host=$bare
+	bare "$host"
+	[ "$bare" = "$for_host" ] || exit 0
+fi
 
 case $expiry in '' | *[!0-9]*) exit 0 ;; esac
 
