@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,7 @@ type fixture struct {
 	engine  *flow.Engine
 	hubDown bool
 	hubSays int                 // while it is down; 0: 503
+	hub     sync.Mutex          // guards hubUser where handlers run beside the test
 	hubUser map[string]hub.User // by token
 	asked   int                 // whose a token is
 	github  *gitHub
@@ -115,7 +117,9 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{"access_token": "hub-" + r.FormValue("code"), "token_type": "Bearer"})
 		return
 	}
+	f.hub.Lock()
 	user, known := f.hubUser[strings.TrimPrefix(r.Header.Get("Authorization"), "token ")]
+	f.hub.Unlock()
 	switch {
 	case !known:
 		w.WriteHeader(http.StatusUnauthorized)
@@ -125,6 +129,13 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		_ = json.NewEncoder(w).Encode(map[string]any{"servers": map[string]any{}})
 	}
+}
+
+// takeBack has the Hub forget a token.
+func (f *fixture) takeBack(token string) {
+	f.hub.Lock()
+	defer f.hub.Unlock()
+	delete(f.hubUser, token)
 }
 
 // RoundTrip reaches the Hub without a network, so that a test can have the time of
@@ -620,12 +631,13 @@ func TestEventsEndSoonAfterTheHubHasTakenAProgramsTokenBack(t *testing.T) {
 			close(ended)
 		}()
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		select {
 		case <-ended:
 			require.Fail(t, "the Hub still knows the token")
 		default:
 		}
-		delete(f.hubUser, "server-ada")
+		f.takeBack("server-ada")
 		since := time.Now()
 		select {
 		case <-ended:
