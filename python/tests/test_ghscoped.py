@@ -111,6 +111,8 @@ class InPlainIPython(unittest.TestCase):
                 file.read()  # returns when the program waits for the interrupt
             os.kill(os.getpid(), signal.SIGINT)
 
+        # As a kernel has it; who starts tests in the background has interrupts ignored.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
         threading.Thread(target=interrupt, daemon=True).start()
         return printed(function, *arguments)
 
