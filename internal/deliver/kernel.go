@@ -50,11 +50,12 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 // that carries answers to it was not up yet. Nothing was handed over then, so
 // another kernel is started, kernelTries at most, where one has run our code for
 // kernelPatience without a prompt; the last has all the time that is left. The
-// time before, in which a kernel starts, does not count: the next one would not
-// be faster.
+// time before, in which a kernel starts, has a limit of its own, by which our
+// request was lost: a slow kernel's successor would not be faster.
 const (
 	kernelTries    = 3
 	kernelPatience = 5 * time.Second
+	kernelStart    = 25 * time.Second
 )
 
 // errUnheard: a kernel runs our code, and its prompt does not come.
@@ -80,11 +81,12 @@ func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job j
 	defer func() { _ = conn.CloseNow() }()
 	waiting, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	k := &kernelChannel{conn: conn, session: session, runs: func() {
-		if patience > 0 {
-			time.AfterFunc(patience, func() { giveUp(errUnheard) })
-		}
-	}}
+	k := &kernelChannel{conn: conn, session: session, runs: func() {}}
+	if patience > 0 {
+		unheard := time.AfterFunc(kernelStart, func() { giveUp(errUnheard) })
+		defer unheard.Stop()
+		k.runs = func() { unheard.Reset(patience) }
+	}
 	if err := k.execute(ctx, job); err != nil {
 		return &notHere{"the kernel takes no input", err}
 	}
