@@ -47,22 +47,23 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 }
 
 // A kernel's prompt is lost, and the kernel waits for ever, where the connection
-// that carries answers to it was not up yet. Nothing was handed over then, so
-// another kernel is started, kernelTries at most, where one has run our code for
-// kernelPatience without a prompt; the last has all the time that is left. The
-// time before, in which a kernel starts, has a limit of its own, by which our
-// request was lost: a slow kernel's successor would not be faster.
+// that carries answers to it was not up yet; so may our request be. Nothing was
+// handed over then, so another kernel is started, kernelTries at most, where one
+// has not begun our code by kernelStart, or has run it for kernelPatience without
+// a prompt; the last has all the time that is left. The first limit is long, since
+// the successor of a slow kernel would not be faster.
 const (
 	kernelTries    = 3
 	kernelPatience = 5 * time.Second
 	kernelStart    = 25 * time.Second
 )
 
-// errUnheard: a kernel runs our code, and its prompt does not come.
+// errUnheard: a kernel does not begin our code, or its prompt does not come.
 var errUnheard = errors.New("the kernel's prompt was lost")
 
 // runInKernel starts a kernel for the job, and ends it. Patience is what it has
-// to ask for the input from the moment when it runs our code; 0: until ctx ends.
+// to ask for the input from the moment when it runs our code, for which it has
+// kernelStart; 0: both until ctx ends.
 func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job job, patience time.Duration) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
@@ -83,9 +84,9 @@ func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job j
 	defer giveUp(nil)
 	k := &kernelChannel{conn: conn, session: session, runs: func() {}}
 	if patience > 0 {
-		unheard := time.AfterFunc(kernelStart, func() { giveUp(errUnheard) })
-		defer unheard.Stop()
-		k.runs = func() { unheard.Reset(patience) }
+		limit := time.AfterFunc(kernelStart, func() { giveUp(errUnheard) })
+		defer limit.Stop()
+		k.runs = func() { limit.Reset(patience) }
 	}
 	if err := k.execute(ctx, job); err != nil {
 		return &notHere{"the kernel takes no input", err}

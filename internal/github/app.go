@@ -59,7 +59,7 @@ func (c *Client) appCall(ctx context.Context, endpoint, method, path string, bod
 // InstallationFor finds the App on the account owner, by a repository that it
 // must include.
 func (c *Client) InstallationFor(ctx context.Context, owner, repository string) (Installation, error) {
-	if !IsRepository(owner + "/" + repository) {
+	if !isName(owner) || !isName(repository) {
 		return Installation{}, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
 	}
 	if i, found := c.installations.get(owner); found {
@@ -211,7 +211,7 @@ func (c *Client) File(ctx context.Context, token secret.String, owner, repositor
 		Size     int    `json:"size"`
 		Content  string `json:"content"`
 	}
-	if !IsRepository(owner + "/" + repository) {
+	if !isName(owner) || !isName(repository) {
 		return nil, false, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
 	}
 	q := c.rest("file", http.MethodGet, "repos/"+owner+"/"+repository+"/contents/"+path, token)
