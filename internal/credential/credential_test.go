@@ -90,6 +90,8 @@ func TestOnlyTheHostGetsIt(t *testing.T) {
 		{"https", "evil.example/github.com", "https://github.com", false},
 		{"https", "github.com\n", "https://github.com", false},
 		{"https", "gist.github.com", "https://github.com", false},
+		{"https", "git.\u017ftate.example", "https://git.state.example", false},
+		{"https", "\u212agit.example", "https://kgit.example", false},
 		{"https", "", "https://github.com", false},
 		{"ssh", "github.com", "https://github.com", false},
 		{"http", "10.0.0.1", "http://10.0.0.1", false},

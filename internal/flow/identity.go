@@ -1,7 +1,5 @@
 package flow
 
-import "strings"
-
 // Identity is the policy on which GitHub account may stand behind a Hub user.
 // The device flow can be turned on somebody else's account by talking them into
 // typing a code; the stricter policies make that useless.
@@ -18,12 +16,30 @@ const (
 // check returns nil where the account may stand behind the user.
 func (i Identity) check(u *User, account Account) *Error {
 	switch {
-	case i == MatchAccount && !strings.EqualFold(account.Login, u.Name):
+	case i == MatchAccount && !sameLogin(account.Login, u.Name):
 		return errMismatch
 	case i == BoundAccount && u.BoundAccount != 0 && u.BoundAccount != account.ID:
 		return errBound
 	}
 	return nil
+}
+
+// sameLogin compares a GitHub login with a Hub name. Logins are ASCII, and their
+// case does not count. Unicode has other letters that fold to the same ones (ſ is
+// an s, the Kelvin sign a k), and a Hub name with those is somebody else's.
+func sameLogin(login, name string) bool {
+	return len(login) == len(name) && lowerASCII(login) == lowerASCII(name)
+}
+
+// lowerASCII changes A to Z and nothing else.
+func lowerASCII(text string) string {
+	lower := []byte(text)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
 }
 
 var (
