@@ -89,9 +89,9 @@ func newBots(t testing.TB, f *fixture, kept bot.Store, registry prometheus.Regis
 }
 
 // withBots has two Hub services and a teacher.
-func withBots(t *testing.T) *fixture {
+func withBots(t *testing.T, change ...func(*fixture, *server.Options)) *fixture {
 	t.Helper()
-	f := setUp(t)
+	f := setUp(t, change...)
 	f.hubUser["nbbot"] = hub.User{Kind: "service", Name: "nbbot", Scopes: []string{access}}
 	f.hubUser["other"] = hub.User{Kind: "service", Name: "other", Scopes: []string{access}}
 	f.hubUser["server-tess"] = hub.User{Kind: "user", Name: "tess", Groups: []string{"teachers"}, Scopes: []string{access}}

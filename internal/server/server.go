@@ -102,7 +102,7 @@ func (s *Server) Handler() http.Handler {
 	// through another look-up.
 	s.mountPage(root, s.Prefix)
 	s.mountAPI(root, s.Prefix+"api")
-	root.Mount(s.Prefix+"static", s.Pages.Static())
+	root.Get(s.Prefix+"static/*", s.Pages.Static().ServeHTTP)
 	if !s.HideOps {
 		s.mountHealth(root, s.Prefix)
 		root.Get(s.Prefix+"metrics", s.handle(s.guardedMetrics))
