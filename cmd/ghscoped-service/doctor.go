@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"log/slog"
-	"net/http"
 	"os"
 	"time"
 
@@ -56,7 +55,7 @@ func (in invocation) diagnose(ctx context.Context) (int, error) {
 	quiet := slog.New(slog.DiscardHandler) // each leg says itself what is wrong
 	redis.LogTo(quiet)
 	d, err := app.NewDoctor(cfg, app.Dependencies{
-		Logger: quiet, Clock: time.Now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
+		Logger: quiet, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
 	}, opsURL(cfg.Service, "readyz"))
 	if err != nil {
 		return exitFault, err

@@ -27,7 +27,7 @@ func serve(ctx context.Context, in invocation) int {
 		logger.Warn("core dumps could not be switched off", "error", err)
 	}
 	s, err := in.build(cfg, app.Dependencies{
-		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: httpClient(), Registry: prometheus.NewRegistry(),
+		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
 		Version: release.Version(),
 	})
 	if err != nil {
@@ -62,8 +62,21 @@ func serve(ctx context.Context, in invocation) int {
 // GitHub that speaks HTTP/1, and most calls of the Hub, would connect anew.
 const idleConnections = 64
 
-func httpClient() *http.Client {
+// direct is the client for the Hub and users' servers. They are near, and Hub
+// tokens go there over plain HTTP: no proxy may see them, whatever HTTP_PROXY
+// says for GitHub.
+func direct() *http.Client {
+	transport := pooled()
+	transport.Proxy = nil
+	return &http.Client{Transport: transport}
+}
+
+// proxied is the client for GitHub, which is often reached through a proxy
+// (HTTPS_PROXY). Inside the tunnel everything is encrypted for GitHub.
+func proxied() *http.Client { return &http.Client{Transport: pooled()} }
+
+func pooled() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = idleConnections
-	return &http.Client{Transport: transport}
+	return transport
 }

@@ -32,9 +32,11 @@ const (
 type Dependencies struct {
 	Logger *slog.Logger
 	Clock  func() time.Time
-	// HTTP reaches GitHub, the Hub and users' servers. Tests give one that
-	// refuses any address but loopback.
-	HTTP     *http.Client
+	// HTTP reaches the Hub and users' servers. It must use no proxy of the
+	// environment, which could read the tokens that go over plain HTTP.
+	HTTP *http.Client
+	// GitHub reaches GitHub, through a proxy where the environment names one.
+	GitHub   *http.Client
 	Registry *prometheus.Registry
 	// Audit takes one line of JSON for each thing that happened to a token.
 	Audit   io.Writer

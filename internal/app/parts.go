@@ -142,7 +142,7 @@ func (p *parts) gitHub() (*github.Client, error) {
 	cfg := p.cfg.GitHub
 	options := github.Options{
 		Web: cfg.URL, API: cfg.APIURL, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Value,
-		HTTP: p.deps.HTTP, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
+		HTTP: p.deps.GitHub, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
 	}
 	if cfg.AppURL != nil {
 		options.AppURL = cfg.AppURL.String()

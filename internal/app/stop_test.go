@@ -54,7 +54,8 @@ func build(t *testing.T, hub http.Handler, deps app.Dependencies, settings ...st
 		"GHSCOPED_STORE=bolt:" + filepath.Join(t.TempDir(), "store.db"),
 	}, settings...), os.ReadFile)
 	require.NoError(t, err)
-	deps.Logger, deps.HTTP, deps.Audit, deps.Version = slog.New(slog.DiscardHandler), hubServer.Client(), io.Discard, "test"
+	deps.Logger, deps.HTTP, deps.GitHub = slog.New(slog.DiscardHandler), hubServer.Client(), hubServer.Client()
+	deps.Audit, deps.Version = io.Discard, "test"
 	service, err := app.New(cfg, deps)
 	require.NoError(t, err)
 	return service

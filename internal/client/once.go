@@ -22,14 +22,22 @@ const maxHead = 1 << 20
 // connection, so that others may use it later, and git would wait for the
 // threads that run them (docs/decisions/0011).
 //
-// What needs more than that, TLS, a proxy or a host's name in other letters than
-// DNS has, goes to Transport.
+// TLS and a host's name in other letters than DNS has go to Transport. Only TLS
+// may use its proxy: a proxy could read the Hub token that goes to the service
+// over plain HTTP, and such a service is inside the Hub's own network. An https
+// address may be outside, where only the proxy leads, and the proxy sees no more
+// than its host's name.
 type Once struct{ Transport *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
 func (o Once) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.URL.Scheme != "http" || !ascii(request.URL.Host) || o.proxied(request) {
+	switch {
+	case request.URL.Scheme != "http":
 		return o.Transport.RoundTrip(request)
+	case !ascii(request.URL.Host):
+		direct := o.Transport.Clone()
+		direct.Proxy = nil
+		return direct.RoundTrip(request)
 	}
 	ctx := request.Context()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostAndPort(request.URL))
@@ -51,15 +59,6 @@ func (o Once) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	body.Reader, answer.Body = answer.Body, body
 	return answer, nil
-}
-
-// proxied leaves it to Transport to say what is wrong with a proxy's address.
-func (o Once) proxied(request *http.Request) bool {
-	if o.Transport.Proxy == nil {
-		return false
-	}
-	proxy, err := o.Transport.Proxy(request)
-	return err != nil || proxy != nil
 }
 
 func ascii(text string) bool {

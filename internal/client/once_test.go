@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -103,28 +104,51 @@ func TestOnceEndsWithItsContext(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestOnceLeavesTLSAndProxiesToTheLibrary(t *testing.T) {
+func TestOnceUsesAProxyForTLSOnly(t *testing.T) {
 	t.Parallel()
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "over TLS") }))
+	answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "answered") })
+	plain, secure := httptest.NewServer(answer), httptest.NewTLSServer(answer)
+	t.Cleanup(plain.Close)
 	t.Cleanup(secure.Close)
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "proxied "+r.RequestURI) }))
+	var seen atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		seen.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
 	t.Cleanup(proxy.Close)
 	through, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
-	for _, test := range []struct {
-		address, answer string
-		transport       *http.Transport
+	for name, test := range map[string]struct {
+		address string
+		proxied bool
 	}{
-		{secure.URL, "over TLS", secure.Client().Transport.(*http.Transport).Clone()},
-		{"http://service.invalid/x", "proxied http://service.invalid/x", &http.Transport{Proxy: http.ProxyURL(through)}},
+		"plain HTTP":                          {plain.URL, false},
+		"plain HTTP, a name of other letters": {strings.Replace(plain.URL, "127.0.0.1", "sérvice.test", 1), false},
+		"TLS":                                 {secure.URL, true},
 	} {
-		answer, err := once(t, test.transport).Get(test.address)
-		require.NoError(t, err)
-		text, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
-		require.Equal(t, test.answer, string(text))
+		t.Run(name, func(t *testing.T) {
+			before := seen.Load()
+			transport := secure.Client().Transport.(*http.Transport).Clone()
+			transport.Proxy = http.ProxyURL(through)
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				_, port, _ := net.SplitHostPort(address)
+				return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+			}
+			answer, err := once(t, transport).Get(test.address)
+			if test.proxied {
+				require.Error(t, err)
+				require.Equal(t, before+1, seen.Load())
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, before, seen.Load())
+		})
 	}
+	direct := secure.Client().Transport.(*http.Transport).Clone()
+	told, err := once(t, direct).Get(secure.URL)
+	require.NoError(t, err)
+	require.NoError(t, told.Body.Close())
 }
 
 // answers is the address of a server that reads the head of one request and then

@@ -10,11 +10,11 @@ import (
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-// service is the program under attack.
-var service string
+// The programs under attack.
+var service, command string
 
 func TestMain(m *testing.M) {
-	rig.Main(m, rig.Building(map[*string]string{&service: "cmd/ghscoped-service"}))
+	rig.Main(m, rig.Building(map[*string]string{&service: "cmd/ghscoped-service", &command: "cmd/ghscoped"}))
 }
 
 // world is a Hub with the service and a simulated GitHub. ada is who is

@@ -52,11 +52,12 @@ func victim() error {
 	if err != nil {
 		return err
 	}
+	outside := &http.Client{Transport: transport{points, hosts(cfg.GitHub.URL, cfg.Hub.APIURL), os.Getenv(envVictim)}}
 	service, err := app.New(cfg, app.Dependencies{
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return time.Now().Add(ahead) },
-		HTTP:   &http.Client{Transport: transport{points, hosts(cfg.GitHub.URL, cfg.Hub.APIURL), os.Getenv(envVictim)}},
-		Audit:  os.Stdout, Registry: prometheus.NewRegistry(),
+		HTTP:   outside, GitHub: outside,
+		Audit: os.Stdout, Registry: prometheus.NewRegistry(),
 		WrapStore: func(b store.Backend) store.Backend { return backend{b, points} },
 	})
 	if err != nil {

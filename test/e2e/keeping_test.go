@@ -49,7 +49,7 @@ func newInProcess(t *testing.T, settings ...string) *inProcess {
 			return err
 		}
 		service, err := app.New(cfg, app.Dependencies{
-			Logger: slog.New(slog.DiscardHandler), Audit: io.Discard, Clock: p.now, HTTP: &http.Client{}, Registry: prometheus.NewRegistry(),
+			Logger: slog.New(slog.DiscardHandler), Audit: io.Discard, Clock: p.now, HTTP: &http.Client{}, GitHub: &http.Client{}, Registry: prometheus.NewRegistry(),
 		})
 		if err != nil {
 			return err

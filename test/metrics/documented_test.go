@@ -55,7 +55,7 @@ func registered(t *testing.T) map[string]metric {
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	_, err = app.New(cfg, app.Dependencies{
-		Logger: slog.New(slog.DiscardHandler), Audit: io.Discard, Clock: time.Now, HTTP: &http.Client{},
+		Logger: slog.New(slog.DiscardHandler), Audit: io.Discard, Clock: time.Now, HTTP: &http.Client{}, GitHub: &http.Client{},
 		Registry: registry, Version: "test",
 	})
 	require.NoError(t, err)
