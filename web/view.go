@@ -178,6 +178,8 @@ type ErrorView struct {
 	// long; 0: it does not.
 	Retry   time.Duration
 	Problem Problem
+	// SignIn offers to sign in (again), as the one thing to do.
+	SignIn bool
 }
 
 // AdminView is the page for Hub admins. It holds no token of any kind but the

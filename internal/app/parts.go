@@ -175,6 +175,10 @@ func (p *parts) joinAuth() error {
 		return err
 	}
 	cfg := p.cfg
+	hubDomain := "" // the Hub's host alone
+	if cfg.Service.OwnHost {
+		hubDomain = cfg.Hub.Origin.Hostname()
+	}
 	p.auth = hubauth.New(hubauth.Options{
 		Hub: p.hub, Sessions: store.NewSessions(p.backend, p.keys), CookieKeys: keys,
 		ClientID: cfg.Hub.ClientID, ClientSecret: p.hubToken,
@@ -183,6 +187,7 @@ func (p *parts) joinAuth() error {
 		RedirectURL:  cfg.Service.CallbackURL.String(),
 		Scopes:       cfg.Hub.LoginScopes, AccessScopes: cfg.Hub.AccessScopes,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, Life: cfg.Service.SessionLifetime,
+		HostCookies: cfg.Service.HostCookies, HubCookiePath: cfg.Hub.BaseURL, HubCookieDomain: hubDomain,
 		HTTP: p.deps.HTTP, Clock: p.deps.Clock, Ended: p.sessionEnded,
 	})
 	return nil

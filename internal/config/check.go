@@ -22,6 +22,10 @@ func (l *loader) checkService() {
 	if service.Listen == "" && !l.failed["listen"] && !l.failed["service-url"] {
 		l.fault("listen", "not set", "there is nothing to listen on", "set JUPYTERHUB_SERVICE_URL or GHSCOPED_LISTEN")
 	}
+	if service.HostCookies && service.PublicURL != nil && service.PublicURL.Scheme != "https" {
+		l.fault("cookie-host-prefix", l.source("cookie-host-prefix"), "browsers take cookies with the prefix __Host- over https only, and the service is reached at "+service.PublicURL.Scheme+"://"+service.PublicURL.Host,
+			"unset JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED, or serve the Hub over https")
+	}
 	if service.MetricsAddr != "" && service.MetricsAddr == service.Listen {
 		l.fault("metrics-addr", l.source("metrics-addr"), "it is the address of the service itself", "choose another port, or unset it")
 	}

@@ -37,6 +37,10 @@ type Service struct {
 	// OwnHost says that PublicURL has another host than the Hub's, as on a Hub
 	// with subdomain_host.
 	OwnHost bool
+	// HostCookies says that cookies get the prefix __Host-: where the service has
+	// a host of its own over https, and where the deployer has set JupyterHub's
+	// own variable for it.
+	HostCookies bool
 	// CallbackURL is the redirect_uri of the Hub login; only a path where the
 	// Hub gives no host.
 	CallbackURL *url.URL

@@ -67,8 +67,15 @@ func (l *loader) deriveHub() {
 	}
 	if service.PublicURL != nil && hub.Origin != nil && !strings.EqualFold(service.PublicURL.Host, hub.Origin.Host) {
 		service.OwnHost = true
+		service.HostCookies = service.HostCookies || service.PublicURL.Scheme == "https" && !sharedHost(service.PublicURL, hub.Origin)
 		hub.BrowserURL = hub.Origin.ResolveReference(hub.BrowserURL)
 	}
+}
+
+// sharedHost reports whether this is the one host that JupyterHub 4 gives to all
+// services; later ones give each its own.
+func sharedHost(service, hub *url.URL) bool {
+	return strings.EqualFold(service.Hostname(), "services."+hub.Hostname())
 }
 
 // publicOrigin is where the Hub's proxy is reached from outside, if anybody

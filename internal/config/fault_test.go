@@ -179,6 +179,11 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 			args: []string{"-listen=localhost"},
 			want: config.Fault{Setting: "listen", Source: "flag -listen", Problem: `"localhost" is not an address to listen on`, Fix: "write it as 127.0.0.1:8080 or :8080"},
 		},
+		"cookies for https only": {
+			drop: []string{"JUPYTERHUB_PUBLIC_URL"},
+			more: []string{"JUPYTERHUB_PUBLIC_URL=http://hub.example.org/services/connect-github/", "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED=1"},
+			want: config.Fault{Setting: "cookie-host-prefix", Source: "environment JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED", Problem: "browsers take cookies with the prefix __Host- over https only, and the service is reached at http://hub.example.org", Fix: "unset JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED, or serve the Hub over https"},
+		},
 		"metrics on the service's own address": {
 			args: []string{"-metrics-addr=127.0.0.1:10101"},
 			want: config.Fault{Setting: "metrics-addr", Source: "flag -metrics-addr", Problem: "it is the address of the service itself", Fix: "choose another port, or unset it"},

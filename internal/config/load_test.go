@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,6 +221,27 @@ func TestTheProxyIsTheOriginOfTheHubsPublicAddress(t *testing.T) {
 		require.Equal(t, name == "a subdomain for each user", c.Service.OwnHost, name)
 		require.Equal(t, test.proxy, c.Hub.ProxyURL.String(), name)
 		require.Equal(t, test.service, c.Service.PublicURL.String(), name)
+	}
+}
+
+func TestHostCookiesWhereTheHostIsTheServicesAlone(t *testing.T) {
+	t.Parallel()
+	base := without(managed(), "JUPYTERHUB_PUBLIC_URL", "JUPYTERHUB_PUBLIC_HUB_URL")
+	const own = "JUPYTERHUB_PUBLIC_URL=https://connect-github--service.hub.example.org/services/connect-github/"
+	for name, test := range map[string]struct {
+		more []string
+		want bool
+	}{
+		"one origin":                            {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=https://hub.example.org/hub/"}, false},
+		"one origin, as the deployer wants it":  {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=https://hub.example.org/hub/", "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED=1"}, true},
+		"nobody said, as the deployer wants it": {[]string{"JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED=true"}, true},
+		"its own host":                          {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=https://hub.example.org/hub/", own}, true},
+		"its own host, over plain http":         {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=http://hub.example.org/hub/", strings.Replace(own, "https", "http", 1)}, false},
+		"a host of all services, JupyterHub 4":  {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=https://hub.example.org/hub/", "JUPYTERHUB_PUBLIC_URL=https://services.hub.example.org/services/connect-github/"}, false},
+	} {
+		c, err := load(nil, append(base[:len(base):len(base)], test.more...), nil)
+		require.NoError(t, err, name)
+		require.Equal(t, test.want, c.Service.HostCookies, name)
 	}
 }
 

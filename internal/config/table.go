@@ -120,6 +120,9 @@ func hubRows() []Setting {
 			bind: func(c *Config, _ ReadFile) value { return urlValue{to: &c.Hub.PublicURL} }},
 		{Name: "callback-url", Env: []string{"JUPYTERHUB_OAUTH_CALLBACK_URL"}, Derived: "oauth_callback below the prefix", Doc: "where the Hub login ends",
 			bind: func(c *Config, _ ReadFile) value { return urlValue{to: &c.Service.CallbackURL, rule: orPath} }},
+		{Name: "cookie-host-prefix", Env: []string{"JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"}, EnvOnly: true, Derived: "on where the service has a host of its own over https",
+			Doc:  "name cookies __Host-…, as JupyterHub's cookie_host_prefix_enabled; only for https",
+			bind: func(c *Config, _ ReadFile) value { return boolValue{&c.Service.HostCookies} }},
 		{Name: "proxy-url", Derived: "origin of the Hub's public address", Doc: "origin at which users' servers are reached; users' Hub tokens are sent there, so it is never guessed",
 			bind: func(c *Config, _ ReadFile) value { return urlValue{to: &c.Hub.ProxyURL, origin: true} }},
 	}

@@ -52,6 +52,13 @@ type Options struct {
 	AccessScopes []string
 	// Prefix is the path that cookies are limited to; it ends in "/".
 	Prefix string
+	// HostCookies gives cookies the prefix __Host-, with which no other host below
+	// the domain can set them. They are of the path "/" then, so the host must be
+	// the service's alone; and it must be reached over https.
+	HostCookies bool
+	// HubCookiePath and HubCookieDomain are of the Hub's session id as the Hub
+	// sets it; no domain: its host alone.
+	HubCookiePath, HubCookieDomain string
 	// PublicURL is where browsers reach this service; nil where it is not known.
 	PublicURL *url.URL
 	// Life is how long a session lasts at most.
@@ -90,11 +97,15 @@ func New(options Options) *Auth {
 	}
 }
 
-// Session returns the live session of a browser, or [ErrSignedOut]. With fresh
+// Session returns the live session of a browser, [ErrSignedOut], or a
+// [*CookiesError] where its cookies do not say which session it is. With fresh
 // the Hub is asked whether it still knows the session's token; otherwise its
 // last answer counts for a minute. Trouble of the Hub or the store is returned
 // as it is: it is no reason to sign anybody out.
 func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
+	if err := once(r, a.sessionCookie(), hubSessionCookie); err != nil {
+		return Session{}, err
+	}
 	id := a.readCookie(r)
 	if id == "" {
 		return Session{}, ErrSignedOut
@@ -107,7 +118,7 @@ func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session) {
+	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session.HubSessionID) {
 		return Session{}, a.end(ctx, id, session)
 	}
 	session.Holder, err = a.whoami(ctx, session.HubToken.String, fresh)
@@ -147,13 +158,9 @@ func (a *Auth) end(ctx context.Context, id string, session Session) error {
 }
 
 // sameHubSession: the Hub gives each sign-in of a browser an id of its own and
-// takes it back at logout.
-func sameHubSession(r *http.Request, session Session) bool {
-	if session.HubSessionID == "" {
-		return true
-	}
-	cookie, err := r.Cookie(hubSessionCookie)
-	return err == nil && subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(session.HubSessionID)) == 1
+// takes it back at logout. A Hub that names none is not held to it.
+func sameHubSession(r *http.Request, id string) bool {
+	return id == "" || subtle.ConstantTimeCompare([]byte(value(r, hubSessionCookie)), []byte(id)) == 1
 }
 
 // CheckCSRF reports whether a value is the session's.

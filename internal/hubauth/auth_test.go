@@ -100,7 +100,7 @@ func (f *fixture) login(t *testing.T, next string) (url.Values, *http.Cookie) {
 
 func (f *fixture) callback(query url.Values, cookies ...*http.Cookie) (*httptest.ResponseRecorder, string, error) {
 	r := httptest.NewRequest("GET", prefix+"oauth_callback?"+query.Encode(), nil)
-	for _, c := range cookies {
+	for _, c := range append(cookies, hubSession) {
 		r.AddCookie(c)
 	}
 	w := httptest.NewRecorder()

@@ -42,22 +42,53 @@ type login struct {
 }
 
 // Login sends a browser to the Hub. next is where it goes afterwards: a path
-// relative to the prefix; anything else becomes the page itself.
+// relative to the prefix; anything else becomes the page itself. Only what a
+// person sees begins a login: for a script or a picture it is [ErrSignedOut].
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request, next string) error {
+	if !Navigation(r) {
+		return ErrSignedOut
+	}
 	begun := login{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
 	name := a.loginCookie(begun.State)
 	value, err := securecookie.EncodeMulti(name, begun, a.logins...)
 	if err != nil {
 		return fmt.Errorf("seal the login cookie: %w", err)
 	}
+	a.makeRoom(w, r)
 	http.SetCookie(w, a.cookie(r, name, value, loginLife))
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, a.oauth.AuthCodeURL(begun.State, oauth2.S256ChallengeOption(begun.Verifier)), http.StatusFound)
 	return nil
 }
 
+const (
+	// maxLogins is how many logins of one browser can be under way at once. Each
+	// has a cookie of some 400 bytes, and proxies take 16 kB of headers at most.
+	maxLogins = 3
+	// maxForgotten bounds how many are given up by one answer, whose headers have
+	// to pass a proxy as well.
+	maxForgotten = 10
+)
+
+// makeRoom gives up the oldest logins. Browsers send the cookies of one path in
+// the order in which they were made (RFC 6265, 5.4).
+func (a *Auth) makeRoom(w http.ResponseWriter, r *http.Request) {
+	var under []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, a.loginCookie("")) {
+			under = append(under, cookie.Name)
+		}
+	}
+	surplus := min(max(0, len(under)-(maxLogins-1)), maxForgotten)
+	for _, name := range under[:surplus] {
+		http.SetCookie(w, a.expired(r, name))
+	}
+}
+
 // Callback ends a login: it exchanges the code, asks the Hub who it is, and
-// sets the session cookie. It returns the session and where to go next.
+// sets the session cookie. It returns the session and where to go next. Cookies
+// that could not be told apart afterwards are a [*CookiesError] before the Hub
+// is asked for a token.
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string, error) {
 	query := r.URL.Query()
 	begun, err := a.begun(r, query.Get("state"))
@@ -83,6 +114,9 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string
 	}
 	if user.Kind != "user" {
 		return Session{}, "", fmt.Errorf("%w: it belongs to no user", ErrNoAccess)
+	}
+	if !sameHubSession(r, user.SessionID) { // else the new session would end at once, and its login begin again
+		return Session{}, "", &CookiesError{[]string{hubSessionCookie, a.sessionCookie()}}
 	}
 	now := a.Clock()
 	session := Session{
@@ -113,11 +147,10 @@ func (a *Auth) begun(r *http.Request, state string) (login, error) {
 		return begun, ErrLoginState
 	}
 	name := a.loginCookie(state)
-	cookie, err := r.Cookie(name)
-	if err != nil {
-		return begun, ErrLoginState
+	if err := once(r, name, a.sessionCookie(), hubSessionCookie); err != nil {
+		return begun, err
 	}
-	if err := securecookie.DecodeMulti(name, cookie.Value, &begun, a.logins...); err != nil {
+	if err := securecookie.DecodeMulti(name, value(r, name), &begun, a.logins...); err != nil {
 		return begun, fmt.Errorf("%w: %w", ErrLoginState, err)
 	}
 	if subtle.ConstantTimeCompare([]byte(begun.State), []byte(state)) != 1 {
@@ -128,9 +161,7 @@ func (a *Auth) begun(r *http.Request, state string) (login, error) {
 
 // forget clears the cookie of a login that has its answer: it works once.
 func (a *Auth) forget(w http.ResponseWriter, r *http.Request, begun login) {
-	expired := a.cookie(r, a.loginCookie(begun.State), "", 0)
-	expired.MaxAge = -1
-	http.SetCookie(w, expired)
+	http.SetCookie(w, a.expired(r, a.loginCookie(begun.State)))
 }
 
 func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.String, error) {
@@ -167,43 +198,22 @@ func codeOf(refused *oauth2.RetrieveError) string {
 	return fmt.Sprintf("status %d", refused.Response.StatusCode)
 }
 
-// stateTag is how much of a state names its cookie.
-const stateTag = 8
-
-func (a *Auth) loginCookie(state string) string { return a.ClientID + "-login-" + state[:stateTag] }
-
-func (a *Auth) sessionCookie() string { return a.ClientID + "-session" }
-
 func (a *Auth) readCookie(r *http.Request) string {
 	name := a.sessionCookie()
-	cookie, err := r.Cookie(name)
-	if err != nil {
-		return ""
-	}
 	var id []byte
-	if securecookie.DecodeMulti(name, cookie.Value, &id, a.sessions...) != nil {
+	if securecookie.DecodeMulti(name, value(r, name), &id, a.sessions...) != nil {
 		return ""
 	}
 	return string(id)
 }
 
-// cookie is one of ours. Lax, because the way back from the Hub is a navigation
-// from another page.
-func (a *Auth) cookie(r *http.Request, name, value string, life time.Duration) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: a.Prefix, MaxAge: int(life.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secure(r),
-	}
-}
-
-// secure follows the service's public address; where that is not known, what the
-// proxy says. Whoever forges the header harms a cookie of their own only.
-func (a *Auth) secure(r *http.Request) bool {
-	if a.PublicURL != nil {
-		return a.PublicURL.Scheme == "https"
-	}
-	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return strings.EqualFold(strings.TrimSpace(first), "https")
+// Navigation reports whether a browser loads a page for a person to see, as
+// opposed to a script, a frame or a picture that asks for it. Browsers on a
+// connection that is not trustworthy do not say; they get the benefit of the
+// doubt.
+func Navigation(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
 // localPath keeps a path below the prefix and makes anything else the page.

@@ -44,7 +44,7 @@ func (a Admins) include(user hub.User) bool {
 func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session hubauth.Session) error) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		session, err := s.Auth.Session(r, true)
-		if errors.Is(err, hubauth.ErrSignedOut) && reads(r.Method) && document(r) {
+		if errors.Is(err, hubauth.ErrSignedOut) && reads(r.Method) {
 			return s.Auth.Login(w, r, "admin")
 		}
 		if err != nil {
@@ -60,7 +60,7 @@ func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session
 // adminPage shows who is connected and what happened last, without any token.
 func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
 	view := web.AdminView{User: session.User, Now: s.Clock()}
-	if document(r) {
+	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
 	err := s.eachUser(r.Context(), func(user *flow.User) error {

@@ -128,11 +128,3 @@ func (s *Server) isOurs(origin *url.URL, host string) bool {
 	}
 	return strings.EqualFold(origin.Host, host)
 }
-
-// document reports whether a browser loads a page for a person to see, as
-// opposed to a script or a frame that fetches it. Browsers on a connection that
-// is not trustworthy do not say; they get the benefit of the doubt.
-func document(r *http.Request) bool {
-	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
-}

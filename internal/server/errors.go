@@ -24,6 +24,9 @@ const (
 	retryLater = 5 * time.Second
 )
 
+// CodeAmbiguousCookies is the code of a [hubauth.CookiesError].
+const CodeAmbiguousCookies = "ambiguous_cookies"
+
 // fault is an error as it is shown: a status with a code, a message and a hint.
 type fault struct {
 	status int
@@ -50,7 +53,11 @@ var (
 	errTooLarge  = refuse(http.StatusRequestEntityTooLarge, "too_large", "The request's body is larger than this address takes.", "See api/openapi.yaml for its form.")
 	errNoFlow    = refuse(http.StatusNotFound, flow.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
 	errSignedOut = refuse(http.StatusUnauthorized, "signed_out", "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
-	errNoAccess  = refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
+	errCookies   = refuse(http.StatusUnauthorized, CodeAmbiguousCookies,
+		"Your browser sent cookies that do not belong together, so this service cannot tell whose session this is. Nothing was done.",
+		"Open “Connect GitHub” again and sign in; the cookies have been deleted. Another page or somebody's server at this address can set such cookies: "+
+			"if you followed a link just before, do not follow it again. If this keeps happening, delete this site's cookies in your browser and tell your Hub's administrators.")
+	errNoAccess = refuse(http.StatusForbidden, "no_access", "This token does not allow access to this service.",
 		"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
 	errNoMetrics = refuse(http.StatusForbidden, "no_access", "This token may not read metrics.",
 		"An admin of the Hub must add read:metrics to the role that the token comes from.")
@@ -80,6 +87,9 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 			s.Logger.Debug("the caller left", "request_id", requestID(r), "path", r.URL.Path, "error", err)
 			w.WriteHeader(statusCallerLeft) // for the log and the metrics
 			return
+		}
+		if twice, ok := errors.AsType[*hubauth.CookiesError](err); ok && hubauth.Navigation(r) {
+			s.Auth.Expire(w, r, twice) // so that the next click goes well
 		}
 		f := asFault(err)
 		if f.status >= 500 {
@@ -111,6 +121,7 @@ func (s *Server) renderFault(w http.ResponseWriter, r *http.Request, f *fault) {
 		return
 	}
 	view := web.ErrorView{Status: f.status, Reference: requestID(r), Problem: *problem(&f.shown)}
+	view.SignIn = f.shown.Code == CodeAmbiguousCookies
 	if f.status == http.StatusServiceUnavailable {
 		view.Retry = max(f.shown.RetryAfter, retryLater)
 	}
@@ -166,6 +177,9 @@ func asFault(err error) *fault {
 	}
 	if denied, ok := errors.AsType[*hubauth.DeniedError](err); ok {
 		return loginFault(denied)
+	}
+	if _, ok := errors.AsType[*hubauth.CookiesError](err); ok {
+		return errCookies
 	}
 	for _, told := range faults {
 		if errors.Is(err, told.cause) {

@@ -35,9 +35,6 @@ func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, r
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	session, err := s.Auth.Session(r, false)
 	if errors.Is(err, hubauth.ErrSignedOut) {
-		if !document(r) {
-			return hubauth.ErrSignedOut
-		}
 		return s.Auth.Login(w, r, "")
 	}
 	if err != nil {
@@ -48,7 +45,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.unavailable(w, r, session.User, err)
 	}
-	if document(r) {
+	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
