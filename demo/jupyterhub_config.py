@@ -36,14 +36,16 @@ connect_github = {
     # What the service may do with the token of the user who signed in. It has
     # no scopes of its own.
     "oauth_client_allowed_scopes": [
-        "read:users:name!user",
+        "read:users!user",
         "read:servers!user",
-        "access:servers!user",
+        "tokens!user",
         "servers!user",
     ],
     # The user is asked once, and told what the service may do.
     "oauth_no_confirm": False,
 }
+if version_info >= (5,):  # sharing, which JupyterHub 4 does not know
+    connect_github["oauth_client_allowed_scopes"].append("read:shares!user")
 if service["command"]:  # else it is external: somebody else starts it
     connect_github["command"] = service["command"]
     connect_github["cwd"] = data
@@ -58,7 +60,12 @@ c.JupyterHub.load_roles = [
     # A server's own token may ask the service for its owner's credential.
     {
         "name": "server",
-        "scopes": ["users:activity!user", "access:servers!server", ACCESS],
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            ACCESS,
+            "read:users!user",
+        ],
     },
     # For the program that runs this Hub, never for the service.
     {

@@ -44,17 +44,23 @@ func (l *loader) checkHub() {
 		l.fault("hub-client-id", l.source("hub-client-id"), "the client id of a Hub service begins with service-", "take the one the Hub uses")
 	}
 	if !l.failed["hub-allowed-scopes"] {
+		l.checkUsers()
 		l.checkAdmins()
+	}
+}
+
+// checkUsers: when the Hub made a user tells them from a later one of that name.
+// The same scope shows their groups.
+func (l *loader) checkUsers() {
+	if !l.allowed("read:users", "users", "admin:users") {
+		l.fault("hub-allowed-scopes", l.source("hub-allowed-scopes"), "the service cannot tell a user from a later one of the same name",
+			"add read:users!user to oauth_client_allowed_scopes at the Hub, and to GHSCOPED_HUB_ALLOWED_SCOPES where that is set")
 	}
 }
 
 // checkAdmins: who is an admin the service learns from what a user's own login
 // shows it.
 func (l *loader) checkAdmins() {
-	if l.config.Page.AdminGroup != "" && !l.allowed("read:users:groups", "read:users", "users", "admin:users") {
-		l.fault("admin-group", l.source("admin-group"), "the service cannot see the groups of a user",
-			"add read:users:groups!user to oauth_client_allowed_scopes")
-	}
 	if scope := l.config.Page.AdminScope; scope != "" && !l.allowed(baseScope(scope)) {
 		l.fault("admin-scope", l.source("admin-scope"), "nobody signs in with this scope, since the service does not ask for it",
 			"add it to oauth_client_allowed_scopes at the Hub and to GHSCOPED_HUB_ALLOWED_SCOPES")
@@ -101,9 +107,9 @@ func (l *loader) checkDelivery() {
 		l.fault("proxy-url", "not set", "the Hub did not say at which address users' servers are reached",
 			"set GHSCOPED_PROXY_URL to where the Hub's proxy listens, as in http://127.0.0.1:8000, or public_url at the Hub")
 	}
-	if !l.failed["hub-allowed-scopes"] && !l.allowed("access:servers") {
-		l.fault("hub-allowed-scopes", l.source("hub-allowed-scopes"), "push delivery cannot reach a user's server",
-			"add access:servers!user and read:servers!user to oauth_client_allowed_scopes at the Hub, or set delivery to pull")
+	if !l.failed["hub-allowed-scopes"] && !l.allowed("tokens") {
+		l.fault("hub-allowed-scopes", l.source("hub-allowed-scopes"), "push delivery cannot make a token that opens a user's server",
+			"add tokens!user and read:servers!user to oauth_client_allowed_scopes at the Hub, or set delivery to pull")
 	}
 }
 

@@ -105,14 +105,15 @@ func servicePublicURL(service Service, origin *url.URL) *url.URL {
 // repeat the Hub's list.
 func neededScopes(mode DeliveryMode) []string {
 	if mode == Pull {
-		return []string{"read:users:name!user"}
+		return []string{"read:users!user"}
 	}
-	return []string{"read:users:name!user", "read:servers!user", "access:servers!user", "servers!user"}
+	return []string{"read:users!user", "read:servers!user", "tokens!user", "servers!user"}
 }
 
-// loginScopes leaves out what reaches into servers where nothing is delivered,
-// and access:services without a filter: the Hub refuses a login that asks for
-// more services than this one.
+// loginScopes leaves out access:servers, since a token that opens all servers of a
+// user is not needed; what a delivery needs, where nothing is delivered; and
+// access:services without a filter: the Hub refuses a login that asks for more
+// services than this one.
 func loginScopes(hub Hub, mode DeliveryMode) []string {
 	var scopes []string
 	for _, scope := range hub.AccessScopes {
@@ -121,7 +122,8 @@ func loginScopes(hub Hub, mode DeliveryMode) []string {
 		}
 	}
 	for _, scope := range hub.AllowedScopes {
-		if mode == Pull && slices.Contains([]string{"access:servers", "servers"}, baseScope(scope)) {
+		base := baseScope(scope)
+		if base == "access:servers" || mode == Pull && (base == "tokens" || base == "servers") {
 			continue
 		}
 		if !slices.Contains(scopes, scope) {

@@ -110,10 +110,15 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 			drop: []string{"GHSCOPED_PROXY_URL"},
 			want: config.Fault{Setting: "proxy-url", Source: "not set", Problem: "the Hub did not say at which address users' servers are reached", Fix: "set GHSCOPED_PROXY_URL to where the Hub's proxy listens, as in http://127.0.0.1:8000, or public_url at the Hub"},
 		},
-		"push without access to servers": {
+		"push without tokens for servers": {
 			drop: []string{"JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"},
-			more: []string{`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users:name!user"]`},
-			want: config.Fault{Setting: "hub-allowed-scopes", Source: "environment JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES", Problem: "push delivery cannot reach a user's server", Fix: "add access:servers!user and read:servers!user to oauth_client_allowed_scopes at the Hub, or set delivery to pull"},
+			more: []string{`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users!user","read:servers!user","access:servers!user"]`},
+			want: config.Fault{Setting: "hub-allowed-scopes", Source: "environment JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES", Problem: "push delivery cannot make a token that opens a user's server", Fix: "add tokens!user and read:servers!user to oauth_client_allowed_scopes at the Hub, or set delivery to pull"},
+		},
+		"users who cannot be told apart": {
+			drop: []string{"JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES"},
+			more: []string{`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users:name!user","read:servers!user","tokens!user"]`},
+			want: config.Fault{Setting: "hub-allowed-scopes", Source: "environment JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES", Problem: "the service cannot tell a user from a later one of the same name", Fix: "add read:users!user to oauth_client_allowed_scopes at the Hub, and to GHSCOPED_HUB_ALLOWED_SCOPES where that is set"},
 		},
 		"refresh with pull": {
 			args: []string{"-delivery=pull", "-refresh"},
@@ -142,10 +147,6 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 		"the repository's word without bots": {
 			args: []string{"-bot-repository-file"},
 			want: config.Fault{Setting: "bot-repository-file", Source: "flag -bot-repository-file", Problem: "there are no bot tokens to allow", Fix: "set bot-policy and app-private-key-file, or unset it"},
-		},
-		"an admin group that cannot be seen": {
-			args: []string{"-admin-group=staff"},
-			want: config.Fault{Setting: "admin-group", Source: "flag -admin-group", Problem: "the service cannot see the groups of a user", Fix: "add read:users:groups!user to oauth_client_allowed_scopes"},
 		},
 		"an admin scope that nobody signs in with": {
 			args: []string{"-admin-scope=custom:connect-github:admin"},

@@ -95,7 +95,7 @@ func TestAManagedServiceNeedsOnlyTheAppAndTheProxy(t *testing.T) {
 	require.True(t, c.Hub.CanStart)
 	require.Equal(t, []string{
 		"access:services!service=connect-github",
-		"read:users:name!user", "read:servers!user", "access:servers!user", "servers!user",
+		"read:users!user", "read:servers!user", "tokens!user", "servers!user",
 	}, c.Hub.LoginScopes)
 	require.Equal(t, "https://github.com", c.GitHub.URL.String())
 	require.Equal(t, "https://api.github.com", c.GitHub.APIURL.String())
@@ -149,7 +149,8 @@ func TestAYAMLFileHoldsEveryKindOfValue(t *testing.T) {
 	disk := files{"c.yaml": `# what this Hub wants
 refresh: true
 hub_allowed_scopes:
-  - "access:servers!user"
+  - "read:users!user"
+  - "tokens!user"
   - "read:servers!user"
 help_text: "ask: us"
 log_level: debug
@@ -159,7 +160,7 @@ hub_name:
 	c, err := load([]string{"-config", "c.yaml"}, environ, disk)
 	require.NoError(t, err)
 	require.True(t, c.Delivery.Refresh)
-	require.Equal(t, []string{"access:servers!user", "read:servers!user"}, c.Hub.AllowedScopes)
+	require.Equal(t, []string{"read:users!user", "tokens!user", "read:servers!user"}, c.Hub.AllowedScopes)
 	require.Equal(t, "ask: us", c.Page.HelpText)
 	require.Equal(t, slog.LevelDebug, c.Service.LogLevel)
 	require.Empty(t, c.Page.HubName)
@@ -187,9 +188,10 @@ func TestAnotherGitHubIsNamedByItsAddress(t *testing.T) {
 
 func TestTheDeployerSaysWhatTheHubAllows(t *testing.T) {
 	t.Parallel()
-	c, err := load(nil, managed(`GHSCOPED_HUB_ALLOWED_SCOPES=["read:servers!user","access:servers!user"]`), nil)
+	c, err := load(nil, managed(`GHSCOPED_HUB_ALLOWED_SCOPES=["read:users!user","read:servers!user","tokens!user","access:servers!user"]`), nil)
 	require.NoError(t, err, "the Hub's empty list is no contradiction")
-	require.Equal(t, []string{"access:services!service=connect-github", "read:servers!user", "access:servers!user"}, c.Hub.LoginScopes)
+	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user", "read:servers!user", "tokens!user"}, c.Hub.LoginScopes,
+		"what opens all servers is never asked for")
 	require.False(t, c.Hub.CanStart)
 }
 
@@ -266,14 +268,14 @@ func TestAnExternalServiceInPullModeAsksForNoServers(t *testing.T) {
 	}
 	c, err := load(nil, environ, files{"/secrets/token": "marker-token\n"})
 	require.NoError(t, err)
-	require.Equal(t, []string{"access:services!service=connect-github", "read:users:name!user"}, c.Hub.LoginScopes)
+	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user"}, c.Hub.LoginScopes)
 	require.Equal(t, "service-connect-github", c.Hub.ClientID)
 	require.Nil(t, c.Hub.ProxyURL)
 
-	environ = append(environ, `JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["servers!user","access:servers!user","read:users:groups!user"]`)
+	environ = append(environ, `JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["servers!user","access:servers!user","tokens!user","read:users!user","read:servers!user"]`)
 	c, err = load(nil, environ, files{"/secrets/token": "marker-token\n"})
 	require.NoError(t, err)
-	require.Equal(t, []string{"access:services!service=connect-github", "read:users:groups!user"}, c.Hub.LoginScopes)
+	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user", "read:servers!user"}, c.Hub.LoginScopes)
 }
 
 func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {

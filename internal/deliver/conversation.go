@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // channel is a running script's output, line by line, and its input. line
@@ -15,6 +17,9 @@ type channel interface {
 	send(ctx context.Context, text string) error
 }
 
+// prover agrees to the token that a server shows as its own: [flow.Target].Prove.
+type prover func(ctx context.Context, token secret.String) error
+
 // scriptError is a cause that the script itself named.
 type scriptError struct{ code string }
 
@@ -23,37 +28,42 @@ func (e *scriptError) Error() string { return "the script said " + e.code }
 // errCutOff: the script ended, or the server did, before it said how it went.
 var errCutOff = errors.New("cut off before the end")
 
-// converse hands the input to a script that says it is ready and waits for its
-// verdict. Until the input is sent, for which there is time until waiting ends,
-// any trouble means [notHere].
-func converse(waiting, ctx context.Context, c channel, job job) error {
-	if err := await(waiting, c, job, "ready"); err != nil {
+// converse hands the input to a script that says it is ready, once prove agrees to
+// the token that the script shows with that word, and waits for its verdict. Until
+// the script is ready, for which there is time until waiting ends, any error means
+// [notHere].
+func converse(waiting, ctx context.Context, c channel, job job, prove prover) error {
+	shown, err := await(waiting, c, job, "ready")
+	if err != nil {
 		return &notHere{"the script does not start", err}
+	}
+	if err := prove(ctx, secret.New(shown)); err != nil {
+		return err
 	}
 	if err := c.send(ctx, job.input.Reveal()); err != nil {
 		return fmt.Errorf("%w: %w", errCutOff, err)
 	}
-	err := await(ctx, c, job, "done")
+	_, err = await(ctx, c, job, "done")
 	if errors.Is(err, io.EOF) {
 		return errCutOff
 	}
 	return err
 }
 
-// await reads until the script says word; an error that it says instead is
-// returned.
-func await(ctx context.Context, c channel, job job, word string) error {
+// await reads until the script says word, and returns what it says with it; an
+// error that it says instead is returned as one.
+func await(ctx context.Context, c channel, job job, word string) (with string, err error) {
 	for {
 		line, err := c.line(ctx)
 		if err != nil {
-			return err
+			return "", err
 		}
-		said, code := job.answer(line)
+		said, with := job.answer(line)
 		switch said {
 		case word:
-			return nil
+			return with, nil
 		case "error":
-			return &scriptError{code}
+			return "", &scriptError{with}
 		}
 	}
 }

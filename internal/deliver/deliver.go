@@ -62,7 +62,7 @@ type way interface {
 	// name is what a delivery is recorded under.
 	name() string
 	// run returns a [notHere] where the server does not allow this way; any other says why the job failed, or may have.
-	run(ctx context.Context, server *hub.UserServer, job job) error
+	run(ctx context.Context, server *hub.UserServer, job job, prove prover) error
 }
 
 // notHere says that the server does not allow a way, and that nothing was
@@ -97,7 +97,7 @@ func (d *Deliverer) run(ctx context.Context, target flow.Target, job job) (strin
 	server := hub.NewUserServer(target.Address, target.Token, d.options.HTTP)
 	var refusals []*notHere
 	for _, way := range d.ways {
-		err := way.run(ctx, server, job)
+		err := way.run(ctx, server, job, target.Prove)
 		if err == nil {
 			return way.name(), nil
 		}

@@ -36,6 +36,10 @@ var causes = map[string]flow.Error{
 
 // explain turns an error of a way into one for people.
 func explain(err error) error {
+	var refused *flow.Error
+	if errors.As(err, &refused) { // the server did not prove itself, or the Hub could not be asked
+		return refused
+	}
 	var said *scriptError
 	if errors.As(err, &said) {
 		cause, known := causes[said.code]
@@ -59,7 +63,7 @@ func unreachable(err error) error {
 	switch status := hub.Status(err); {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return &flow.Error{Code: "server_refused_token", Message: "The server did not accept your sign-in.",
-			Hint: "Sign out of the Hub and in again; if that does not help, an administrator must allow this service access:servers!user.", Err: err}
+			Hint: "Restart the server and deliver again. If that does not help, contact your Hub's administrators.", Err: err}
 	case status == http.StatusFailedDependency, status == http.StatusServiceUnavailable, status >= 300 && status < 400:
 		return &flow.Error{Code: "server_not_ready", Message: "The server is not running yet, or no longer.",
 			Hint: "It is tried again when the server runs.", Passing: true, Err: err}

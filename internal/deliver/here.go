@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // DeliverHere puts the credential where this very process runs, by the same
@@ -35,7 +36,8 @@ func (d *Deliverer) here(ctx context.Context, job job) error {
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		return explain(&scriptError{"no_shell"})
 	}
-	err := converse(ctx, ctx, &pipes{input, bufio.NewReader(output)}, job)
+	trusted := func(context.Context, secret.String) error { return nil } // our own child, on pipes of our own
+	err := converse(ctx, ctx, &pipes{input, bufio.NewReader(output)}, job, trusted)
 	_ = input.Close()
 	_ = cmd.Wait() // the script has said how it went
 	if err == nil {

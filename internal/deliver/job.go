@@ -45,14 +45,15 @@ type job struct {
 }
 
 // answer reads one line of output: the script's word (listening, ready, done,
-// error) and for an error its code. Other lines, echoes included, give "".
-func (j job) answer(line string) (word, code string) {
+// error) and what comes with it: an error's code, and with ready the server's own
+// Hub token. Other lines, echoes included, give "".
+func (j job) answer(line string) (word, with string) {
 	_, rest, found := strings.Cut(line, j.prefix())
 	if !found {
 		return "", ""
 	}
-	word, code, _ = strings.Cut(strings.TrimSpace(rest), " ")
-	return word, code
+	word, with, _ = strings.Cut(strings.TrimSpace(rest), " ")
+	return word, with
 }
 
 func (j job) prefix() string { return "ghscoped " + j.markA + j.markB + " " }

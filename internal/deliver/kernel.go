@@ -29,7 +29,7 @@ type kernel struct{}
 
 func (kernel) name() string { return "kernel" }
 
-func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
+func (kernel) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
 	specs, err := server.KernelSpecs(ctx)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -39,11 +39,11 @@ func (kernel) run(ctx context.Context, server *hub.UserServer, job job) error {
 		return &notHere{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
 	}
 	for range kernelTries - 1 {
-		if err = runInKernel(ctx, server, spec, job, kernelPatience); !errors.Is(err, errUnheard) {
+		if err = runInKernel(ctx, server, spec, job, prove, kernelPatience); !errors.Is(err, errUnheard) {
 			return err
 		}
 	}
-	return runInKernel(ctx, server, spec, job, 0)
+	return runInKernel(ctx, server, spec, job, prove, 0)
 }
 
 // A kernel's prompt is lost, and the kernel waits for ever, where the connection
@@ -64,7 +64,7 @@ var errUnheard = errors.New("the kernel's prompt was lost")
 // runInKernel starts a kernel for the job, and ends it. Patience is what it has
 // to ask for the input from the moment when it runs our code, for which it has
 // kernelStart; 0: both until ctx ends.
-func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job job, patience time.Duration) error {
+func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job job, prove prover, patience time.Duration) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -91,7 +91,7 @@ func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job j
 	if err := k.execute(ctx, job); err != nil {
 		return &notHere{"the kernel takes no input", err}
 	}
-	err = converse(waiting, ctx, k, job)
+	err = converse(waiting, ctx, k, job, prove)
 	if _, unheard := errors.AsType[*notHere](err); unheard && errors.Is(context.Cause(waiting), errUnheard) {
 		return &notHere{"the kernel does not ask for the input", errUnheard}
 	}

@@ -15,7 +15,7 @@ type terminal struct{}
 
 func (terminal) name() string { return "terminal" }
 
-func (terminal) run(ctx context.Context, server *hub.UserServer, job job) error {
+func (terminal) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
 	p, err := openPTY(ctx, server, []string{shell, "-c", job.script, shell})
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (terminal) run(ctx context.Context, server *hub.UserServer, job job) error 
 		return &notHere{"a terminal cannot be told what to run", errors.New("shell_command is ignored")}
 	}
 	p.finishes = true
-	return converse(waiting, ctx, p, job)
+	return converse(waiting, ctx, p, job, prove)
 }
 
 // typed starts the login shell in a terminal and types the script into it.
@@ -51,7 +51,7 @@ const bootstrap = ` unset HISTFILE; exec ` + shell + ` -c 'stty -echo -icanon mi
 	`while IFS= read -r l; do [ "$l" = "%[1]s.%[2]s" ] && e=1 && break; s=$s$l$n; done; ` +
 	`[ "$e" ] && eval "$s"' ` + shell + ` || exit`
 
-func (typed) run(ctx context.Context, server *hub.UserServer, job job) error {
+func (typed) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
 	p, err := openPTY(ctx, server, nil)
 	if err != nil {
 		return err
@@ -63,14 +63,14 @@ func (typed) run(ctx context.Context, server *hub.UserServer, job job) error {
 	if err := p.send(waiting, fmt.Sprintf(bootstrap, job.markA, job.markB)+"\r"); err != nil {
 		return &notHere{"a terminal takes no input", err}
 	}
-	if err := await(waiting, p, job, "listening"); err != nil {
+	if _, err := await(waiting, p, job, "listening"); err != nil {
 		return &notHere{"the login shell does not start sh", err}
 	}
 	if err := p.send(waiting, job.script+"\n"+job.markA+"."+job.markB+"\n"); err != nil {
 		return &notHere{"a terminal takes no input", err}
 	}
 	p.finishes = true
-	return converse(waiting, ctx, p, job)
+	return converse(waiting, ctx, p, job, prove)
 }
 
 // settle waits for the shell's prompt: output, and then a moment of silence.

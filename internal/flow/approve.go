@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
@@ -209,8 +210,11 @@ func hubTrouble(err error) *Error {
 		return &Error{Code: "hub_signed_out", Message: "Your sign-in at the Hub has ended.",
 			Hint: "Sign in again; it goes on from there.", Err: err}
 	case errors.Is(err, hub.ErrForbidden):
-		return &Error{Code: "hub_scope_missing", Message: "The Hub does not let this service see or start your servers.",
-			Hint: "An admin of the Hub must allow read:servers!user, access:servers!user and, to start servers, servers!user for this service.", Err: err}
+		return &Error{Code: "hub_scope_missing", Message: "The Hub does not let this service see, open or start your servers.",
+			Hint: "An admin of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
+	case hub.Status(err) == http.StatusBadRequest:
+		return &Error{Code: "hub_token_refused", Message: "The Hub does not make a token that opens your server for two minutes.",
+			Hint: "An admin of the Hub must let you open your own servers (the scope self), and token_expires_in_max_seconds must be 120 at least.", Err: err}
 	}
 	return asError(err)
 }

@@ -170,10 +170,22 @@ type fakeHub struct {
 	starts   []string
 	looks    int
 	asked    int // who a token belongs to
+	// made are the tokens for one server, by id; ended those that were deleted.
+	made  map[string]hub.ServerToken
+	lives []time.Duration
+	ended []string
+	mint  error
+	// shows is what a server of that name shows as its own token: ownToken(name)
+	// where nothing else is said.
+	shows map[string]string
 }
 
+// ownToken is the token that the Hub gave a server.
+func ownToken(server string) string { return "server-token-marker-of-/" + url.PathEscape(server) }
+
 func newFakeHub() *fakeHub {
-	h := &fakeHub{known: map[string]hub.Server{}, tokens: map[string]bool{hubToken: true}}
+	h := &fakeHub{known: map[string]hub.Server{}, tokens: map[string]bool{hubToken: true},
+		made: map[string]hub.ServerToken{}, shows: map[string]string{}}
 	h.progress = func() (string, bool, error) { return "", false, nil }
 	h.startOK = func(name string) error {
 		h.spawning(name)
@@ -206,6 +218,18 @@ func (h *fakeHub) refuse(token secret.String, user string) error {
 }
 
 func (h *fakeHub) Whoami(_ context.Context, token secret.String) (hub.User, error) {
+	if server, own := strings.CutPrefix(token.Reveal(), ownToken("")); own {
+		h.hit("Prove")
+		server, _ = url.PathUnescape(server)
+		return hub.User{Kind: "user", Name: userName, Scopes: []string{
+			"access:servers!server=" + userName + "/" + server, "users:activity!user=" + userName}}, h.err
+	}
+	for id, made := range h.made {
+		if made.Token.Reveal() == token.Reveal() {
+			return hub.User{Kind: "user", Name: userName, Scopes: []string{
+				"access:servers!server=" + userName + "/" + id}}, h.err
+		}
+	}
 	h.asked++
 	err := h.refuse(token, userName)
 	if h.tokens[token.Reveal()] && errors.Is(err, hub.ErrForbidden) {
@@ -244,6 +268,26 @@ func (h *fakeHub) Progress(_ context.Context, token secret.String, user, _ strin
 	return h.progress()
 }
 
+func (h *fakeHub) ServerToken(_ context.Context, token secret.String, user, server string, life time.Duration) (hub.ServerToken, error) {
+	if err := errors.Join(h.mint, h.refuse(token, user)); err != nil {
+		return hub.ServerToken{}, err
+	}
+	made := hub.ServerToken{ID: server, Token: secret.New(fmt.Sprintf("made-token-marker-%d-of-/%s", len(h.lives), server))}
+	h.made[server], h.lives = made, append(h.lives, life)
+	h.hit("ServerToken")
+	return made, nil
+}
+
+func (h *fakeHub) DeleteToken(ctx context.Context, token secret.String, user, id string) error {
+	h.hit("DeleteToken")
+	if err := errors.Join(ctx.Err(), h.refuse(token, user)); err != nil {
+		return err
+	}
+	h.ended = append(h.ended, h.made[id].Token.Reveal())
+	delete(h.made, id)
+	return nil
+}
+
 func (h *fakeHub) Address(server hub.Server) (hub.Address, error) {
 	address, err := url.Parse("http://proxy.test" + server.URL)
 	return hub.Address{URL: address}, err
@@ -252,6 +296,8 @@ func (h *fakeHub) Address(server hub.Server) (hub.Address, error) {
 // fakeServers are the files in a user's servers.
 type fakeServers struct {
 	hooks
+	hub     *fakeHub
+	seen    []string // tokens that servers were shown
 	content map[string]string
 	err     error
 	lost    error // the answer to a write that was carried out
@@ -261,8 +307,26 @@ type fakeServers struct {
 
 func (s *fakeServers) at(server string) string { return s.content["/user/ada/"+server] }
 
-func (s *fakeServers) Deliver(_ context.Context, target flow.Target, c flow.Credential) (string, error) {
+// proves does what is done before anything is written: the server sees the token
+// of the target and shows its own.
+func (s *fakeServers) proves(ctx context.Context, target flow.Target) error {
+	name := strings.TrimPrefix(target.URL.Path, "/user/ada/")
+	s.seen = append(s.seen, target.Token.Reveal())
+	if s.hub.made[name].Token.Reveal() != target.Token.Reveal() {
+		return errors.New("this token does not open the server")
+	}
+	own, said := s.hub.shows[name]
+	if !said {
+		own = ownToken(name)
+	}
+	return target.Prove(ctx, secret.New(own))
+}
+
+func (s *fakeServers) Deliver(ctx context.Context, target flow.Target, c flow.Credential) (string, error) {
 	s.writes++
+	if err := s.proves(ctx, target); err != nil {
+		return "", err
+	}
 	if s.err != nil {
 		return "", s.err
 	}
@@ -274,8 +338,11 @@ func (s *fakeServers) Deliver(_ context.Context, target flow.Target, c flow.Cred
 	return "terminal", nil
 }
 
-func (s *fakeServers) Remove(_ context.Context, target flow.Target) (string, error) {
+func (s *fakeServers) Remove(ctx context.Context, target flow.Target) (string, error) {
 	s.removes++
+	if err := s.proves(ctx, target); err != nil {
+		return "", err
+	}
 	s.hit("Remove")
 	if s.err != nil {
 		return "", s.err

@@ -77,7 +77,8 @@ type PollResult struct {
 	Token Token
 }
 
-// Hub is what a flow asks of JupyterHub, always with the user's own token.
+// Hub is what a flow asks of JupyterHub, always with the user's own token, but
+// for whose a token is that a server shows.
 type Hub interface {
 	// Whoami says whose the token is; [hub.ErrUnauthorized] and
 	// [hub.ErrForbidden]: nobody's any more.
@@ -87,15 +88,21 @@ type Hub interface {
 	// Progress is the Hub's last word on a server that is starting, within about
 	// a second.
 	Progress(ctx context.Context, token secret.String, user, server string) (message string, ready bool, err error)
+	// ServerToken makes a token that opens this server alone, for lifetime.
+	ServerToken(ctx context.Context, token secret.String, user, server string, lifetime time.Duration) (hub.ServerToken, error)
+	DeleteToken(ctx context.Context, token secret.String, user, id string) error
 	// Address is where a server is reached through the Hub's proxy.
 	Address(server hub.Server) (hub.Address, error)
 }
 
-// Target is a running server of a user, and the token that opens it.
+// Target is a running server of a user, and the token that opens it and no other.
 type Target struct {
 	// Address is the server's base at the Hub's proxy; its URL ends in "/".
 	hub.Address
 	Token secret.String
+	// Prove returns nil where token, which came out of the server, is that
+	// server's own: nobody else who answers at its address has it.
+	Prove func(ctx context.Context, token secret.String) error
 }
 
 // Credential is what a delivery writes.
@@ -109,9 +116,10 @@ type Credential struct {
 	Account Account
 }
 
-// Deliverer puts a credential into a running server and takes it out again.
-// Both are idempotent; errors are [*Error]. The returned method (terminal,
-// typed, kernel) is the way that worked.
+// Deliverer puts a credential into a running server and takes it out again, once
+// the server has shown its own token and Target.Prove agreed: what it returns
+// instead is returned as it is. Both are idempotent; errors are [*Error]. The
+// returned method (terminal, typed, kernel) is the way that worked.
 type Deliverer interface {
 	Deliver(ctx context.Context, target Target, credential Credential) (method string, err error)
 	Remove(ctx context.Context, target Target) (method string, err error)

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, adjust ...func(*flow.Options)) *world {
 	w := &world{t: t, ctx: t.Context(), now: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), log: &syncBuffer{}, audit: &auditLog{}}
 	w.github = newFakeGitHub(w.clock)
 	w.hub = newFakeHub()
-	w.servers = &fakeServers{content: map[string]string{}}
+	w.servers = &fakeServers{content: map[string]string{}, hub: w.hub}
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), w.clock)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, backend.Close()) })

@@ -9,13 +9,14 @@ import (
 
 // write puts the credential into a server that runs.
 func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Server) outcome {
+	target, end, err := e.open(ctx, u, server)
+	if err != nil {
+		return e.hubFailed(u, d, err)
+	}
 	token, began := u.Connection.Token, e.Clock()
 	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
-	target, err := e.target(u, server)
-	method := ""
-	if err == nil {
-		method, err = e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
-	}
+	method, err := e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
+	end()
 	event := Event{Action: "delivered", Account: u.Connection.Account.Login, Server: d.Server, Method: method,
 		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
 	var cause *Error
@@ -49,15 +50,6 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	}}
 }
 
-func (e *Engine) target(u *User, server hub.Server) (Target, error) {
-	address, err := e.Hub.Address(server)
-	if err != nil {
-		return Target{}, &Error{Code: "server_address", Message: "The Hub named an address for the server that cannot be right.",
-			Hint: "Tell the people who run this Hub.", Err: err}
-	}
-	return Target{Address: address, Token: u.HubToken.String}, nil
-}
-
 // writeFailed tries again a few times where the trouble may pass, unless the
 // entry is to be removed by now.
 func (e *Engine) writeFailed(d *Delivery, cause *Error) {
@@ -86,11 +78,12 @@ func (e *Engine) remove(d Delivery) step {
 				e.awaitOthers(u, servers)
 			})
 		}
-		target, err := e.target(u, server)
-		method := ""
-		if err == nil {
-			method, err = e.Deliverer.Remove(ctx, target)
+		target, end, err := e.open(ctx, u, server)
+		if err != nil {
+			return e.hubFailed(u, d, err)
 		}
+		method, err := e.Deliverer.Remove(ctx, target)
+		end()
 		event := Event{Action: "removed", Server: d.Server, Method: method, TokenHash: d.Delivered, Outcome: status(err)}
 		var cause *Error
 		if err != nil {

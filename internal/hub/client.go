@@ -74,6 +74,10 @@ type User struct {
 	Groups    []string `json:"groups"`
 	Scopes    []string `json:"scopes"`
 	SessionID string   `json:"session_id"`
+	// Created is when the Hub made this user, as it writes it. Another user of the
+	// same name, later, has another time. Empty where the token lacks the scope
+	// read:users.
+	Created string `json:"created"`
 }
 
 // Whoami says whose token this is.

@@ -49,10 +49,11 @@ func (m *measured) endpoint(r *http.Request) string {
 		return r.Method + " other"
 	}
 	segments := strings.Split(path, "/")
-	for i, name := range map[int]string{2: "{user}", 4: "{server}"} { // /users/{user}/servers/{server}
-		if len(segments) > i && segments[1] == "users" {
-			segments[i] = name
-		}
+	if len(segments) > 2 && segments[1] == "users" {
+		segments[2] = "{user}"
+	}
+	if len(segments) > 4 && segments[1] == "users" { // /users/{user}/servers/{server}, /users/{user}/tokens/{token}
+		segments[4] = "{" + strings.TrimSuffix(segments[3], "s") + "}"
 	}
 	return r.Method + " " + strings.Join(segments, "/")
 }

@@ -124,7 +124,7 @@ func (h *Hub) serviceEnv(o Options) []string {
 		"JUPYTERHUB_CLIENT_ID=service-" + ServiceName,
 		"JUPYTERHUB_OAUTH_SCOPES=" + access,
 		"JUPYTERHUB_OAUTH_ACCESS_SCOPES=" + access,
-		`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users:name!user", "read:servers!user", "access:servers!user", "servers!user"]`,
+		`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users!user", "read:servers!user", "tokens!user", "servers!user"]`,
 		"JUPYTERHUB_BASE_URL=" + o.BaseURL,
 	}
 	if o.Version == "hub4" {

@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,10 @@ import (
 )
 
 const (
-	token   = "ghu_Tok3nThatMustBeInOneFileOnly"
-	inside  = "GHSCOPED_TEST_NAMESPACE"
-	timeout = hubtest.Patience
+	token    = "ghu_Tok3nThatMustBeInOneFileOnly"
+	ownToken = "0wnT0kenOfTheServer"
+	inside   = "GHSCOPED_TEST_NAMESPACE"
+	timeout  = hubtest.Patience
 )
 
 // TestMain runs the tests again in a mount namespace; a user who is not root
@@ -72,11 +74,20 @@ type server struct {
 
 func start(t testing.TB, options hubtest.JupyterOptions) *server {
 	t.Helper()
+	options.Env = append(options.Env, "JUPYTERHUB_API_TOKEN="+ownToken)
 	jupyter := hubtest.JupyterServer(t, options)
 	base, err := url.Parse(jupyter.URL)
 	require.NoError(t, err)
-	target := flow.Target{Address: hub.Address{URL: base}, Token: secret.New(jupyter.Token)}
+	target := flow.Target{Address: hub.Address{URL: base}, Token: secret.New(jupyter.Token), Prove: prove}
 	return &server{jupyter, t, target, hub.NewUserServer(target.Address, target.Token, http.DefaultClient)}
+}
+
+// prove knows the token that a Hub would have given the server.
+func prove(_ context.Context, shown secret.String) error {
+	if shown.Reveal() != ownToken {
+		return &flow.Error{Code: "server_unproven", Message: "It is another server."}
+	}
+	return nil
 }
 
 func newDeliverer(t testing.TB, options deliver.Options) *deliver.Deliverer {
@@ -132,7 +143,7 @@ func traces(t testing.TB, home string) []string {
 				return err
 			}
 			text := string(content)
-			ours = ours || strings.Contains(text, token) || strings.Contains(text, "ghscoped")
+			ours = ours || strings.Contains(text, token) || strings.Contains(text, ownToken) || strings.Contains(text, "ghscoped")
 		}
 		if ours {
 			found = append(found, name)
@@ -150,7 +161,9 @@ func (s *server) requireTidy() {
 		// A program that was killed is off the list when its terminal has seen it.
 		require.Eventually(s.t, func() bool { return s.none(kind) }, hubtest.Patience, 20*time.Millisecond, "%s are left", kind)
 	}
-	require.False(s.t, bytes.Contains(s.Log.Bytes(), []byte(token)), "the token is in the server's log")
+	for _, secret := range []string{token, ownToken} {
+		require.False(s.t, bytes.Contains(s.Log.Bytes(), []byte(secret)), "a token is in the server's log")
+	}
 }
 
 // none reports whether a list of the server is empty, or not offered at all.

@@ -151,7 +151,7 @@ func TestTheAdminsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{
 		Users: []string{"root", "eve"}, ServiceEnv: map[string]string{"GHSCOPED_ADMIN_SCOPE": "custom:connect-github:admin",
-			"GHSCOPED_HUB_ALLOWED_SCOPES": `["read:users:name!user","read:servers!user","access:servers!user","servers!user","custom:connect-github:admin"]`},
+			"GHSCOPED_HUB_ALLOWED_SCOPES": `["read:users!user","read:servers!user","tokens!user","servers!user","custom:connect-github:admin"]`},
 		Extra: `
 c.JupyterHub.custom_scopes = {"custom:connect-github:admin": {"description": "Manage connections to GitHub"}}
 c.JupyterHub.load_roles.append({"name": "github-admin", "users": ["root"], "scopes": ["custom:connect-github:admin"]})

@@ -101,13 +101,13 @@ func TestTheOverlayFollowsTheValues(t *testing.T) {
 	t.Run("push asks for servers and puts nothing into them", func(t *testing.T) {
 		t.Parallel()
 		overlay := read(enough)
-		require.Contains(t, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"), "access:servers!user")
+		require.Contains(t, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"), "tokens!user")
 		require.NotContains(t, at(t, overlay, "singleuser"), "initContainers")
 	})
 	t.Run("pull asks for no servers and brings the helper", func(t *testing.T) {
 		t.Parallel()
 		overlay := read(enough + "  delivery: pull\n  github_url: https://github.example.org\n")
-		require.Equal(t, []any{"read:users:name!user"}, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"))
+		require.Equal(t, []any{"read:users!user"}, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"))
 		require.Equal(t, []any{"install", "/opt/ghscoped"}, at(t, overlay, "singleuser", "initContainers", 0, "args"))
 		require.Equal(t, object{
 			"GHSCOPED_URL":        "http://ghscoped-service:8080/services/connect-github/",

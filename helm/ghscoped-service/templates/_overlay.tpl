@@ -14,10 +14,11 @@ hub:
         {{- with .Values.config.hub_allowed_scopes }}
         {{- toYaml . | nindent 8 }}
         {{- else }}
-        - read:users:name!user
+        - read:users!user
         {{- if not $pull }}
         - read:servers!user
-        - access:servers!user
+        # For a token that opens one server, for two minutes, at each delivery.
+        - tokens!user
         # For starting a stopped server from the page. To leave it out, set the
         # chart's config.hub_allowed_scopes: the service must not ask for it either.
         - servers!user
@@ -36,6 +37,7 @@ hub:
         - users:activity!user
         - access:servers!server
         - access:services!service={{ $service }}
+        - read:users!user
   networkPolicy:
     egress:
       {{- include "ghscoped.overlayEgress" . | nindent 6 }}

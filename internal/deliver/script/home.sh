@@ -77,10 +77,11 @@ open_folder() {
 	usable "$folder/git-credential-ghscoped"
 }
 
-# listen reads the credential; a removal gets none, only the end.
+# listen shows the server's own Hub token, by which the service knows that this is
+# the server it means, and reads the credential; a removal gets none, only the end.
 listen() {
 	complete=''
-	say ready
+	say ready "$JUPYTERHUB_API_TOKEN"
 	while IFS= read -r line; do
 		case $line in
 		username=*) username=${line#*=} ;;
