@@ -83,7 +83,6 @@ func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 	}
 	a.parts = p
 	a.web = a.httpServer(p.server.Handler())
-	a.web.RegisterOnShutdown(p.server.EndStreams)
 	if cfg.Service.MetricsAddr != "" {
 		a.ops = a.httpServer(p.server.Ops())
 		a.ops.Addr = cfg.Service.MetricsAddr
@@ -92,8 +91,10 @@ func New(cfg config.Config, deps Dependencies) (_ *App, err error) {
 }
 
 func (a *App) httpServer(handler http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // event streams take over their connections
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		Handler: handler, Protocols: &protocols, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(a.deps.Logger.Handler(), slog.LevelWarn),
 	}
 }
@@ -144,6 +145,7 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // ctx ends, gives claimed records back, and closes the store.
 func (a *App) Stop(ctx context.Context) error {
 	a.stop()
+	a.parts.server.EndStreams()
 	err := a.web.Shutdown(ctx)
 	a.abandon(errStopped)
 	if a.ops != nil {

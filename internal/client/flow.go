@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// rejoin is how long to wait before an event stream that ended is opened again.
-const rejoin = time.Second
+const (
+	// rejoin is how long to wait before an event stream that ended is opened again.
+	rejoin = time.Second
+	// askEvery is how often to ask where too many streams are open already.
+	askEvery = 5 * time.Second
+)
 
 // Flow is one attempt to connect.
 type Flow struct {
@@ -68,10 +72,11 @@ func (c *Client) CancelFlow(ctx context.Context) error {
 
 // WatchFlow calls seen with the flow as it is, and at each change, until seen
 // returns true or ctx ends. A stream that breaks off, as when the service is
-// restarted, is opened again; an answer that trying again cannot mend is
-// returned.
+// restarted, is opened again. Where too many are open, the flow is asked for
+// every few seconds. An answer that trying again cannot fix is returned.
 func (c *Client) WatchFlow(ctx context.Context, seen func(Flow) (enough bool)) error {
 	for {
+		wait := rejoin
 		enough, err := c.watchOnce(ctx, seen)
 		var refused *Error
 		switch {
@@ -79,13 +84,19 @@ func (c *Client) WatchFlow(ctx context.Context, seen func(Flow) (enough bool)) e
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests:
+			// Too many follow the flow; it can still be asked for.
+			if flow, err := c.Flow(ctx); err == nil && seen(flow) {
+				return nil
+			}
+			wait = askEvery
 		case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500:
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(rejoin):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -85,6 +85,10 @@ func (e *Engine) Watch(ctx context.Context, name string) (<-chan struct{}, error
 	return e.Store.Watch(ctx, name)
 }
 
+// WatchAll reports the name of each user whose record changes until ctx ends; "":
+// any record may have changed.
+func (e *Engine) WatchAll(ctx context.Context) (<-chan string, error) { return e.Store.WatchAll(ctx) }
+
 // update changes a user's record, reading it again whenever another writer was
 // faster; change may therefore run more than once. An error from change stores
 // nothing and is returned as it is.

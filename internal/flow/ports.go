@@ -145,6 +145,10 @@ type Store interface {
 	// Watch reports each change of a user's record, by whichever process, until
 	// ctx ends. Reports may be merged, never lost.
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
+	// WatchAll reports the name of each user whose record changes, as Watch does;
+	// "": any record may have changed. The channel is closed when ctx ends, and
+	// when no change can be heard of any more.
+	WatchAll(ctx context.Context) (<-chan string, error)
 }
 
 // Auditor keeps one event for each thing that happened to a token.

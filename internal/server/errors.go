@@ -48,6 +48,8 @@ var (
 	errUsersOnly = refuse(http.StatusForbidden, "users_only", "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
 	errTokenOnly = refuse(http.StatusForbidden, "token_only", "This address answers to a Hub token only, never to a browser's session.",
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
+	errManyStreams = refuse(http.StatusTooManyRequests, "too_many_streams", "Too many event streams are open.",
+		"Close pages of yours that you do not need, or ask GET api/flows/current every few seconds instead.")
 	errStopping  = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
 	errBody      = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
 	errTooLarge  = refuse(http.StatusRequestEntityTooLarge, "too_large", "The request's body is larger than this address takes.", "See api/openapi.yaml for its form.")

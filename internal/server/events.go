@@ -1,81 +1,64 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"time"
-
-	"github.com/ghscoped/ghscoped-service/internal/hubauth"
-)
-
-const (
-	// heartbeat keeps proxies from closing a quiet stream, and is how soon it is
-	// noticed that the Hub's last yes does not count any more.
-	heartbeat = 15 * time.Second
-	// writeLimit is how long a slow reader may hold up one event.
-	writeLimit = 10 * time.Second
 )
 
 // events sends the flow at each change of the user's record, as server-sent
 // events (HTML, 9.2), until the caller leaves, or may not ask any more.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error {
-	ctx := r.Context()
-	changes, err := s.Flows.Watch(ctx, c.user)
+	if r.Method == http.MethodHead {
+		eventHeader(w.Header())
+		return nil
+	}
+	stream, err := s.streams.admit(c.user, s.Auth.Again(r))
 	if err != nil {
+		w.Header().Set("Connection", "close") // an idle connection would cost more than a stream
 		return err
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	for {
-		if err := s.sendFlow(w, r, c.user); err != nil {
-			return nil // the browser is gone, or comes again by itself
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-s.ending:
-			return nil
-		case _, open := <-changes:
-			if !open {
-				return nil
-			}
-		case <-beat.C:
-			if s.stillMay(r, c) != nil {
-				return nil // it comes again, and is told then
-			}
-		}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		s.streams.end(stream)
+		return err
 	}
+	eventHeader(w.Header())
+	s.streams.open(stream, conn, s.eventHead(w.Header()))
+	return nil
 }
 
-// stillMay asks once more what a request that reads was asked when it came.
-func (s *Server) stillMay(r *http.Request, c caller) error {
-	if c.session != nil {
-		_, err := s.Auth.Session(r, false)
-		return err
-	}
-	_, err := s.Auth.Holder(r, hubauth.BearerToken(r), false)
-	return err
+func eventHeader(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
 }
 
-func (s *Server) sendFlow(w http.ResponseWriter, r *http.Request, name string) error {
-	user, err := s.Flows.User(r.Context(), name)
+// eventHead is the head of an answer that ends with its connection (RFC 9112,
+// 6.3).
+func (s *Server) eventHead(h http.Header) []byte {
+	h.Set("Connection", "close")
+	h.Set("Date", s.Clock().UTC().Format(http.TimeFormat))
+	var head bytes.Buffer
+	head.WriteString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(&head) // a buffer takes everything
+	head.WriteString("\r\n")
+	return head.Bytes()
+}
+
+// flowEvent is a user's flow as an event.
+func (s *Server) flowEvent(ctx context.Context, name string) ([]byte, error) {
+	user, err := s.Flows.User(ctx, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	data := []byte("{}")
 	if user.Flow != nil {
 		if data, err = json.Marshal(answerFlow(user.Flow)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(s.Clock().Add(writeLimit)) // without one the event is late, not wrong
-	if _, err := fmt.Fprintf(w, "id: %d\ndata: %s\n\n", user.Version, data); err != nil {
-		return err
-	}
-	return control.Flush()
+	return fmt.Appendf(nil, "id: %d\ndata: %s\n\n", user.Version, data), nil
 }

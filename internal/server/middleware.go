@@ -46,9 +46,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		next.ServeHTTP(answer, r)
 		took := s.Clock().Sub(began)
 		route := s.route(chi.RouteContext(r.Context()).RoutePattern())
-		if !strings.HasSuffix(route, "/events") { // open for as long as the page is
-			s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(answer.status)).Observe(took.Seconds())
-		}
+		s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(answer.status)).Observe(took.Seconds())
 		// Attributes, which cost nothing where the level is not logged.
 		s.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", r.Method),
 			slog.String("path", r.URL.Path), slog.Int("status", answer.status), slog.Int64("milliseconds", took.Milliseconds()))

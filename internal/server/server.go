@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -75,19 +74,20 @@ type Server struct {
 	Options
 	metrics *metrics
 	ready   lookout
-	// ending is closed when open event streams are to end.
-	ending  chan struct{}
-	endOnce sync.Once
+	streams *streams
 }
 
 // New returns a Server.
 func New(options Options) *Server {
-	return &Server{Options: options, metrics: newMetrics(options.Registry), ending: make(chan struct{})}
+	s := &Server{Options: options, metrics: newMetrics(options.Registry)}
+	s.streams = newStreams(options.Registry, options.Flows.WatchAll, s.flowEvent)
+	return s
 }
 
-// EndStreams ends the open event streams, which no shutdown could wait for;
-// browsers open them again, at whichever process answers then.
-func (s *Server) EndStreams() { s.endOnce.Do(func() { close(s.ending) }) }
+// EndStreams ends the open event streams, of which net/http knows nothing any
+// more, and begins none; browsers open them again, at whichever process answers
+// then.
+func (s *Server) EndStreams() { s.streams.close() }
 
 // Handler serves everything below the prefix.
 func (s *Server) Handler() http.Handler {

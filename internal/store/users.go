@@ -157,6 +157,12 @@ func (u *Users) Watch(ctx context.Context, name string) (<-chan struct{}, error)
 	return changes, forFlow(err)
 }
 
+// WatchAll reports the name of each user whose record changes, as Watch does.
+func (u *Users) WatchAll(ctx context.Context) (<-chan string, error) {
+	names, err := u.backend.Watch(ctx, KindUser)
+	return names, forFlow(err)
+}
+
 func (u *Users) open(record Record) (*flow.User, error) {
 	clear, err := u.keys.Open(record.Kind, record.Key, record.Value)
 	if err != nil {

@@ -170,20 +170,28 @@
   const silence = 10_000; // a stream that says nothing for so long is held up by some proxy
   const pollLive = 5_000;
   const pollIdle = 30_000;
+  const rejoinFirst = 30_000; // how soon a stream that was refused is tried again
+  const rejoinLast = 600_000;
   let stream = null;
   let pollTimer = null;
   let silenceTimer = null;
+  let rejoinTimer = null;
+  let rejoinAfter = rejoinFirst;
 
   const isLive = () => find("#state")?.hasAttribute("data-live");
 
   function follow() {
     unfollow();
     if (!("watch" in settings) || !find("#signed-out").hidden) return;
+    listen();
+  }
+  function listen() {
     stream = new EventSource(`${settings.prefix}api/flows/current/events`);
     silenceTimer = setTimeout(fallBack, silence);
     stream.onmessage = () => {
       clearTimeout(silenceTimer);
       clearTimeout(pollTimer);
+      rejoinAfter = rejoinFirst;
       refresh();
     };
     // While CONNECTING the browser tries again by itself; meanwhile we ask.
@@ -192,10 +200,15 @@
       else poll();
     };
   }
+  // Too many of the person's pages follow, or a proxy holds the stream up: we ask,
+  // and try again later.
   function fallBack() {
     stream?.close();
     stream = null;
+    clearTimeout(silenceTimer);
     poll();
+    rejoinTimer = setTimeout(listen, rejoinAfter);
+    rejoinAfter = Math.min(2 * rejoinAfter, rejoinLast);
   }
   function poll() {
     clearTimeout(pollTimer);
@@ -209,6 +222,7 @@
     stream = null;
     clearTimeout(pollTimer);
     clearTimeout(silenceTimer);
+    clearTimeout(rejoinTimer);
   }
   // A browser opens few connections to one host, and a stream holds one: a
   // hidden page lets go unless something is under way.
