@@ -250,6 +250,11 @@ func TestASessionEnds(t *testing.T) {
 			f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrUnauthorized }
 			return r
 		},
+		"when the Hub forbids the token": func(f *fixture, r *http.Request) *http.Request {
+			f.now = f.now.Add(2 * time.Minute)
+			f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrForbidden }
+			return r
+		},
 		"when its user was renamed, and the name may be another's": func(f *fixture, r *http.Request) *http.Request {
 			f.now = f.now.Add(2 * time.Minute)
 			f.whoami = func() (hub.User, error) { return hub.User{Kind: "user", Name: "lovelace", SessionID: "s1"}, nil }

@@ -218,7 +218,7 @@ func Navigation(r *http.Request) bool {
 
 // localPath keeps a path below the prefix and makes anything else the page.
 func localPath(next string) string {
-	if next == "" || strings.ContainsAny(next, "\\\r\n\t:") || strings.HasPrefix(next, "/") || strings.Contains(next, "..") {
+	if strings.ContainsAny(next, "\\\r\n\t:") || strings.HasPrefix(next, "/") || strings.Contains(next, "..") {
 		return "./"
 	}
 	return "./" + strings.TrimPrefix(next, "./")

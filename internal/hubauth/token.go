@@ -13,8 +13,8 @@ import (
 // BearerToken is the Hub token that a program shows: "Authorization: Bearer …"
 // (RFC 6750) or "token …", as JupyterHub writes it. Empty where there is none.
 func BearerToken(r *http.Request) secret.String {
-	scheme, value, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || (!strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "token")) {
+	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "token") {
 		return secret.String{}
 	}
 	return secret.New(strings.TrimSpace(value))

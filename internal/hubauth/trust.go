@@ -37,8 +37,8 @@ func newTrust(clock func() time.Time) *trust { return &trust{clock: clock, known
 func (t *trust) holder(token secret.String) (user hub.User, trusted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	last, known := t.known[token.Hash()]
-	return last.user, known && t.fresh(last)
+	last := t.known[token.Hash()]
+	return last.user, t.fresh(last)
 }
 
 func (t *trust) fresh(y yes) bool { return t.clock().Sub(y.at) < recheck }
