@@ -21,7 +21,7 @@ CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
 LONG   := /test/(crash|replicas|helm|image|images|bench)$$
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench python test-python pages rig clean
+.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ fuzz: ## half a million inputs, about a minute of Go's fuzzing, for each file th
 bench: rig build ## the benchmarks, on the real thing
 	@demo/install.sh rivals
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
+
+mutate: ## switches guards off one by one; each has to fail a test, or has its reason in test/mutate/survivors.txt
+	nice $(GO) run ./test/mutate $(PACKAGES)
 
 python: ## the Python package, one wheel a platform, into dist/
 	@python/build.sh

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+type outcome string
+
+const (
+	killed    outcome = "killed"
+	timedOut  outcome = "stopped by the time limit"
+	survived  outcome = "survives"
+	unreached outcome = "no test reaches it"
+)
+
+// build is a package's mutants, and the test binaries that they are in.
+type build struct {
+	tests   []string // packages
+	temp    string
+	overlay map[string]string // what stands in for a file, by absolute path
+	mutants []*mutant
+	all     []test
+}
+
+// test is one test of one of the packages.
+type test struct {
+	of, name string
+	took     time.Duration
+	reaches  map[int]bool // mutants, by number
+}
+
+// switches is what the mutants of a package's Go code share.
+//
+//go:embed switches.txt
+var switches string
+
+// newBuild finds the mutants of a package and compiles them into its tests.
+func newBuild(tests []string) (*build, error) {
+	temp, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return nil, err
+	}
+	b := &build{tests: tests, temp: temp, overlay: map[string]string{}}
+	err = filepath.WalkDir(tests[0], func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		another, _ := filepath.Glob(path + "/*.go")
+		switch {
+		case entry.IsDir() && path != tests[0] && len(another) > 0:
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".sh"):
+			return scriptMutants(path, &b.mutants)
+		case strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go"):
+			text, err := goMutants(path, &b.mutants)
+			return errors.Join(err, b.put(path, text))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.put(filepath.Join(tests[0], "mutated.go"), "package "+filepath.Base(tests[0])+"\n"+switches); err != nil {
+		return nil, err
+	}
+	return b, compile(temp, tests, b.overlay)
+}
+
+// put makes a text stand in for a file.
+func (b *build) put(path, text string) error {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	stand := filepath.Join(b.temp, strconv.Itoa(len(b.overlay))+filepath.Base(path))
+	b.overlay[absolute] = stand
+	return os.WriteFile(stand, []byte(text), 0o600)
+}
+
+func compile(into string, tests []string, overlay map[string]string) error {
+	content, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(into, "overlay.json")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return err
+	}
+	for _, of := range tests {
+		out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", file, "-o", binary(into, of), "./"+of).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("build the tests of %s: %w: %s", of, err, out)
+		}
+	}
+	return nil
+}
+
+func binary(folder, of string) string {
+	return filepath.Join(folder, strings.ReplaceAll(of, "/", "-")+".test")
+}
+
+// measure runs each test alone, without a mutant: how long it takes, and which
+// mutants it reaches.
+func (b *build) measure() error {
+	for _, of := range b.tests {
+		list := exec.Command(binary(b.temp, of), "-test.list", "^(Test|Fuzz|Example)")
+		list.Dir = of
+		names, err := list.Output()
+		if err != nil {
+			return fmt.Errorf("list the tests of %s: %w", of, err)
+		}
+		for _, name := range strings.Fields(string(names)) {
+			b.all = append(b.all, test{of: of, name: name, reaches: map[int]bool{}})
+		}
+	}
+	return each(len(b.all), func(i int) error {
+		t, seen := &b.all[i], filepath.Join(b.temp, "seen"+strconv.Itoa(i))
+		began := time.Now()
+		result, out := runTests(b.temp, t.of, []string{t.name}, time.Hour, "MUTANTS_SEEN="+seen)
+		if result != survived {
+			return fmt.Errorf("%s of %s fails without any mutant: %s", t.name, t.of, out)
+		}
+		t.took = time.Since(began)
+
+		numbers, _ := os.ReadFile(seen) // there is none where the test reaches no mutant
+		for _, number := range strings.Fields(string(numbers)) {
+			n, _ := strconv.Atoi(number)
+			t.reaches[n] = true
+		}
+		return nil
+	})
+}
+
+// try switches a mutant on and runs the tests that reach it, or for a script's all.
+func (b *build) try(m *mutant) (outcome, error) {
+	folder := b.temp
+	if m.changed != "" {
+		folder = filepath.Join(b.temp, "mutant"+strconv.Itoa(m.number))
+		defer os.RemoveAll(folder)
+		script, err := filepath.Abs(m.path)
+		err = errors.Join(err, os.Mkdir(folder, 0o700), os.WriteFile(folder+"/changed.sh", []byte(m.changed), 0o600),
+			compile(folder, b.tests, map[string]string{script: folder + "/changed.sh"}))
+		if err != nil {
+			return "", err
+		}
+	}
+
+	result := unreached
+	for _, of := range b.tests {
+		var names []string
+		limit := 20 * time.Second
+		for _, t := range b.all {
+			if t.of == of && (m.changed != "" || t.reaches[m.number]) {
+				names, limit = append(names, t.name), limit+5*t.took
+			}
+		}
+		if len(names) == 0 {
+			continue
+		}
+		if result, _ = runTests(folder, of, names, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
+			return result, nil
+		}
+	}
+	return result, nil
+}
+
+// runTests runs tests of a package until the first one fails. Whatever they
+// started ends with them.
+func runTests(folder, of string, names []string, limit time.Duration, setting string) (outcome, []byte) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	command := exec.CommandContext(ctx, binary(folder, of), "-test.run", "^("+strings.Join(names, "|")+")$", "-test.failfast")
+	command.Dir, command.Env = of, append(os.Environ(), setting)
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	command.WaitDelay = time.Second
+	err := command.Run()
+	switch {
+	case ctx.Err() != nil:
+		return timedOut, out.Bytes()
+	case err != nil:
+		return killed, out.Bytes()
+	}
+	return survived, nil
+}
+
+// each calls do for each number below n, on all processors.
+func each(n int, do func(int) error) error {
+	var group sync.WaitGroup
+	numbers, failed := make(chan int), make([]error, n)
+	for range runtime.NumCPU() {
+		group.Go(func() {
+			for i := range numbers {
+				failed[i] = do(i)
+			}
+		})
+	}
+	for i := range n {
+		numbers <- i
+	}
+	close(numbers)
+	group.Wait()
+	return errors.Join(failed...)
+}
