@@ -10,6 +10,8 @@ func titleKey(v View) string {
 	switch {
 	case v.State == Pending && v.Flow != nil && v.Flow.Mode == Web:
 		return "pending.web.title"
+	case v.State == Approved && v.Flow != nil && v.Flow.Unconfirmed != "":
+		return "unconfirmed.title"
 	case ended(v):
 		return "ended.title"
 	case v.State == Expired && v.Flow != nil && v.Flow.Mode == Web:

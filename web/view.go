@@ -115,7 +115,10 @@ type Flow struct {
 	ExpiresAt time.Time
 	// Interval is how often GitHub is asked; device mode only.
 	Interval time.Duration
-	Problem  *Problem
+	// Unconfirmed is the GitHub account that approved and waits for the person to
+	// confirm it; empty: none does.
+	Unconfirmed string
+	Problem     *Problem
 }
 
 // Connection is a live grant.
@@ -243,6 +246,17 @@ type AdminEvent struct {
 	// Permissions are as in contents:write.
 	Permissions []string
 	By          string
+}
+
+// ConfirmView is the page that asks a person whether they are who GitHub and the
+// Hub say they are. It is the answer to one request, and has a token of its own.
+type ConfirmView struct {
+	CSRF string
+	// User is the Hub's, Login GitHub's.
+	User, Login  string
+	Confirmation string
+	// ExpiresAt is until when the click counts.
+	ExpiresAt, Now time.Time
 }
 
 // LeaveView is the page between a form and GitHub. It is a page and not a

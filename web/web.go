@@ -26,7 +26,7 @@ var files embed.FS
 var pages = []string{
 	string(None), string(Pending), string(Approved), string(Delivering), string(Connected),
 	string(Expired), string(Denied), string(Cancelled), string(Failed), string(Unavailable),
-	"error", "admin", "leave",
+	"error", "admin", "leave", "confirm",
 }
 
 // Options are what a deployer sets.
@@ -212,6 +212,13 @@ func (p *Pages) Leave(w io.Writer, lang string, view LeaveView) error {
 	}
 	doc := p.document(lang, "leave", "leave.title", view)
 	doc.User = view.User
+	return p.render(w, "layout.html", doc)
+}
+
+// Confirm writes the page that asks a person to confirm their GitHub account.
+func (p *Pages) Confirm(w io.Writer, lang string, view ConfirmView) error {
+	doc := p.document(lang, "confirm", "confirm.title", view)
+	doc.User, doc.CSRF, doc.Now = view.User, view.CSRF, view.Now
 	return p.render(w, "layout.html", doc)
 }
 

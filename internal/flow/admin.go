@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,18 +36,18 @@ func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User,
 	})
 }
 
-// ForgetAccount undoes what the "bound" identity policy remembered of a user, in
-// the name of an administrator; reason is for the audit. The account of the next
-// connection is the one from then on. A connection that is there stays. Where
-// nothing is bound nothing happens.
+// ForgetAccount undoes what the "bound" identity policy remembered of a user, and
+// which accounts they confirmed, in the name of an administrator; reason is for
+// the audit. The account of the next connection is the one from then on. A
+// connection that is there stays. Where nothing is remembered nothing happens.
 func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 	var login string
 	user, err := e.update(ctx, name, func(u *User) error {
-		if u.BoundAccount == 0 {
+		if u.BoundAccount == 0 && u.Confirmed == nil {
 			return errSettled
 		}
-		login = u.BoundLogin
-		u.BoundAccount, u.BoundLogin = 0, ""
+		login = cmp.Or(u.BoundLogin, u.lastConfirmed())
+		u.BoundAccount, u.BoundLogin, u.Confirmed = 0, "", nil
 		return nil
 	})
 	if errors.Is(err, errSettled) {

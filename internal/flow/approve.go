@@ -59,8 +59,7 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 	return err
 }
 
-// identify asks GitHub who approved, and makes the connection if the identity
-// policy agrees. Nothing was delivered before.
+// identify asks GitHub who approved. Nothing was delivered before.
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	was := *u.Flow
 	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
@@ -76,25 +75,40 @@ func (e *Engine) identify(ctx context.Context, u *User) outcome {
 			e.identifyFailed(u, cause)
 			return
 		}
-		e.identified(u, account)
+		e.identifiedAs(u, account)
 	})
 }
 
-func (e *Engine) identified(u *User, account Account) {
+// identifiedAs goes on to the servers, or for a web flow waits for the person to
+// confirm an account that they never have.
+func (e *Engine) identifiedAs(u *User, account Account) {
+	f := u.Flow
+	if e.Identity.check(u, account) != nil || f.Mode != Web || u.confirmed(account.ID) {
+		e.accept(u, account)
+		return
+	}
+	f.Account, f.ExpiresAt = &account, e.Clock().Add(webLife)
+	f.Due, f.Failures, f.Error = f.ExpiresAt, 0, nil
+}
+
+// accept makes the connection if the identity policy agrees, and reports whether
+// it does.
+func (e *Engine) accept(u *User, account Account) bool {
 	f := u.Flow
 	if mismatch := e.Identity.check(u, account); mismatch != nil {
 		e.finish(u, Failed, mismatch)
-		return
+		return false
 	}
 	if e.Identity == BoundAccount {
 		u.BoundAccount, u.BoundLogin = account.ID, account.Login
 	}
 	e.connect(u, f.Token, account)
-	f.Token = Token{}
+	f.Token, f.Account, f.Confirmation = Token{}, nil, ""
 	f.State, f.Due, f.Failures, f.Error = Delivering, e.Clock(), 0, nil
 	if e.Deliverer == nil {
 		e.finish(u, Connected, nil)
 	}
+	return true
 }
 
 // identifyFailed tries again: passing trouble until the code's end at least,

@@ -18,9 +18,13 @@ func (u *User) underWay(now time.Time) bool {
 
 // blocks reports whether a flow is under way that one of the given mode must not
 // replace. One that nobody has approved gives way to the other mode, and a web
-// flow to another one once its state is spent.
+// flow to another one once its state is spent. One that waits for the person's
+// click gives way to any: the page for it may be closed.
 func (u *User) blocks(mode Mode, now time.Time) bool {
 	f := u.Flow
+	if u.unconfirmed(now) {
+		return false
+	}
 	if !u.underWay(now) || f.State != Pending {
 		return u.underWay(now)
 	}
@@ -67,6 +71,7 @@ func (e *Engine) finish(u *User, state State, cause *Error) {
 	}
 	f.State, f.Error, f.Due = state, cause, time.Time{}
 	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, Token{}
+	f.Account, f.Confirmation = nil, ""
 }
 
 // revoke queues a token, and the refresh token that belongs to it, to be made

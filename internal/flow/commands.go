@@ -80,6 +80,9 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 			}
 		}
 		started.Session = caller.HubToken.Hash()
+		if u.Flow != nil && !u.Flow.Token.Access.Empty() { // approved, and never confirmed
+			e.revoke(u, u.Flow.Token, "replaced")
+		}
 		u.Flow = started
 		e.keepHubToken(u, caller)
 		return nil

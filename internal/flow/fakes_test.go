@@ -148,9 +148,9 @@ func (g *fakeGitHub) Refresh(_ context.Context, refresh secret.String) (flow.Tok
 	return token, err
 }
 
-func (g *fakeGitHub) AuthURL(state, verifier, redirect string) string {
+func (g *fakeGitHub) AuthURL(state, verifier, redirect, login string) string {
 	return "https://github.test/login/oauth/authorize?" + url.Values{
-		"state": {state}, "code_challenge": {verifier}, "redirect_uri": {redirect}}.Encode()
+		"state": {state}, "code_challenge": {verifier}, "redirect_uri": {redirect}, "login": {login}}.Encode()
 }
 
 func (g *fakeGitHub) Exchange(ctx context.Context, code, verifier, redirect string) (flow.Token, error) {

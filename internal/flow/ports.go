@@ -40,8 +40,9 @@ type App struct {
 // back with a code (RFC 6749, 4.1, with PKCE, RFC 7636). Errors are [*Error].
 type WebFlow interface {
 	// AuthURL is where the browser is sent. redirect is where it comes back to;
-	// empty: the callback address of the GitHub App.
-	AuthURL(state, verifier, redirect string) string
+	// empty: the callback address of the GitHub App. login is the account that is
+	// expected to approve; empty: the person is to choose one.
+	AuthURL(state, verifier, redirect, login string) string
 	// Exchange trades the code for a token; the attempt spends the code.
 	Exchange(ctx context.Context, code, verifier, redirect string) (Token, error)
 }

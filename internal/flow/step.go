@@ -102,6 +102,8 @@ func (e *Engine) nextOfFlow(f *Flow, now time.Time) step {
 		return e.expireCode
 	case f.State == Pending:
 		return e.poll
+	case f.State == Approved && f.Account != nil:
+		return e.expireConfirmation
 	case f.State == Approved && f.Session != "" && !f.Present:
 		return e.stillHere
 	case f.State == Approved:

@@ -34,6 +34,10 @@ type User struct {
 	BoundAccount int64  `json:"bound_account,omitempty"`
 	BoundLogin   string `json:"bound_login,omitempty"`
 
+	// Confirmed are the GitHub accounts that the user has confirmed as their own
+	// with a click, the latest last.
+	Confirmed []ConfirmedAccount `json:"confirmed,omitempty"`
+
 	// PacedUntil is when the user's attempts to connect so far are made up for;
 	// see the limits in pace.go.
 	PacedUntil time.Time `json:"paced_until,omitzero"`
@@ -122,6 +126,14 @@ type Flow struct {
 	CodeVerifier secret.Stored `json:"code_verifier"`
 	// Redirect is where GitHub sends the browser back to.
 	Redirect string `json:"redirect,omitempty"`
+	// Returned is the SHA-256 of what the browser came back with, so that the same
+	// page loaded again is no second attempt.
+	Returned string `json:"returned_sha256,omitempty"`
+	// Account is who approved, while the person has yet to confirm it. Then
+	// ExpiresAt ends the wait.
+	Account *Account `json:"account,omitempty"`
+	// Confirmation is the SHA-256 of the token of the page that asks for it.
+	Confirmation string `json:"confirmation_sha256,omitempty"`
 
 	// Token is what GitHub granted, until the account has been checked and it
 	// moves to the connection.

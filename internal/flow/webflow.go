@@ -50,15 +50,24 @@ func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (
 	if f.Mode != Web || f.State != Pending {
 		return "", user, errFlowUnderWay
 	}
-	return e.WebFlow.AuthURL(f.WebState.Reveal(), f.CodeVerifier.Reveal(), f.Redirect), user, nil
+	return e.WebFlow.AuthURL(f.WebState.Reveal(), f.CodeVerifier.Reveal(), f.Redirect, user.lastConfirmed()), user, nil
 }
 
 // CompleteWeb takes what GitHub gave the browser: the state of an attempt of
 // this very user, which serves once, and a code. What becomes of the code is in
 // the flow of the returned record; an error says that there was no such attempt,
-// or that the store failed.
+// or that the store failed. The same answer once more, from a page that is loaded
+// again, changes nothing. What waits for the person then, [Engine.AskToConfirm]
+// says.
 func (e *Engine) CompleteWeb(ctx context.Context, caller Caller, state, code string) (*User, error) {
-	f, err := e.takeState(ctx, caller, state, func(*User) {})
+	user, err := e.User(ctx, caller.User)
+	if err != nil {
+		return nil, err
+	}
+	if f := user.Flow; f != nil && f.Returned == returned(state, code) {
+		return user, nil
+	}
+	f, err := e.takeState(ctx, caller, state, func(u *User) { u.Flow.Returned = returned(state, code) })
 	if err != nil {
 		return nil, err
 	}

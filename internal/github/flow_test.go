@@ -172,7 +172,7 @@ func TestTheWebFlowWithPKCE(t *testing.T) {
 
 	verifier := oauth2.GenerateVerifier()
 	approve := func() string {
-		back, err := sim.Authorize(client.AuthURL("the-state", verifier, callback), "mona")
+		back, err := sim.Authorize(client.AuthURL("the-state", verifier, callback, ""), "mona")
 		require.NoError(t, err)
 		u, err := url.Parse(back)
 		require.NoError(t, err)

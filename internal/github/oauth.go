@@ -98,11 +98,18 @@ func (c *Client) Refresh(ctx context.Context, refresh secret.String) (flow.Token
 func (c *Client) WebFlow() bool { return !c.secret.Empty() }
 
 // AuthURL is where a browser is sent to approve (RFC 6749, 4.1.1; RFC 7636).
-// verifier is one of oauth2.GenerateVerifier.
-func (c *Client) AuthURL(state, verifier, redirect string) string {
+// verifier is one of oauth2.GenerateVerifier. login is the account that GitHub
+// suggests; without one it has the person choose, so that somebody with several
+// accounts is not connected with whichever GitHub knows last
+// (https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps).
+func (c *Client) AuthURL(state, verifier, redirect, login string) string {
 	config := c.oauth
 	config.RedirectURL = redirect
-	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
+	who := oauth2.SetAuthURLParam("login", login)
+	if login == "" {
+		who = oauth2.SetAuthURLParam("prompt", "select_account")
+	}
+	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier), who)
 }
 
 // Exchange trades the code that the browser brought back for a token (RFC 6749,

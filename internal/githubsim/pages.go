@@ -118,7 +118,11 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	s.sessions[n.id] = n
 	s.mu.Unlock()
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: n.id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.opts.TLS})
-	s.write(w, r, redirect(localPath(r.PostFormValue("return_to"))))
+	back := localPath(r.PostFormValue("return_to"))
+	if u, err := url.Parse(back); err == nil && u.Path == "/login/oauth/authorize" {
+		back = chosenAccount(u) // signing in was the choice
+	}
+	s.write(w, r, redirect(back))
 }
 
 func (s *Server) signOut(n *session, _ *http.Request) reply {
@@ -193,17 +197,31 @@ func (s *Server) confirm(n *session, r *http.Request) reply {
 }
 
 // authorizePage is GET /login/oauth/authorize. Who authorised the App before is
-// sent straight back, unless ten tokens were made within the hour.
+// sent straight back, unless ten tokens were made within the hour. Before that
+// the person chooses an account where the App asks for it (prompt), or where the
+// one it suggests (login) is not signed in.
 func (s *Server) authorizePage(n *session, r *http.Request) reply {
-	a, err := s.checkAuthorize(r.URL.Query())
+	q := r.URL.Query()
+	a, err := s.checkAuthorize(q)
 	if err != nil {
 		return s.refuseAuthorize(err)
+	}
+	if q.Get("prompt") == "select_account" || (a.login != "" && !strings.EqualFold(a.login, n.login)) {
+		return n.page("picker.html", "Select an account", map[string]any{"App": a.app, "Login": n.login, "Chosen": chosenAccount(r.URL)})
 	}
 	if s.grants[grantKey{a.app.ClientID, strings.ToLower(n.login)}] && s.issuedLastHour(a.app, n.login) < s.opts.Limits.TokensPerHour {
 		return redirect(s.grantCode(a, n.login))
 	}
 	return n.page("confirm.html", "Authorize "+a.app.Name, map[string]any{
 		"App": a.app, "Action": "/login/oauth/authorize?" + a.query, "Device": false, "RedirectURI": a.redirectURI})
+}
+
+// chosenAccount is an address of ours once the person has chosen an account.
+func chosenAccount(address *url.URL) string {
+	q := address.Query()
+	q.Del("prompt")
+	q.Del("login")
+	return address.Path + "?" + q.Encode()
 }
 
 func (s *Server) authorize(n *session, r *http.Request) reply {

@@ -44,6 +44,7 @@ var (
 	errMethod    = refuse(http.StatusMethodNotAllowed, "method_not_allowed", "This address does not take that method.", "See api/openapi.yaml for what it takes.")
 	errCSRF      = refuse(http.StatusForbidden, "csrf", "The request did not carry the page's own token.", "Load the page again and repeat what you did.")
 	errOrigin    = refuse(http.StatusForbidden, "origin", "The request did not come from this service's own page.", "Open “Connect GitHub” from the Hub's Services menu.")
+	errNoPage    = refuse(http.StatusForbidden, "no_page", "GitHub sends a person's browser to this address, and no script or frame.", "Open “Connect GitHub” from the Hub's Services menu.")
 	errBadToken  = refuse(http.StatusUnauthorized, "bad_token", "The Hub does not know this token.", "Use a current token of this Hub; a restarted server has a new one.")
 	errUsersOnly = refuse(http.StatusForbidden, "users_only", "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
 	errTokenOnly = refuse(http.StatusForbidden, "token_only", "This address answers to a Hub token only, never to a browser's session.",
@@ -151,6 +152,7 @@ var statuses = map[string]int{
 	flow.CodeTokenUnknown:    http.StatusNotFound,
 	flow.CodeNoWebFlow:       http.StatusNotFound,
 	flow.CodeWebState:        http.StatusForbidden,
+	flow.CodeNotThisPage:     http.StatusForbidden,
 	flow.CodeFlowUnderWay:    http.StatusConflict,
 	flow.CodePullOnly:        http.StatusConflict,
 	flow.CodeManyServers:     http.StatusBadRequest,

@@ -33,6 +33,7 @@ var guarded = []guardedRoute{
 	{route: "GET /github_callback", guard: ofPage, own: "403 web_state", foreign: "403 web_state"},
 
 	{route: "POST /connect", guard: ofPage, own: "303", foreign: "303"},
+	{route: "POST /confirm", guard: ofPage, own: "303", foreign: "303"},
 	{route: "POST /cancel", guard: ofPage, given: pending, own: "303", foreign: "303"},
 	{route: "POST /disconnect", guard: ofPage, own: "303", foreign: "303"},
 	{route: "POST /deliver", guard: ofPage, own: "409 pull_only", foreign: "303"},

@@ -126,6 +126,7 @@ func (s *Server) mountPage(r chi.Router, at string) {
 	r.Get(at+"github_callback", s.handle(s.gitHubCallback))
 	r.Get(at+"fragment", s.handle(s.fragment))
 	r.Post(at+"connect", s.form(s.formConnect))
+	r.Post(at+"confirm", s.form(s.formConfirm))
 	r.Post(at+"cancel", s.form(s.formCancel))
 	r.Post(at+"disconnect", s.form(s.formDisconnect))
 	r.Post(at+"deliver", s.form(s.formDeliver))

@@ -58,10 +58,14 @@ func (s *Server) stale(user *flow.User) bool {
 }
 
 func flowView(f *flow.Flow) *web.Flow {
-	return &web.Flow{
+	view := &web.Flow{
 		Mode: web.Mode(f.Mode), StartedAt: f.StartedAt, UserCode: f.UserCode, VerificationURI: f.VerificationURI,
 		ExpiresAt: f.ExpiresAt, Interval: f.Interval, Problem: problem(f.Error),
 	}
+	if f.Account != nil {
+		view.Unconfirmed = f.Account.Login
+	}
+	return view
 }
 
 func (s *Server) connectionView(c *flow.Connection) *web.Connection {

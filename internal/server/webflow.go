@@ -6,6 +6,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
@@ -33,7 +34,8 @@ func (s *Server) gitHubCallbackURL() string {
 }
 
 // gitHubCallback takes GitHub's answer for the user who is signed in here. The
-// state binds it to an attempt of that very user (RFC 6749, 10.12).
+// state binds it to an attempt of that very user (RFC 6749, 10.12), and a page to
+// the person, unless they have confirmed this GitHub account before.
 func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
 	session, err := s.Auth.Session(r, true)
 	if errors.Is(err, hubauth.ErrSignedOut) {
@@ -42,11 +44,33 @@ func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query, by := r.URL.Query(), caller{user: session.User, session: &session}.forFlow()
-	if reason := query.Get("error"); reason != "" {
-		_, err = s.Flows.FailWeb(r.Context(), by, query.Get("state"), reason)
-	} else {
-		_, err = s.Flows.CompleteWeb(r.Context(), by, query.Get("state"), query.Get("code"))
+	if !hubauth.Navigation(r) {
+		return errNoPage
 	}
+	query, by := r.URL.Query(), caller{user: session.User, session: &session}.forFlow()
+	state, code := query.Get("state"), query.Get("code")
+	if reason := query.Get("error"); reason != "" {
+		_, err = s.Flows.FailWeb(r.Context(), by, state, reason)
+		return s.backToPage(w, r, err)
+	}
+	if _, err := s.Flows.CompleteWeb(r.Context(), by, state, code); err != nil {
+		return err
+	}
+	confirmation, user, err := s.Flows.AskToConfirm(r.Context(), by, state, code)
+	if err != nil || confirmation.Empty() {
+		return s.backToPage(w, r, err)
+	}
+	view := web.ConfirmView{
+		CSRF: session.CSRF.Reveal(), User: session.User, Login: user.Flow.Account.Login,
+		Confirmation: confirmation.Reveal(), ExpiresAt: user.Flow.ExpiresAt, Now: s.Clock(),
+	}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Confirm(out, lang, view) })
+	return nil
+}
+
+// formConfirm takes the click on that page. Where nothing waits for it any more
+// the page says what has become of it.
+func (s *Server) formConfirm(w http.ResponseWriter, r *http.Request, c caller) error {
+	_, err := s.Flows.Confirm(r.Context(), c.forFlow(), secret.New(r.PostForm.Get("confirmation")))
 	return s.backToPage(w, r, err)
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 )
 
-func TestTheWebFlowNeedsNoCode(t *testing.T) {
+func TestTheWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	t.Parallel()
 	secretFile := filepath.Join(t.TempDir(), "client-secret")
 	require.NoError(t, os.WriteFile(secretFile, []byte("web-flow-secret\n"), 0o600))
@@ -35,14 +35,46 @@ func TestTheWebFlowNeedsNoCode(t *testing.T) {
 	require.NoError(t, err)
 	browser := hubtest.NewBrowser(t)
 	open(ctx, t, browser, w.hub, "ada")
-	require.NoError(t, browser.Run(ctx,
-		chromedp.Click(journey.Connect, chromedp.NodeVisible),
-		chromedp.Click(journey.SimSignIn("octocat"), chromedp.NodeVisible),
-		chromedp.Click(journey.SimAuthorize, chromedp.NodeVisible),
-		chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]")),
-	))
+	click := func(selectors ...chromedp.CSS) {
+		t.Helper()
+		for _, selector := range selectors {
+			require.NoError(t, browser.Run(ctx, chromedp.Click(selector, chromedp.NodeVisible)), selector)
+		}
+	}
+	connected := chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))
+
+	click(journey.Connect, journey.SimSignIn("octocat"), journey.SimAuthorize) // as many as ever, and
+	account, err := browser.Text(ctx, journey.GitHubAccount)
+	require.NoError(t, err)
+	user, err := browser.Text(ctx, journey.HubUser)
+	require.NoError(t, err)
+	require.Equal(t, []string{"octocat", "ada"}, []string{account, user})
+	require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+	click(journey.Confirm) // one more, the first time
+	require.NoError(t, browser.Run(ctx, connected))
 	require.Equal(t, "web", w.onlyToken(t).Via)
 	require.FileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+
+	// Somebody who comes back has one click, to connect.
+	click(journey.Disconnect, journey.ConfirmDisconnect)
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.NotConnected)))
+	click(journey.Connect)
+	require.NoError(t, browser.Run(ctx, connected))
+
+	// Whoever is another person at GitHub by now chooses there, and is asked here.
+	click(journey.Disconnect, journey.ConfirmDisconnect)
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.NotConnected),
+		chromedp.Navigate(w.github.URL()+"/login"), chromedp.Click(journey.SimSignIn("mona"), chromedp.NodeVisible), chromedp.WaitNotPresent(journey.SimSignIn("mona")), chromedp.Navigate(w.hub.ServiceURL)))
+	click(journey.Connect, journey.SimContinueAs, journey.SimAuthorize)
+	account, err = browser.Text(ctx, journey.GitHubAccount)
+	require.NoError(t, err)
+	require.Equal(t, "mona", account)
+	click(journey.NotYou)
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
+	require.Eventually(t, func() bool {
+		tokens := w.github.Tokens()
+		return len(tokens) == 3 && tokens[2].State == "revoked"
+	}, hubtest.Patience, 50*time.Millisecond)
 	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
 }
 

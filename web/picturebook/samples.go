@@ -82,6 +82,10 @@ func (b builder) flows() []Sample {
 			v.Flow = b.flow()
 			v.Servers = []web.Server{b.server("", web.ServerQueued, true)}
 		})},
+		{Name: "unconfirmed", Says: "approved by the web flow, the account waits to be confirmed", View: b.with(web.Approved, func(v *web.View) {
+			v.WebFlow = true
+			v.Flow = &web.Flow{Mode: web.Web, StartedAt: b.now.Add(-time.Minute), ExpiresAt: b.now.Add(8 * time.Minute), Unconfirmed: "ada-lovelace"}
+		})},
 		{Name: "delivering", Says: "one server done, one being set up, one starting", View: b.with(web.Delivering, func(v *web.View) {
 			v.Flow = b.flow()
 			v.Servers = []web.Server{b.server("", web.ServerDelivered, true), b.server("gpu", web.ServerQueued, true), b.server("teaching", web.ServerStarting, false)}
@@ -173,6 +177,15 @@ func (b builder) others() []Sample {
 		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: "store_unavailable", Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
 		}},
+		{Name: "confirm", Says: "back from GitHub: is this you?", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: "ada", Login: "ada-lovelace", Confirmation: "a-token-of-this-page", Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
+		}},
+		{Name: "cookies", Says: "another page has set cookies beside ours", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Error(w, lang, web.ErrorView{Status: 401, SignIn: true, Reference: "7f3a91c2", Problem: web.Problem{Code: "ambiguous_cookies",
+				Message: "Your browser sent cookies that do not belong together, so this service cannot tell whose session this is. Nothing was done.",
+				Hint: "Open “Connect GitHub” again and sign in; the cookies have been deleted. Another page or somebody's server at this address can set such cookies: " +
+					"if you followed a link just before, do not follow it again. If this keeps happening, delete this site's cookies in your browser and tell your Hub's administrators."}})
+		}},
 		{Name: "admin", Says: "the admin's page", Write: b.admin},
 		{Name: "admin-empty", Says: "the admin's page, nobody connected", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Admin(w, lang, web.AdminView{CSRF: CSRF, User: "grace", Now: b.now})
@@ -182,6 +195,9 @@ func (b builder) others() []Sample {
 			v.User = Hostile
 			v.Flow = &web.Flow{Problem: &web.Problem{Code: Hostile, Message: Hostile, Hint: Hostile + Long}}
 		})},
+		{Name: "hostile-confirm", Says: "the page that asks for a click, with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: Hostile, Login: Hostile + Long, Confirmation: Hostile, Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
+		}},
 		{Name: "hostile-admin", Says: "the admin's page with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Admin(w, lang, web.AdminView{
 				CSRF: CSRF, User: Hostile, Now: b.now,

@@ -14,6 +14,14 @@ const (
 	OpenGitHub = chromedp.CSS("#open-github")
 	Disconnect = chromedp.CSS("#disconnect")
 
+	// The page that GitHub brings a person back to, the first time.
+	Confirm       = chromedp.CSS("#confirm")
+	GitHubAccount = chromedp.CSS("#github-account")
+	HubUser       = chromedp.CSS("#hub-user")
+	NotYou        = chromedp.CSS("#cancel")
+	// The page that says that cookies do not belong together.
+	SignInAgain = chromedp.CSS("#sign-in")
+
 	ConfirmDisconnect = chromedp.CSS("#confirm-disconnect")
 	NotConnected      = chromedp.CSS("#state[data-state=none]")
 )
@@ -26,6 +34,7 @@ const (
 	simCode       = chromedp.CSS("#user-code")
 	simContinue   = chromedp.CSS("#continue")
 	SimAuthorize  = chromedp.CSS("#authorize")
+	SimContinueAs = chromedp.CSS("#continue-as") // of the account picker
 	simDone       = chromedp.CSS("#device-done")
 	simInstall    = chromedp.CSS("#install")
 	simSelectSome = chromedp.CSS("#select-some")
