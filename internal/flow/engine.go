@@ -21,6 +21,8 @@ const saveAttempts = 20
 type Engine struct {
 	Options
 	wake chan struct{}
+	// began is when Run did.
+	began time.Time
 }
 
 // Options are what an Engine is made of.

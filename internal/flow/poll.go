@@ -20,9 +20,14 @@ const (
 	maxBackoff = time.Minute
 )
 
-// poll asks GitHub once whether the code was approved.
+// poll asks GitHub once whether the code was approved. A process that was killed
+// may have asked just before this one began, and not lived to store it: so the
+// first poll of a flow that it left waits for an interval.
 func (e *Engine) poll(ctx context.Context, u *User) outcome {
 	was := *u.Flow
+	if first := e.began.Add(was.Interval); e.Clock().Before(first) {
+		return ofFlow(was, func(_ *User, f *Flow) { f.plan(first.Add(jitter(f.Interval))) })
+	}
 	result, err := e.GitHub.PollOnce(ctx, was.DeviceCode.String)
 	answered := e.Clock()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -225,4 +226,26 @@ func TestARefreshTokenIsNotEvenStoredUnlessAskedFor(t *testing.T) {
 			require.Equal(t, keep, !w.user().Flow.Token.Refresh.Empty())
 		})
 	}
+}
+
+// A process that was killed in mid-poll has told nobody of it.
+func TestPollAfterARestartKeepsTheInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stop := w.follow()
+		w.start()
+		time.Sleep(6 * time.Second)
+		stop()
+		require.Len(t, w.github.polls, 1)
+		time.Sleep(time.Minute) // the next poll is due, and may have been made
+		killed := time.Now()
+
+		w.restart()
+		stop = w.follow()
+		time.Sleep(6 * time.Second)
+		stop()
+		require.Len(t, w.github.polls, 2)
+		require.GreaterOrEqual(t, w.github.polls[1].Sub(killed), 5*time.Second)
+	})
 }

@@ -132,16 +132,17 @@ type Store interface {
 	Load(ctx context.Context, name string) (*User, error)
 	// Save stores the record if the stored Version is still user.Version, and
 	// sets user.Version; otherwise [ErrConflict]. The record is due at
-	// user.Due(), or at user.Held where that is set.
+	// user.Due(), or at user.Held where that is set, which it keeps.
 	Save(ctx context.Context, user *User) error
-	// Claim returns up to limit records that are due, each put off by hold, with
-	// Held set and a new Version, so that no other scheduler gets them meanwhile
+	// Claim returns up to limit records that are due, each with Held set to the
+	// end of hold and a new Version, so that no other scheduler gets them meanwhile
 	// and a holder that was paused beyond hold is refused by Save.
 	Claim(ctx context.Context, hold time.Duration, limit int) ([]*User, error)
 	// List returns users in the order of their names, beginning behind after, and
 	// the name to go on from; "" at the end.
 	List(ctx context.Context, after string, limit int) (users []*User, next string, err error)
-	// NextDue is when the next record is due; the zero time: none is.
+	// NextDue is when Claim may next find something; the zero time: never, as
+	// things are.
 	NextDue(ctx context.Context) (time.Time, error)
 	// Watch reports each change of a user's record, by whichever process, until
 	// ctx ends. Reports may be merged, never lost.

@@ -368,3 +368,43 @@ func TestNothingOfOneUserIsReachedByAnother(t *testing.T) {
 	require.Equal(t, before, w.user())
 	require.Equal(t, "ghu_first", w.servers.at(""), "eve's token opens no server of ada's")
 }
+
+// Whoever was paused beyond its claim, or never had one, does not end the claim
+// of another.
+func TestHeldOfAnotherIsKept(t *testing.T) {
+	t.Parallel()
+	t.Run("by a holder that was overtaken", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.start()
+		var successor time.Time
+		w.github.during("PollOnce", func() {
+			w.pass(46 * time.Second)
+			claimed, err := w.store.Store.Claim(w.ctx, flow.Hold, 1)
+			require.NoError(t, err)
+			require.Len(t, claimed, 1)
+			successor = claimed[0].Held
+		})
+		w.pass(6 * time.Second)
+		require.Equal(t, 1, w.Advance(w.ctx))
+		require.False(t, successor.IsZero())
+		require.Equal(t, successor, w.user().Held)
+	})
+	t.Run("by a browser that comes back from GitHub", func(t *testing.T) {
+		t.Parallel()
+		w := newWebWorld(t)
+		state := w.startWeb()
+		user := w.user()
+		user.Revocations = []flow.Revocation{{Token: secret.Store(secret.New("ghu_old")), ExpiresAt: w.clock().Add(time.Hour), Due: w.clock()}}
+		require.NoError(t, w.store.Save(w.ctx, user))
+		w.github.during("Revoke", func() {
+			held := w.user().Held
+			require.False(t, held.IsZero())
+			_, err := w.CompleteWeb(w.ctx, caller, state, "code")
+			require.NoError(t, err)
+			require.Equal(t, held, w.user().Held)
+		})
+		require.Equal(t, 1, w.Advance(w.ctx))
+		require.True(t, w.user().Held.IsZero())
+	})
+}

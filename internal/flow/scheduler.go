@@ -8,7 +8,8 @@ import (
 
 const (
 	// Hold is how long a claimed record is another scheduler's no business. A
-	// process that dies leaves its records unattended for that long.
+	// process that dies leaves its records unattended for that long, unless the
+	// store knows that it is dead.
 	Hold = 45 * time.Second
 	// stepLimit bounds one step well within Hold, so that its result is stored
 	// while the claim still stands.
@@ -33,6 +34,7 @@ func (e *Engine) Run(ctx context.Context) {
 	defer breakOff()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(handOver, breakOff) })()
 
+	e.began = e.Clock()
 	var underWay sync.WaitGroup
 	free := make(chan struct{}, workers)
 	for ctx.Err() == nil {
@@ -83,9 +85,7 @@ func (e *Engine) work(ctx context.Context, user *User) {
 		e.Metrics.StepBegan(user, max(0, e.Clock().Sub(due)))
 	}
 	var found outcome
-	if step := e.next(user); step == nil {
-		pause(ctx, idle) // the store's clock is ahead of ours
-	} else {
+	if step := e.next(user); step != nil { // nil after a claim that ran out: storing the record ends it
 		limited, cancel := context.WithTimeout(ctx, stepLimit)
 		found = step(limited, user)
 		cancel()

@@ -48,10 +48,10 @@ type User struct {
 	// dropped is why the connection ended in the change being made; for the
 	// audit, never stored.
 	dropped string
-	// Held is until when a scheduler has claimed the record; zero: unclaimed.
-	// [Store.Save] keeps a claim, so that a command in between does not bring
-	// a second scheduler in; the holder ends its claim by clearing Held. Not
-	// part of the sealed content.
+	// Held is until when a scheduler has claimed the record, as the store says
+	// beside the content; zero: unclaimed. [Store.Save] writes it back, so that a
+	// command in between does not bring a second scheduler in; the holder ends its
+	// claim by clearing Held.
 	Held time.Time `json:"-"`
 }
 

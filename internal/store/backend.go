@@ -28,6 +28,10 @@ type Record struct {
 	Version uint64
 	// Due is when the record wants to be claimed; the zero time: never.
 	Due time.Time
+	// Claimed is until when somebody has claimed the record; the zero time:
+	// nobody has. While it is set the record is due at Claimed instead of Due, and
+	// so a claim that has run out is one that anybody may take over.
+	Claimed time.Time
 	// Expires is when the record ceases to exist; the zero time: never.
 	Expires time.Time
 	Value   []byte
@@ -86,11 +90,14 @@ type Backend interface {
 	// what is not there is ErrNotFound.
 	Delete(ctx context.Context, kind Kind, key string, version uint64) error
 	// Claim returns up to limit records of a kind that are due, earliest first,
-	// as one atomic step that also puts each off by hold and gives it a new
-	// version. Two callers never claim the same record within hold. What it
-	// returns is the new state: Due is when somebody else may claim it.
+	// as one atomic step that also sets Claimed of each to the end of hold and
+	// gives it a new version; Due stays as it was. What it returns is the new
+	// state. Two callers never claim the same record within hold, whatever is
+	// written meanwhile by those who keep Claimed. The holder ends its claim by a
+	// Put without it; a holder that is dead for sure loses it at once.
 	Claim(ctx context.Context, kind Kind, hold time.Duration, limit int) ([]Record, error)
-	// NextDue is the earliest due time of a kind; the zero time: none.
+	// NextDue is the earliest time at which Claim may find something; the zero
+	// time: never, as things are.
 	NextDue(ctx context.Context, kind Kind) (time.Time, error)
 	// List returns records of a kind in the order of their keys, beginning
 	// behind the key after, at most limit of them.

@@ -63,7 +63,7 @@ func (u *Users) Save(ctx context.Context, user *flow.User) error {
 	}
 	version, err := u.backend.Put(ctx, Record{
 		Kind: KindUser, Key: user.Name, Version: user.Version,
-		Due: dueOf(user), Expires: expires,
+		Due: user.Due(), Claimed: user.Held, Expires: expires,
 		Value: u.keys.Seal(KindUser, user.Name, clear),
 	})
 	if err != nil {
@@ -173,27 +173,10 @@ func (u *Users) open(record Record) (*flow.User, error) {
 		return nil, fmt.Errorf("decoding a user: %w", err)
 	}
 	user.Version = record.Version
-	if claimed(record.Due, user.Due(), u.clock()) {
-		user.Held = record.Due
+	if record.Claimed.After(u.clock()) { // one that has run out is none
+		user.Held = record.Claimed
 	}
 	return user, nil
-}
-
-// claimed tells a due time that a claim set from one that the record gives
-// itself, be it by the rules of an earlier release.
-func claimed(stored, own, now time.Time) bool {
-	return stored.Sub(own).Abs() > precision && stored.After(now) && !stored.After(now.Add(flow.Hold))
-}
-
-// precision is what a backend may lose of a due time. A stored one further from
-// the record's own was set by a claim.
-const precision = 2 * time.Millisecond
-
-func dueOf(user *flow.User) time.Time {
-	if !user.Held.IsZero() {
-		return user.Held
-	}
-	return user.Due()
 }
 
 func (u *Users) openAll(ctx context.Context, records []Record) []*flow.User {

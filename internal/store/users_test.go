@@ -143,6 +143,10 @@ func TestAClaimStandsUntilItsHolderEndsIt(t *testing.T) {
 	require.Len(t, claimed, 1)
 	require.Equal(t, f.clock.Now().Add(flow.Hold), claimed[0].Held)
 
+	stored, err := f.Get(t.Context(), store.KindUser, "ann")
+	require.NoError(t, err)
+	require.Equal(t, f.clock.Now(), stored.Due, "the record is due as it was")
+
 	other, err := users.Load(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Equal(t, claimed[0].Held, other.Held)
@@ -161,6 +165,35 @@ func TestAClaimStandsUntilItsHolderEndsIt(t *testing.T) {
 	overdue, err := users.Load(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Zero(t, overdue.Held, "a claim ends by itself")
+}
+
+// A claim and what is written in the same millisecond, or what is due 45 s later
+// by itself, are told apart.
+func TestHeldIsWhatTheClaimSetWhateverTheTime(t *testing.T) {
+	t.Parallel()
+	for _, uneven := range []time.Duration{0, time.Nanosecond, 500 * time.Microsecond, time.Millisecond - time.Nanosecond} {
+		f := newFixture(t)
+		f.clock.Advance(uneven)
+		users := f.users()
+		require.NoError(t, users.Save(t.Context(), pendingUser("ann", f.clock.Now().Add(-time.Second))))
+		claimed, err := users.Claim(t.Context(), flow.Hold, 1)
+		require.NoError(t, err)
+		require.Len(t, claimed, 1)
+		require.True(t, claimed[0].Held.After(f.clock.Now()), uneven)
+		meanwhile, err := users.Load(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Equal(t, claimed[0].Held, meanwhile.Held, uneven)
+		require.NoError(t, users.Save(t.Context(), meanwhile))
+		meanwhile, err = users.Load(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Equal(t, claimed[0].Held, meanwhile.Held, uneven)
+
+		planned := pendingUser("bob", f.clock.Now().Add(30*time.Second))
+		require.NoError(t, users.Save(t.Context(), planned))
+		read, err := users.Load(t.Context(), "bob")
+		require.NoError(t, err)
+		require.Zero(t, read.Held, "what is due soon is not claimed")
+	}
 }
 
 func TestAUserThatDoesNotOpenIsToldAndHoldsUpNobody(t *testing.T) {

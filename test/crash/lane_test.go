@@ -19,11 +19,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-// hold is a little more than the time for which the service keeps a record to
-// itself. A service that was killed leaves its records unattended for so long;
-// here the clocks are moved on instead.
-const hold = 47 * time.Second
-
 // lane is one user with a service, a server and a GitHub account of their own,
 // so that several points can be tried at once on one Hub.
 type lane struct {
@@ -34,7 +29,6 @@ type lane struct {
 	moves  rig.Moves
 
 	env     []string // of the service
-	ahead   time.Duration
 	service *hubtest.Program
 	dead    bool // the service has died at its point
 	first   int  // how many tokens had been issued before
@@ -45,7 +39,7 @@ type lane struct {
 
 // start starts the service, to die at a point ("": not at all).
 func (l *lane) start(ctx context.Context, point, trace string) error {
-	env := append(slices.Clip(l.env), envVictim+"="+l.user, envPoint+"="+point, envAhead+"="+l.ahead.String(), envTrace+"="+trace)
+	env := append(slices.Clip(l.env), envVictim+"="+l.user, envPoint+"="+point, envTrace+"="+trace)
 	service, err := rig.Start(env, nil, os.Args[0])
 	if err != nil {
 		return err
@@ -69,8 +63,8 @@ func (l *lane) rearm(ctx context.Context, t *testing.T, point, trace string) {
 	require.NoError(t, l.start(ctx, point, trace), string(l.service.Log.Bytes()))
 }
 
-// revive starts the service again if it has died, after the time has passed
-// for which it held its records.
+// revive starts the service again if it has died. The records that it held are
+// free at once, since its file is.
 func (l *lane) revive(ctx context.Context, t *testing.T) {
 	t.Helper()
 	select {
@@ -81,8 +75,6 @@ func (l *lane) revive(ctx context.Context, t *testing.T) {
 	require.False(t, l.dead, "the service died a second time:\n%s", l.service.Log.Tail(20))
 	l.dead = true
 	l.logs = append(l.logs, l.service.Log.Bytes())
-	l.ahead += hold
-	l.github.Advance(hold)
 	require.NoError(t, l.start(ctx, "", ""))
 }
 

@@ -24,7 +24,6 @@ import (
 const (
 	envVictim = "CRASH_USER"  // this process is the service, for that user
 	envPoint  = "CRASH_POINT" // where to die
-	envAhead  = "CRASH_AHEAD" // how far the clock runs ahead
 	envTrace  = "CRASH_TRACE" // file that gets every point passed
 )
 
@@ -44,10 +43,6 @@ func victim() error {
 	if err != nil {
 		return err
 	}
-	ahead, err := time.ParseDuration(os.Getenv(envAhead))
-	if err != nil {
-		return err
-	}
 	points, err := newMarks()
 	if err != nil {
 		return err
@@ -55,7 +50,7 @@ func victim() error {
 	outside := &http.Client{Transport: transport{points, hosts(cfg.GitHub.URL, cfg.Hub.APIURL), os.Getenv(envVictim)}}
 	service, err := app.New(cfg, app.Dependencies{
 		Logger: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Clock:  func() time.Time { return time.Now().Add(ahead) },
+		Clock:  time.Now,
 		HTTP:   outside, GitHub: outside,
 		Audit: os.Stdout, Registry: prometheus.NewRegistry(),
 		WrapStore: func(b store.Backend) store.Backend { return backend{b, points} },

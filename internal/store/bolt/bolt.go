@@ -57,7 +57,8 @@ type Store struct {
 var _ store.Backend = (*Store)(nil)
 
 // Open opens the store file at path, and makes it, with mode 0600, where there
-// is none. Errors name the file and wrap [ErrHeld], [ErrCorrupt], [ErrFull] or
+// is none. Claims that it finds are dropped: the lock on the file says that
+// whoever held them is dead. Errors name the file and wrap [ErrHeld], [ErrCorrupt], [ErrFull] or
 // [ErrPermission] where one of them is the cause.
 func Open(path string, clock func() time.Time) (*Store, error) {
 	db, err := openWhole(path)
@@ -71,6 +72,9 @@ func Open(path string, clock func() time.Time) (*Store, error) {
 		if db, err = openWhole(path); err != nil {
 			return nil, err
 		}
+	}
+	if err := dropClaims(db); err != nil {
+		return nil, errors.Join(explain(path, err), db.Close())
 	}
 	done, end := context.WithCancel(context.Background())
 	return &Store{db: db, path: path, clock: clock, done: done, close: end}, nil

@@ -4,8 +4,12 @@
 // Each kind is a bucket with three buckets in it: "records" by key, and two
 // indexes, "due" and "expires", whose keys are 8 bytes of milliseconds in
 // big-endian order followed by the record's key, so that the earliest comes
-// first. Writes of callers that come at the same time share one transaction,
-// and so one fsync.
+// first. Writes of callers that come at the same time share one transaction, and
+// so one fsync.
+//
+// A claimed record is in "due" at the end of its claim. A claim lasts as long as
+// its process: who has the lock on the file knows that whoever had it before is
+// dead, and drops the claims that are left.
 //
 // Border: it sees sealed values only, and one process at a time may hold the
 // file; replicas share internal/store/redis instead.

@@ -37,11 +37,7 @@ func Check(path string) (summary Summary, err error) {
 	summary.Records = map[store.Kind]int{}
 	err = db.View(func(tx *bbolt.Tx) error {
 		summary.Size, summary.Free = tx.Size(), free(tx)
-		return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
-			t, ok := openTable(tx, store.Kind(name))
-			if !ok {
-				return nil
-			}
+		return eachTable(tx, func(t *table) error {
 			summary.Records[t.kind] = t.records.Stats().KeyN
 			return t.records.ForEach(func(key, encoded []byte) error {
 				_, err := t.decode(key, encoded)

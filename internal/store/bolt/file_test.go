@@ -48,6 +48,8 @@ func child(task, path string) error {
 		fmt.Println("holding")
 		io.Copy(io.Discard, os.Stdin)
 		return held.Close()
+	case "claim":
+		return claimAll(path)
 	case "nobody":
 		if err := syscall.Setuid(65534); err != nil {
 			return err
@@ -66,6 +68,17 @@ func child(task, path string) error {
 			return err
 		}
 		return fillUp(path)
+	case "unwritable":
+		signal.Ignore(syscall.SIGXFSZ)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1, Max: 1}); err != nil {
+			return err
+		}
+		opened, err := bolt.Open(path, time.Now)
+		if err != nil {
+			return err
+		}
+		_, err = opened.Get(context(), kind, "0000")
+		return errors.Join(err, opened.Close())
 	}
 	return errors.New("no such task")
 }
@@ -89,6 +102,12 @@ func fillUp(path string) error {
 
 func startChild(t *testing.T, task, path string) (stdin io.Closer, out *bufio.Reader) {
 	t.Helper()
+	_, stdin, out = startProcess(t, task, path)
+	return stdin, out
+}
+
+func startProcess(t *testing.T, task, path string) (child *os.Process, stdin io.Closer, out *bufio.Reader) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), childVariable+"="+task+" "+path)
 	command.Stderr = os.Stderr
@@ -98,7 +117,7 @@ func startChild(t *testing.T, task, path string) (stdin io.Closer, out *bufio.Re
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
 	t.Cleanup(func() { in.Close(); _ = command.Wait() })
-	return in, bufio.NewReader(stdout)
+	return command.Process, in, bufio.NewReader(stdout)
 }
 
 func open(t *testing.T, path string) *bolt.Store {

@@ -98,7 +98,7 @@ func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version
 	return refusal
 }
 
-// Claim takes up to limit due records and puts each off by hold.
+// Claim takes up to limit due records, each until the end of hold.
 func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, limit int) ([]store.Record, error) {
 	var claimed []store.Record
 	err := s.write(ctx, func(tx *bbolt.Tx) error {
@@ -136,7 +136,7 @@ func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, 
 	return claimed, nil
 }
 
-// NextDue is the earliest due time of a kind; zero: none.
+// NextDue is the earliest time at which something may be claimed; zero: never.
 func (s *Store) NextDue(ctx context.Context, kind store.Kind) (due time.Time, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
 		t, ok := openTable(tx, kind)
@@ -151,7 +151,7 @@ func (s *Store) NextDue(ctx context.Context, kind store.Kind) (due time.Time, er
 				return err
 			}
 			if found {
-				due = record.Due
+				due = dueAt(record)
 				return nil
 			}
 		}
@@ -190,11 +190,7 @@ func (s *Store) List(ctx context.Context, kind store.Kind, after string, limit i
 func (s *Store) Purge(ctx context.Context) (purged int, err error) {
 	err = s.write(ctx, func(tx *bbolt.Tx) error {
 		purged = 0
-		return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
-			t, ok := openTable(tx, store.Kind(name))
-			if !ok {
-				return nil
-			}
+		return eachTable(tx, func(t *table) error {
 			count, err := t.purge(s.clock(), t.expires.Stats().KeyN)
 			purged += count
 			return err

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 // table is one kind within a transaction.
 type table struct {
 	kind                  store.Kind
+	root                  *bbolt.Bucket
 	records, due, expires *bbolt.Bucket
 }
 
@@ -25,6 +25,12 @@ var (
 )
 
 // head is what goes before a value: version, due and expires, 8 bytes each.
+//
+// The due time there is the one of the index: of a record that is claimed, the
+// end of the claim. Then the entry in the index, which otherwise has no value,
+// has the record's own due time as its value. So records and index are as they
+// always were, and a release before this one reads a claim as what it took for
+// one: a record that was put off.
 const head = 24
 
 // openTable finds a kind; false where nothing of it was ever stored.
@@ -33,18 +39,18 @@ func openTable(tx *bbolt.Tx, kind store.Kind) (table, bool) {
 	if root == nil {
 		return table{}, false
 	}
-	t := table{kind, root.Bucket(recordsBucket), root.Bucket(dueBucket), root.Bucket(expiresBucket)}
+	t := table{kind, root, root.Bucket(recordsBucket), root.Bucket(dueBucket), root.Bucket(expiresBucket)}
 	return t, t.records != nil && t.due != nil && t.expires != nil
 }
 
-// openRecords is openTable for who only reads records: the indexes stay closed,
-// which is half of what a look-up costs.
+// openRecords is openTable for who only reads records: the indexes stay closed
+// until a record that is due asks for one, which is half of what a look-up costs.
 func openRecords(tx *bbolt.Tx, kind store.Kind) (table, bool) {
 	root := tx.Bucket([]byte(kind))
 	if root == nil {
 		return table{}, false
 	}
-	t := table{kind: kind, records: root.Bucket(recordsBucket)}
+	t := table{kind: kind, root: root, records: root.Bucket(recordsBucket)}
 	return t, t.records != nil
 }
 
@@ -67,7 +73,7 @@ func makeTable(tx *bbolt.Tx, kind store.Kind) (table, error) {
 
 // get returns a record whether or not it has expired; its value lives as long
 // as the transaction.
-func (t table) get(key string) (record store.Record, found bool, err error) {
+func (t *table) get(key string) (record store.Record, found bool, err error) {
 	encoded := t.records.Get([]byte(key))
 	if encoded == nil {
 		return store.Record{}, false, nil
@@ -77,13 +83,13 @@ func (t table) get(key string) (record store.Record, found bool, err error) {
 }
 
 // live is get without what has expired.
-func (t table) live(key string, now time.Time) (record store.Record, found bool, err error) {
+func (t *table) live(key string, now time.Time) (record store.Record, found bool, err error) {
 	record, found, err = t.get(key)
 	return record, found && !expired(record, now), err
 }
 
 // put writes a record with the next version, and returns that.
-func (t table) put(record store.Record) (uint64, error) {
+func (t *table) put(record store.Record) (uint64, error) {
 	if err := t.remove(record.Key); err != nil {
 		return 0, err
 	}
@@ -93,6 +99,10 @@ func (t table) put(record store.Record) (uint64, error) {
 		return 0, err
 	}
 	due, expires := uint64(store.Millis(record.Due)), uint64(store.Millis(record.Expires))
+	var own []byte
+	if claimed := uint64(store.Millis(record.Claimed)); claimed != 0 {
+		own, due = binary.BigEndian.AppendUint64(nil, due), claimed
+	}
 	encoded := make([]byte, head, head+len(record.Value))
 	binary.BigEndian.PutUint64(encoded[0:], version)
 	binary.BigEndian.PutUint64(encoded[8:], due)
@@ -101,7 +111,7 @@ func (t table) put(record store.Record) (uint64, error) {
 		return 0, err
 	}
 	if due != 0 {
-		if err := t.due.Put(indexKey(due, record.Key), nil); err != nil {
+		if err := t.due.Put(indexKey(due, record.Key), own); err != nil {
 			return 0, err
 		}
 	}
@@ -114,12 +124,12 @@ func (t table) put(record store.Record) (uint64, error) {
 }
 
 // remove deletes a record, if there is one, and its places in the indexes.
-func (t table) remove(key string) error {
+func (t *table) remove(key string) error {
 	old, found, err := t.get(key)
 	if err != nil || !found {
 		return err
 	}
-	if err := t.due.Delete(indexKey(uint64(store.Millis(old.Due)), key)); err != nil {
+	if err := t.due.Delete(indexKey(uint64(store.Millis(dueAt(old))), key)); err != nil {
 		return err
 	}
 	if err := t.expires.Delete(indexKey(uint64(store.Millis(old.Expires)), key)); err != nil {
@@ -128,20 +138,8 @@ func (t table) remove(key string) error {
 	return t.records.Delete([]byte(key))
 }
 
-// claim puts a record off by hold, or removes it if it has expired.
-func (t table) claim(key string, now time.Time, hold time.Duration) (record store.Record, taken bool, err error) {
-	record, found, err := t.live(key, now)
-	if err != nil || !found {
-		return store.Record{}, false, errors.Join(err, t.remove(key))
-	}
-	record = detach(record)
-	record.Due = store.FromMillis(store.Millis(now.Add(hold)))
-	record.Version, err = t.put(record)
-	return record, err == nil, err
-}
-
 // purge removes up to limit expired records and counts them.
-func (t table) purge(now time.Time, limit int) (int, error) {
+func (t *table) purge(now time.Time, limit int) (int, error) {
 	keys := earliest(t.expires, now, limit)
 	for _, key := range keys {
 		if err := t.remove(key); err != nil {
@@ -168,18 +166,27 @@ func indexKey(ms uint64, key string) []byte {
 	return append(binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(key)), ms), key...)
 }
 
-func (t table) decode(key, encoded []byte) (store.Record, error) {
+func (t *table) decode(key, encoded []byte) (store.Record, error) {
 	if len(encoded) < head {
 		return store.Record{}, fmt.Errorf("%w: a %s record of %d bytes", ErrCorrupt, t.kind, len(encoded))
 	}
-	return store.Record{
+	record := store.Record{
 		Kind:    t.kind,
 		Key:     string(key),
 		Version: binary.BigEndian.Uint64(encoded[0:]),
-		Due:     store.FromMillis(int64(binary.BigEndian.Uint64(encoded[8:]))),
-		Expires: store.FromMillis(int64(binary.BigEndian.Uint64(encoded[16:]))),
+		Due:     millis(encoded[8:]),
+		Expires: millis(encoded[16:]),
 		Value:   encoded[head:],
-	}, nil
+	}
+	if own := t.ownDue(record); own != nil {
+		record.Claimed, record.Due = record.Due, millis(own)
+	}
+	return record, nil
+}
+
+// millis reads a time of 8 bytes.
+func millis(encoded []byte) time.Time {
+	return store.FromMillis(int64(binary.BigEndian.Uint64(encoded)))
 }
 
 // detach makes a record outlive its transaction.

@@ -8,9 +8,10 @@
 // in one slot, which is what lets a Lua script change a record and its indexes
 // in one atomic step in a Cluster too:
 //
-//	{ghscoped:user}:r:NAME    a hash: v version, d due, e expires, b bytes, t who wrote
+//	{ghscoped:user}:r:NAME    a hash: v version, d due, e expires, b bytes, t who wrote;
+//	                          of a claimed record also c, until when
 //	{ghscoped:user}:keys      a sorted set of all keys, in their order
-//	{ghscoped:user}:due       a sorted set of keys by due time
+//	{ghscoped:user}:due       a sorted set of keys by due time, of claimed ones by c
 //	{ghscoped:user}:expires   a sorted set of keys by expiry
 //	{ghscoped:user}:version   the last version that was given
 //	{ghscoped:user}:changed   the channel that tells the watchers

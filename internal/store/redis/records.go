@@ -15,7 +15,7 @@ import (
 
 // Get returns a record, or [store.ErrNotFound].
 func (s *Store) Get(ctx context.Context, kind store.Kind, key string) (store.Record, error) {
-	fields, err := s.client.HMGet(ctx, s.records(kind)+key, "v", "d", "e", "b").Result()
+	fields, err := s.client.HMGet(ctx, s.records(kind)+key, "v", "d", "e", "b", "c").Result()
 	if err != nil {
 		return store.Record{}, unavailable(ctx, err)
 	}
@@ -39,7 +39,7 @@ func (s *Store) Put(ctx context.Context, record store.Record) (uint64, error) {
 	}
 	answer, err := s.run(ctx, putScript, record.Kind,
 		record.Key, strconv.FormatUint(record.Version, 10),
-		millis(record.Due), millis(record.Expires), record.Value, rand.Text(),
+		millis(record.Due), millis(record.Expires), record.Value, millis(record.Claimed), rand.Text(),
 	).Text()
 	if errors.Is(err, goredis.Nil) {
 		return 0, store.ErrConflict
@@ -68,7 +68,7 @@ func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version
 	return nil
 }
 
-// Claim takes up to limit due records and puts each off by hold.
+// Claim takes up to limit due records, each until the end of hold.
 func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, limit int) ([]store.Record, error) {
 	rows, err := s.run(ctx, claimScript, kind, millis(s.clock().Add(hold)), limit).Slice()
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, 
 	return decodeAll(kind, rows)
 }
 
-// NextDue is the earliest due time of a kind; zero: none.
+// NextDue is the earliest time at which something may be claimed; zero: never.
 func (s *Store) NextDue(ctx context.Context, kind store.Kind) (time.Time, error) {
 	ms, err := s.run(ctx, nextDueScript, kind).Int64()
 	if err != nil {
@@ -108,10 +108,13 @@ func decodeAll(kind store.Kind, rows []any) ([]store.Record, error) {
 	return records, nil
 }
 
-// decode reads key, version, due, expires and bytes.
+// decode reads key, version, due, expires, bytes, and the claim where there is one.
 func decode(kind store.Kind, fields []any) (store.Record, error) {
-	var texts [5]string
+	var texts [6]string
 	valid := len(fields) == len(texts)
+	if valid && fields[5] == nil {
+		fields[5] = "0"
+	}
 	for i := range texts {
 		if valid {
 			texts[i], valid = fields[i].(string)
@@ -120,11 +123,13 @@ func decode(kind store.Kind, fields []any) (store.Record, error) {
 	version, versionErr := strconv.ParseUint(texts[1], 10, 64)
 	due, dueErr := strconv.ParseInt(texts[2], 10, 64)
 	expires, expiresErr := strconv.ParseInt(texts[3], 10, 64)
-	if err := errors.Join(versionErr, dueErr, expiresErr); err != nil || !valid {
+	claimed, claimedErr := strconv.ParseInt(texts[5], 10, 64)
+	if err := errors.Join(versionErr, dueErr, expiresErr, claimedErr); err != nil || !valid {
 		return store.Record{}, fmt.Errorf("redis: a %s record is not one of ours", kind)
 	}
 	return store.Record{
 		Kind: kind, Key: texts[0], Version: version,
-		Due: store.FromMillis(due), Expires: store.FromMillis(expires), Value: []byte(texts[4]),
+		Due: store.FromMillis(due), Claimed: store.FromMillis(claimed), Expires: store.FromMillis(expires),
+		Value: []byte(texts[4]),
 	}, nil
 }

@@ -11,9 +11,9 @@ const prelude = `
 local all, due, expires, last, changed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local prefix, now = ARGV[1], tonumber(ARGV[2])
 
--- live is version, due, expires, bytes and writer of a record; nil: none.
+-- live is version, due, expires, bytes, claim and writer of a record; nil: none.
 local function live(key)
-	local r = redis.call('HMGET', prefix .. key, 'v', 'd', 'e', 'b', 't')
+	local r = redis.call('HMGET', prefix .. key, 'v', 'd', 'e', 'b', 'c', 't')
 	if not r[1] or (r[3] ~= '0' and tonumber(r[3]) <= now) then return nil end
 	return r
 end
@@ -47,15 +47,22 @@ end
 `
 
 // putScript answers the new version, or nothing for a conflict. Its arguments:
-// key, version, due, expires, bytes, writer.
+// key, version, due, expires, bytes, claim, writer.
 var putScript = goredis.NewScript(prelude + `
-local key, version, dueAt, expiresAt, bytes, writer = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local key, version, dueAt, expiresAt, bytes = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local claimedUntil, writer = ARGV[8], ARGV[9]
 local old = live(key)
-if old and old[5] == writer then return old[1] end -- the answer got lost, not the write
+if old and old[6] == writer then return old[1] end -- the answer got lost, not the write
 if (old and old[1] or '0') ~= version then return false end
 purge(4)
 version = nextVersion()
 redis.call('HSET', prefix .. key, 'v', version, 'd', dueAt, 'e', expiresAt, 'b', bytes, 't', writer)
+if claimedUntil == '0' then
+	redis.call('HDEL', prefix .. key, 'c')
+else
+	redis.call('HSET', prefix .. key, 'c', claimedUntil)
+	dueAt = claimedUntil
+end
 if expiresAt == '0' then
 	redis.call('PERSIST', prefix .. key)
 else
@@ -80,10 +87,10 @@ redis.call('PUBLISH', changed, key)
 return 'deleted'
 `)
 
-// claimScript answers key, version, due, expires and bytes of each record. Its
-// arguments: until when to put off, limit.
+// claimScript answers key, version, due, expires, bytes and claim of each record.
+// Its arguments: until when to claim, limit.
 var claimScript = goredis.NewScript(prelude + `
-local off, limit = ARGV[3], tonumber(ARGV[4])
+local claimedUntil, limit = ARGV[3], tonumber(ARGV[4])
 local claimed = {}
 while #claimed < limit do
 	local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #claimed)
@@ -94,23 +101,23 @@ while #claimed < limit do
 			forget(key)
 		else
 			local version = nextVersion()
-			redis.call('HSET', prefix .. key, 'v', version, 'd', off, 't', '')
-			redis.call('ZADD', due, off, key)
+			redis.call('HSET', prefix .. key, 'v', version, 'c', claimedUntil, 't', '')
+			redis.call('ZADD', due, claimedUntil, key)
 			redis.call('PUBLISH', changed, key)
-			claimed[#claimed + 1] = {key, version, off, r[3], r[4]}
+			claimed[#claimed + 1] = {key, version, r[2], r[3], r[4], claimedUntil}
 		end
 	end
 end
 return claimed
 `)
 
-// nextDueScript answers the earliest due time, or 0.
+// nextDueScript answers the earliest time in the index, or 0.
 var nextDueScript = goredis.NewScript(prelude + `
 while true do
 	local first = redis.call('ZRANGEBYSCORE', due, '-inf', '+inf', 'LIMIT', 0, 1)
 	if #first == 0 then return '0' end
 	local r = live(first[1])
-	if r then return r[2] end
+	if r then return r[5] or r[2] end
 	forget(first[1])
 end
 `)
@@ -128,7 +135,7 @@ while #listed < limit do
 		if not r then
 			forget(key)
 		else
-			listed[#listed + 1] = {key, r[1], r[2], r[3], r[4]}
+			listed[#listed + 1] = {key, r[1], r[2], r[3], r[4], r[5]}
 		end
 		after = key
 	end

@@ -30,26 +30,29 @@ const patience = 10 * time.Second
 // Run runs the suite.
 func Run(t *testing.T, suite Suite) {
 	for name, test := range map[string]func(*testing.T, Suite){
-		"a record reads as it was written":                             testRoundTrip,
-		"writes are refused unless they name the stored version":       testVersions,
-		"a version is never used twice for a key":                      testVersionsNeverRepeat,
-		"a record of odd key is like any other":                        testOddKeys,
-		"a record without a kind or a key is refused":                  testInvalid,
-		"due records are claimed, earliest first, up to the limit":     testClaimOrder,
-		"a claimed record is put off and its old version is worthless": testClaimFence,
-		"two claimers never get the same record":                       testClaimRace,
-		"the next due time follows writes, claims and deletions":       testNextDue,
-		"a record ceases to exist when it expires":                     testExpiry,
-		"records are listed in the order of their keys, in pages":      testList,
-		"kinds do not see each other":                                  testKinds,
-		"a watcher hears of every write and deletion":                  testWatch,
-		"a slow watcher loses no key":                                  testSlowWatcher,
-		"a watch ends with its context and with the store":             testWatchEnds,
-		"a watch that has ended keeps nothing of its caller":           testWatchKeepsNothing,
-		"of writers at once, one wins each version":                    testConcurrentWriters,
-		"a cancelled context stops a call before it begins":            testCancelled,
-		"nothing works after Close":                                    testClosed,
-		"what was written is there after the store is opened again":    testReopen,
+		"a record reads as it was written":                                         testRoundTrip,
+		"writes are refused unless they name the stored version":                   testVersions,
+		"a version is never used twice for a key":                                  testVersionsNeverRepeat,
+		"a record of odd key is like any other":                                    testOddKeys,
+		"a record without a kind or a key is refused":                              testInvalid,
+		"due records are claimed, earliest first, up to the limit":                 testClaimOrder,
+		"a claimed record is put off and its old version is worthless":             testClaimFence,
+		"a claim is kept by who writes meanwhile, and ended by a write without it": testClaimKept,
+		"a claim is read as it was set, at once":                                   testClaimRead,
+		"a claim leaves the due time as the record gave it":                        testClaimDue,
+		"two claimers never get the same record":                                   testClaimRace,
+		"the next due time follows writes, claims and deletions":                   testNextDue,
+		"a record ceases to exist when it expires":                                 testExpiry,
+		"records are listed in the order of their keys, in pages":                  testList,
+		"kinds do not see each other":                                              testKinds,
+		"a watcher hears of every write and deletion":                              testWatch,
+		"a slow watcher loses no key":                                              testSlowWatcher,
+		"a watch ends with its context and with the store":                         testWatchEnds,
+		"a watch that has ended keeps nothing of its caller":                       testWatchKeepsNothing,
+		"of writers at once, one wins each version":                                testConcurrentWriters,
+		"a cancelled context stops a call before it begins":                        testCancelled,
+		"nothing works after Close":                                                testClosed,
+		"what was written is there after the store is opened again":                testReopen,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +133,8 @@ func testRoundTrip(t *testing.T, suite Suite) {
 		"a megabyte":           {Key: "large", Value: make([]byte, 1<<20)},
 		"times":                {Key: "times", Value: []byte("x"), Due: b.clock.Now().Add(time.Hour), Expires: b.clock.Now().Add(2 * time.Hour)},
 		"a time in the past":   {Key: "past", Value: []byte("x"), Due: b.clock.Now().Add(-time.Hour)},
+		"a claim":              {Key: "claim", Value: []byte("x"), Due: b.clock.Now(), Claimed: b.clock.Now().Add(time.Hour)},
+		"a claim alone":        {Key: "claim alone", Value: []byte("x"), Claimed: b.clock.Now().Add(time.Hour)},
 	} {
 		written := b.put(record)
 		read, err := b.Get(t.Context(), kind, record.Key)

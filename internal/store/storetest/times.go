@@ -46,7 +46,8 @@ func testClaimFence(t *testing.T, suite Suite) {
 	mine := claim()
 	require.Len(t, mine, 1)
 	require.Greater(t, mine[0].Version, written.Version)
-	require.Equal(t, b.clock.Now().Add(30*time.Second), mine[0].Due)
+	require.Equal(t, b.clock.Now().Add(30*time.Second), mine[0].Claimed)
+	require.Equal(t, written.Due, mine[0].Due)
 	require.Equal(t, written.Expires, mine[0].Expires)
 	require.Equal(t, "x", string(mine[0].Value))
 	stored, err := b.Get(t.Context(), kind, "a")
@@ -65,7 +66,7 @@ func testClaimFence(t *testing.T, suite Suite) {
 	require.ErrorIs(t, err, store.ErrConflict, "the paused holder is refused")
 	require.ErrorIs(t, b.Delete(t.Context(), kind, "a", mine[0].Version), store.ErrConflict)
 
-	theirs[0].Due = time.Time{}
+	theirs[0].Due, theirs[0].Claimed = time.Time{}, time.Time{}
 	b.put(theirs[0])
 	b.clock.Advance(59 * time.Minute)
 	require.Empty(t, claim(), "without a due time it is never claimed")
