@@ -221,8 +221,9 @@ func TestLoginBeginsWithANavigationOnly(t *testing.T) {
 		"a picture":                   {"no-cors", "image", false},
 		"a script":                    {"cors", "empty", false},
 		"a frame":                     {"navigate", "iframe", false},
-		"a script's own":              {"same-origin", "empty", false},
-		"a prefetch by link":          {"no-cors", "empty", false},
+		"a script of a browser that says no more": {"cors", "", false},
+		"a script's own":     {"same-origin", "empty", false},
+		"a prefetch by link": {"no-cors", "empty", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,10 +21,10 @@ import (
 
 var errStore = errors.New("the store is away")
 
-// broken is a store that can do nothing, or everything but End.
+// broken is a store that can do nothing but End, or everything else.
 type broken struct {
 	memory
-	onlyEnd bool
+	onlyEnd bool // fails
 }
 
 func (b broken) Create(ctx context.Context, s hubauth.Session) (string, error) {
@@ -41,7 +41,12 @@ func (b broken) Session(ctx context.Context, id string) (hubauth.Session, error)
 	return hubauth.Session{}, errStore
 }
 
-func (b broken) End(context.Context, string) error { return errStore }
+func (b broken) End(ctx context.Context, id string) error {
+	if b.onlyEnd {
+		return errStore
+	}
+	return b.memory.End(ctx, id)
+}
 
 func TestSessionStoreErrorSignsNobodyOut(t *testing.T) {
 	t.Parallel()

@@ -143,9 +143,6 @@ func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) err
 // begun finds the login that a state belongs to.
 func (a *Auth) begun(r *http.Request, state string) (login, error) {
 	var begun login
-	if len(state) < stateTag {
-		return begun, ErrLoginState
-	}
 	name := a.loginCookie(state)
 	if err := once(r, name, a.sessionCookie(), hubSessionCookie); err != nil {
 		return begun, err

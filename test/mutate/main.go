@@ -76,6 +76,9 @@ func mutate(tests []string) (*build, []outcome, error) {
 	outcomes := make([]outcome, len(b.mutants))
 	err = each(len(b.mutants), func(i int) (err error) {
 		outcomes[i], err = b.try(b.mutants[i])
+		if i%100 == 99 {
+			fmt.Fprintf(os.Stderr, "%s: about %d of %d\n", tests[0], i+1, len(b.mutants))
+		}
 		return err
 	})
 	return b, outcomes, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,18 +164,26 @@ func (b *build) try(m *mutant) (outcome, error) {
 
 	result := unreached
 	for _, of := range b.tests {
-		var names []string
-		limit := 20 * time.Second
+		var reach []test
 		for _, t := range b.all {
 			if t.of == of && (m.changed != "" || t.reaches[m.number]) {
-				names, limit = append(names, t.name), limit+5*t.took
+				reach = append(reach, t)
 			}
 		}
-		if len(names) == 0 {
-			continue
-		}
-		if result, _ = runTests(folder, of, names, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
-			return result, nil
+		// Most mutants die of a quick test.
+		slices.SortStableFunc(reach, func(x, y test) int { return cmp.Compare(x.took, y.took) })
+		for _, some := range [][]test{reach[:len(reach)*3/4], reach[len(reach)*3/4:]} {
+			if len(some) == 0 {
+				continue
+			}
+			var names []string
+			limit := 20 * time.Second
+			for _, t := range some {
+				names, limit = append(names, t.name), limit+5*t.took
+			}
+			if result, _ = runTests(folder, of, names, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
+				return result, nil
+			}
 		}
 	}
 	return result, nil
