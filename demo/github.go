@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
@@ -31,7 +32,7 @@ func startGitHub(ctx context.Context, o options, echo io.Writer) (*github, error
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path)
+	cmd := exec.Command(path, "-latency", githubsim.GitHubLatency.String())
 	cmd.Env = os.Environ()
 	simulator, err := hubtest.StartProgram(cmd, echo)
 	if err != nil {

@@ -61,6 +61,7 @@ func options(args []string) (o githubsim.Options, caFile string, err error) {
 	f.BoolVar(&o.TLS, "tls", false, "serve the public addresses over https")
 	f.StringVar(&caFile, "ca-file", "", "with -tls: write the CA's certificate to this file")
 	f.DurationVar(&interval, "interval", 5*time.Second, "polling interval of the device flow")
+	f.DurationVar(&o.Latency, "latency", 0, "the longest that an answer takes; GitHub's take up to 400ms")
 	f.StringVar(&app.ClientID, "client-id", githubsim.DefaultClientID, "client id of the App")
 	f.StringVar(&app.Slug, "app-slug", githubsim.DefaultSlug, "slug of the App")
 	f.StringVar(&app.ClientSecret, "client-secret", "", "client secret of the App; enables the web flow")

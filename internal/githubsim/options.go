@@ -23,6 +23,10 @@ type Options struct {
 	Clock    func() time.Time // default time.Now; Server.Advance adds to it
 	Interval time.Duration    // device flow polling interval, whole seconds; default 5 s
 	Limits   Limits
+	// Latency is the longest that an answer takes; each takes a quarter of it at
+	// least, by chance. Half of that passes before the request is looked at, half
+	// before the answer is seen. Default: none.
+	Latency time.Duration
 	// InstallationTokenLife is an hour at GitHub; a test of what happens at the
 	// end of it needs less.
 	InstallationTokenLife time.Duration
@@ -80,6 +84,9 @@ type App struct {
 
 	key *rsa.PublicKey
 }
+
+// GitHubLatency is the Latency of GitHub: 0.1 to 0.4 s.
+const GitHubLatency = 400 * time.Millisecond
 
 // DefaultClientID and DefaultSlug name the App of the zero Options.
 const (

@@ -30,6 +30,7 @@ type Server struct {
 	dir     string // bare repositories
 	ca      *authority
 	gitExec string
+	latency *latency
 
 	mu            sync.Mutex
 	lastID        int64
@@ -65,7 +66,7 @@ type Server struct {
 // is reported by Start.
 func New(o Options) *Server {
 	return &Server{
-		opts: o.withDefaults(), lastID: 1000,
+		opts: o.withDefaults(), lastID: 1000, latency: newLatency(o.Latency),
 		accounts: map[string]*Account{}, apps: map[string]*App{}, repos: map[string]*repository{},
 		installations: map[int64]*installation{}, tokens: map[string]*token{}, refreshTokens: map[string]*token{},
 		devices: map[string]*device{}, userCodes: map[string]*device{}, codes: map[string]*authCode{},

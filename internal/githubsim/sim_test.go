@@ -2,10 +2,12 @@ package githubsim_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"os/exec"
@@ -187,4 +189,35 @@ func git(t *testing.T, dir, token string, args ...string) (string, error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "TOKEN=" + token, "LC_ALL=C"}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+func TestLatencyPassesBeforeAndAfterTheWork(t *testing.T) {
+	t.Parallel()
+	const longest = 400 * time.Millisecond
+	sim := start(t, func(o *githubsim.Options) { o.Clock, o.Latency = time.Now, longest })
+	for range 5 {
+		began := time.Now()
+		code := send(t, http.MethodPost, sim.URL()+"/login/device/code", "", url.Values{"client_id": {githubsim.DefaultClientID}})
+		ended := time.Now()
+		require.Equal(t, http.StatusOK, code.status)
+		require.GreaterOrEqual(t, ended.Sub(began), longest/4)
+		codes := sim.Stats().DeviceCodes
+		issued := codes[len(codes)-1].IssuedAt
+		require.GreaterOrEqual(t, issued.Sub(began), longest/8)
+		require.GreaterOrEqual(t, ended.Sub(issued), longest/8)
+	}
+}
+
+func TestLatencyDoesNotUndoWhatACallerLeft(t *testing.T) {
+	t.Parallel()
+	sim := start(t, func(o *githubsim.Options) { o.Latency = 400 * time.Millisecond })
+	ctx, leave := context.WithCancel(t.Context())
+	body := strings.NewReader(url.Values{"client_id": {githubsim.DefaultClientID}}.Encode())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, sim.URL()+"/login/device/code", body)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { leave() }}))
+	_, err = http.DefaultClient.Do(r)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool { return len(sim.Stats().DeviceCodes) == 1 }, time.Minute, 10*time.Millisecond)
 }

@@ -123,7 +123,7 @@ func (w *world) keyFile() string { return filepath.Join(w.folder, "app.pem") }
 
 func (w *world) startGitHub() error {
 	w.github = githubsim.New(githubsim.Options{
-		InstallationTokenLife: tokenLife, Limits: githubsim.Limits{UserPerHour: 1e6, AnonymousPerHour: 1e6},
+		Latency: githubsim.GitHubLatency, InstallationTokenLife: tokenLife, Limits: githubsim.Limits{UserPerHour: 1e6, AnonymousPerHour: 1e6},
 		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, PublicKeyPEM: string(w.publicKey)}},
 	})
 	if err := w.github.Start(); err != nil {

@@ -47,7 +47,7 @@ func start(s *rig.Shared) error {
 		return err
 	}
 	app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: appSecret}
-	w.github = githubsim.New(githubsim.Options{Interval: time.Second, Apps: []githubsim.App{app}, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
+	w.github = githubsim.New(githubsim.Options{Latency: githubsim.GitHubLatency, Interval: time.Second, Apps: []githubsim.App{app}, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
 	if err := w.github.Start(); err != nil {
 		return err
 	}
