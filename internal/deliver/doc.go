@@ -5,8 +5,10 @@
 // printf of its own) and the usual small programs, by the first of these ways that the server allows: a
 // terminal that is told to run it, the same script typed into a plain terminal,
 // or a Python kernel. The credential crosses only as that program's standard
-// input, after the program has said that it is ready and that nothing is echoed;
-// it is never on a command line or in an environment variable.
+// input, after the program has said that it is ready and that nothing is echoed,
+// and has shown the server's own Hub token, by which the caller knows that this is
+// the server that is meant; it is never on a command line or in an environment
+// variable.
 //
 // What lands is a file of mode 0600, a git credential helper beside it
 // (helper.sh), and one marked block at the end of the user's git configuration

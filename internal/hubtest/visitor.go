@@ -77,6 +77,13 @@ func (v *Visitor) Page(ctx context.Context) (string, error) {
 	return page, err
 }
 
+// Open follows an address, such as that of a server, through the logins and
+// consents that need no click.
+func (v *Visitor) Open(ctx context.Context, address string) error {
+	_, _, err := v.get(ctx, address)
+	return err
+}
+
 // SignOut ends the visitor's session at the Hub, not at the service.
 func (v *Visitor) SignOut(ctx context.Context) error {
 	_, _, err := v.get(ctx, v.hub.URL+"hub/logout")

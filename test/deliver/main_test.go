@@ -74,7 +74,7 @@ type server struct {
 
 func start(t testing.TB, options hubtest.JupyterOptions) *server {
 	t.Helper()
-	options.Env = append(options.Env, "JUPYTERHUB_API_TOKEN="+ownToken)
+	options.Env = append([]string{"JUPYTERHUB_API_TOKEN=" + ownToken}, options.Env...)
 	jupyter := hubtest.JupyterServer(t, options)
 	base, err := url.Parse(jupyter.URL)
 	require.NoError(t, err)

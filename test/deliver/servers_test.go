@@ -124,6 +124,36 @@ func TestAFaultIsNamedAndNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+// Nothing is sent to a server, nor is anything taken out of it, that does not show
+// the token of the one that is meant.
+func TestServerThatDoesNotShowItsTokenIsLeftAlone(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		server hubtest.JupyterOptions
+	}{
+		{"terminal", hubtest.JupyterOptions{}},
+		{"typed", hubtest.JupyterOptions{Version: "hub4", Module: "notebook"}},
+		{"kernel", hubtest.JupyterOptions{Args: []string{noTerminals}}},
+	} {
+		for name, shown := range map[string]string{"none": "", "another server's": "0wnT0kenOfAnother"} {
+			t.Run(c.name+", "+name, func(t *testing.T) {
+				c.server.Home = t.TempDir()
+				c.server.Env = []string{"JUPYTERHUB_API_TOKEN=" + shown}
+				s := start(t, c.server)
+				d := newDeliverer(t, deliver.Options{})
+				method, err := d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+				require.Equal(t, "server_unproven", code(t, err), "%v", err)
+				require.Equal(t, c.name, method, "no other way is tried")
+				require.Empty(t, traces(t, s.Home))
+				_, err = d.Remove(t.Context(), s.target)
+				require.Equal(t, "server_unproven", code(t, err), "%v", err)
+				require.NotContains(t, err.Error(), "0wnT0ken")
+				s.requireTidy()
+			})
+		}
+	}
+}
+
 func mount(t *testing.T, source, target, kind string, flags uintptr, data string) {
 	t.Helper()
 	require.NoError(t, syscall.Mount(source, target, kind, flags, data))

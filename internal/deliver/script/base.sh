@@ -3,7 +3,8 @@
 # The service puts assignments in front of this text: action (deliver, remove),
 # mark_a and mark_b, protocol, host, credential_path, helper, identity_name,
 # identity_email, rewrite_ssh, gh_user. The credential itself comes on standard
-# input, after this side has switched echo off and said "ready". Each answer is
+# input, after this side has switched echo off and said "ready", with the server's
+# own Hub token. Each answer is
 # one line that begins with both halves of the mark joined; only the halves are
 # in this text, so a terminal that echoes it cannot be taken for the answer.
 #

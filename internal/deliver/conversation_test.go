@@ -1,0 +1,71 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// recited is a channel whose output is given.
+type recited struct {
+	lines []string
+	sent  []string
+}
+
+func (r *recited) line(context.Context) (string, error) {
+	if len(r.lines) == 0 {
+		return "", io.EOF
+	}
+	line := r.lines[0]
+	r.lines = r.lines[1:]
+	return line, nil
+}
+
+func (r *recited) send(_ context.Context, text string) error {
+	r.sent = append(r.sent, text)
+	return nil
+}
+
+func TestConverseSendsOnlyToAServerThatProvesItself(t *testing.T) {
+	t.Parallel()
+	j := job{input: secret.New("password=x\n"), markA: "A", markB: "B"}
+	refusal := &flow.Error{Code: "server_unproven"}
+	for name, c := range map[string]struct {
+		lines []string
+		shown string
+		sent  int
+		err   error
+	}{
+		"its own token":  {[]string{"prompt", "ghscoped AB ready own\r\n", "ghscoped AB done\r\n"}, "own", 1, nil},
+		"another token":  {[]string{"ghscoped AB ready other\n", "ghscoped AB done\n"}, "other", 0, refusal},
+		"no token":       {[]string{"ghscoped AB ready\n", "ghscoped AB done\n"}, "", 0, refusal},
+		"no token, only": {[]string{"ghscoped AB ready \n", "ghscoped AB done\n"}, "", 0, refusal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &recited{lines: c.lines}
+			err := converse(t.Context(), t.Context(), r, j, func(_ context.Context, token secret.String) error {
+				require.Equal(t, c.shown, token.Reveal())
+				require.Empty(t, r.sent, "nothing is sent before")
+				if token.Reveal() != "own" {
+					return refusal
+				}
+				return nil
+			})
+			require.Len(t, r.sent, c.sent)
+			if c.err == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, c.err, explain(err))
+			_, isNotHere := errors.AsType[*notHere](err)
+			require.False(t, isNotHere, "no other way is tried")
+		})
+	}
+}
