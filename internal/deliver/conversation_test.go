@@ -1,9 +1,13 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,4 +72,25 @@ func TestConverseSendsOnlyToAServerThatProvesItself(t *testing.T) {
 			require.False(t, isNotHere, "no other way is tried")
 		})
 	}
+}
+
+// A kernel's output goes to whoever has it open, the prompt to us alone.
+func TestKernelShowsTheServersTokenInItsPromptOnly(t *testing.T) {
+	t.Parallel()
+	code := kernelCode + `
+import getpass, sys
+def answer(prompt):
+    print(prompt, file=sys.stderr)
+    return ""
+getpass.getpass = answer
+_ghscoped('echo "of the script: $JUPYTERHUB_API_TOKEN"', "mark ready")
+`
+	command := exec.Command("python3", "-c", code)
+	command.Env = append(os.Environ(), "JUPYTERHUB_API_TOKEN=0wnT0ken")
+	var prompt bytes.Buffer
+	command.Stderr = &prompt
+	output, err := command.Output()
+	require.NoError(t, err)
+	require.Equal(t, "mark ready 0wnT0ken\n", prompt.String())
+	require.Equal(t, "of the script:", strings.TrimSpace(string(output)))
 }

@@ -218,6 +218,9 @@ func (h *fakeHub) refuse(token secret.String, user string) error {
 }
 
 func (h *fakeHub) Whoami(_ context.Context, token secret.String) (hub.User, error) {
+	if strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r < ' ' }) || len(token.Reveal()) > 8<<10 {
+		return hub.User{}, &hub.UnavailableError{Err: errors.New("no such header can be sent")}
+	}
 	if server, own := strings.CutPrefix(token.Reveal(), ownToken("")); own {
 		h.hit("Prove")
 		server, _ = url.PathUnescape(server)

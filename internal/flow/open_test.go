@@ -139,6 +139,20 @@ func TestServerTokenThatTheHubRefuses(t *testing.T) {
 	}
 }
 
+func TestServerTokenForSomebodyWhoHasSignedOutWaitsForThem(t *testing.T) {
+	t.Parallel()
+	w := approved(t, func(w *world) { w.hub.runs("") })
+	for w.user().Delivery("") == nil || !w.user().Delivery("").MayHold {
+		w.pass(time.Second)
+		require.Equal(t, 1, w.Advance(w.ctx))
+	}
+	w.hub.during("Servers", func() { delete(w.hub.tokens, hubToken) })
+	w.run(10 * time.Second)
+	require.Equal(t, flow.DeliveryWaiting, w.delivery("").State)
+	require.Equal(t, "hub_signed_out", w.delivery("").Error.Code)
+	require.Empty(t, w.servers.seen)
+}
+
 // hubAnswering is the error of the Hub's client for a status.
 func hubAnswering(t *testing.T, status int) error {
 	t.Helper()
