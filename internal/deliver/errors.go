@@ -23,6 +23,7 @@ var causes = map[string]flow.Error{
 	"permission_denied":       {Message: "A folder in the home does not allow writing.", Hint: "Check the permissions of ~/.config and ~/.config/ghscoped."},
 	"symlink_refused":         {Message: "There is a symbolic link where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
 	"foreign_owner":           {Message: "The file or folder where the credential belongs is owned by somebody else.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
+	"shared_folder":           {Message: "Other users may write in the folder where the credential belongs, or in one above it.", Hint: "Take that permission away (chmod go-w) from ~/.config and ~/.config/ghscoped, or what this Hub uses in their place. An administrator can choose a path in a folder of your own. " + pullHint},
 	"not_a_file":              {Message: "There is something other than a file where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
 	"not_private":             {Message: "The file system of the home cannot keep a file private.", Hint: "An administrator can choose another path for the credential. " + pullHint},
 	"git_config_not_writable": {Message: "The git configuration of this server cannot be written.", Hint: "Check ~/.gitconfig and where it links to. " + pullHint},

@@ -105,6 +105,7 @@ func (d *Deliverer) job(action string, parameters map[string]string) job {
 	assign("action", action)
 	assign("mark_a", a)
 	assign("mark_b", b)
+	assign("unique", rand.Text())
 	assign("credential_path", d.options.CredentialPath)
 	assign("helper", helperText)
 	for _, name := range []string{"protocol", "host", "identity_name", "identity_email", "rewrite_ssh", "gh_user"} {

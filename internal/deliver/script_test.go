@@ -195,10 +195,12 @@ func TestAnotherPlaceForTheCredentialLeavesNoneAtTheFormer(t *testing.T) {
 
 				require.Equal(t, "done", p.deliver(before))
 				require.FileExists(t, file)
-				require.NoError(t, os.WriteFile(file+".ghscoped-new.1", []byte("password=ghu_killed\n"), 0o600))
+				killed := filepath.Join(filepath.Dir(file), ".ghscoped-new.killed")
+				require.NoError(t, os.Mkdir(killed, 0o700))
+				require.NoError(t, os.WriteFile(killed+"/ghscoped-new."+filepath.Base(file), []byte("password=ghu_killed\n"), 0o600))
 				require.Equal(t, "done", p.deliverAs(now, withToken("ghu_next")))
 				require.NoFileExists(t, file)
-				require.NoFileExists(t, file+".ghscoped-new.1")
+				require.NoDirExists(t, killed)
 				require.Contains(t, p.fill("https", "github.com"), "password=ghu_next\n")
 				require.Contains(t, p.read(".config/gh/hosts.yml"), "ghu_next", "the list of the gh command is still known as ours")
 

@@ -1,19 +1,24 @@
 # What runs in the user's server: puts the credential there, or takes it away.
 #
 # The service puts assignments in front of this text: action (deliver, remove),
-# mark_a and mark_b, protocol, host, credential_path, helper, identity_name,
-# identity_email, rewrite_ssh, gh_user. The credential itself comes on standard
-# input, after this side has switched echo off and said "ready", with the server's
-# own Hub token. Each answer is
+# mark_a and mark_b, unique (a random word), protocol, host, credential_path,
+# helper, identity_name, identity_email, rewrite_ssh, gh_user. The credential
+# itself comes on standard input, after this side has switched echo off and said
+# "ready", with the server's own Hub token. Each answer is
 # one line that begins with both halves of the mark joined; only the halves are
 # in this text, so a terminal that echoes it cannot be taken for the answer.
 #
-# Everything that can fail is first written to temporary files beside the real
-# ones; then they are renamed. Killed anywhere, each file is the old or the new.
+# Everything that can fail is first written in a new folder beside the real files,
+# which only this run can write in; then the files are renamed. Killed anywhere,
+# each file is the old or the new.
+#
+# Others may be able to change the folders on the way, say in a home that its
+# group can write. So the script goes into a folder, looks at where it is, and
+# from then on uses only names that begin there.
 
 # Nothing that is read may leave through the environment or a trace.
 set +aefuvxC
-unset line username password expiry text known
+unset line username password expiry text known CDPATH
 LC_ALL=C
 export LC_ALL
 user_umask=$(umask)
@@ -23,12 +28,12 @@ nl='
 '
 tab='	'
 cr=$(printf '\r')
-new=.ghscoped-new.$$
+new=.ghscoped-new.$unique.$$
 begin='# >>> ghscoped >>> added by your JupyterHub, removed when you disconnect GitHub'
 with_newline=' (with the newline before it)'
 with_file=' (with this file)'
 end='# <<< ghscoped <<<'
-folder='' made='' fresh='' fresh_gh='' staged=$nl doing=home
+folder='' gitconfig='' made='' placed=$nl staged=$nl entered=$nl doing=home
 
 say() { printf 'ghscoped %s%s %s\n' "$mark_a" "$mark_b" "$*"; }
 
@@ -43,23 +48,35 @@ fail() {
 clean() {
 	[ -n "$folder" ] || return 0
 	clear_leftovers
-	if [ -n "$fresh" ]; then rm -f "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential"; fi
-	if [ -n "$fresh_gh" ]; then rm -f "$gh"; fi
+	while [ "$placed" != "$nl" ]; do
+		placed=${placed#"$nl"}
+		file=${placed%%"$nl"*}
+		placed=$nl${placed#*"$nl"}
+		if cd -P -- "${file%/*}" && [ "$PWD" = "${file%/*}" ]; then rm -f "./${file##*/}"; fi
+	done
 	while [ -n "$made" ]; do
 		rmdir "${made%%"$nl"*}"
 		made=${made#*"$nl"}
 	done
 } 2>/dev/null
 
-# clear_leftovers removes temporary files, of this run and of killed ones.
+# clear_leftovers removes the folders for new files, of this run and of killed ones.
 clear_leftovers() {
-	for file in "$folder/gitconfig" "$folder/git-credential-ghscoped" "$credential" "$former" "$gh" \
-		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
-		if [ -n "$file" ] && follow "$file"; then sweep "$real".ghscoped-new.*; fi
+	for file in "$folder/." "$credential" "$former" "$gh" \
+		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig" "$gitconfig"; do
+		case $file in /*) if follow "$file"; then sweep "${real%/*}"; fi ;; esac
 	done
 } 2>/dev/null
 
-sweep() { [ ! -e "$1" ] || rm -f "$@"; }
+# sweep FOLDER: what is called like a folder of ours may be somebody else's, or a
+# link; from wherever it leads to, only what is called like a new file is removed.
+sweep() {
+	for left in "$1"/.ghscoped-new.*; do
+		if [ -h "$left" ] || [ ! -d "$left" ] || ! owned "$left"; then continue; fi
+		(cd -P -- "$left" && owned . && rm -f ./ghscoped-new.*)
+		rmdir "$left/ghscoped-new.probe" "$left"
+	done
+}
 
 # attempt COMMAND… runs it and, where it fails, ends with the cause.
 attempt() {
@@ -125,31 +142,109 @@ from_git() {
 	replace "$replaced" "$nl" "\\"
 }
 
-# write PATH TEXT fills PATH's temporary file; a file that is there already,
-# or a link, is not followed.
-write() {
-	printf '%s' "$2" | (
-		set -C
-		cat >"$1$new"
-	)
+# go FOLDER makes it the one we are in; the shell sets PWD to its name without
+# links.
+go() { cd -P -- "$1" 2>/dev/null || fail "$(cause "o such file")"; }
+
+# enter KIND goes from a folder into a new one within it, which is this run's
+# alone, and looks whether it is. For a "private" file the file system has to
+# keep modes; for a "guarded" one nobody else may write in the folder either, or
+# swap one of those above it.
+enter() {
+	case $entered in
+	*"$nl$PWD$nl"*) ;;
+	*)
+		attempt mkdir -m 700 "$new"
+		entered=$entered$PWD$nl
+		;;
+	esac
+	go "$new"
+	owned . || fail "$(cause "o such file")"
+	levels='' reach=''
+	if [ "$1" = guarded ]; then find_levels; fi
+	# shellcheck disable=SC2086 # the names of the levels are ".." and "/" only
+	listing=$(ls -ldn . $levels 2>/dev/null) || fail "$(cause "o such file")"
+	at=new
+	while read -r mode _ uid _; do
+		case $at in
+		new)
+			check_new "$1"
+			user=$uid at=folder
+			;;
+		folder)
+			case $mode in d????-??-*) ;; *) fail shared_folder ;; esac
+			[ "$uid" = "$user" ] || fail foreign_owner
+			at=above
+			;;
+		above)
+			[ "$uid" = "$user" ] || [ "$uid" = 0 ] || fail foreign_owner
+			case $reach$mode in home????????-* | d????-??-* | *d????????[tT]*) ;; *) fail shared_folder ;; esac
+			;;
+		esac
+	done <<-END
+		$listing
+	END
 }
 
-# stage PATH TEXT prepares PATH to become TEXT, for its owner alone; where it is
-# that already, only its mode may have to change.
+# find_levels sets levels to the folder around the one that we are in and to
+# those above it: below the home, or else up to the root. In the home a folder
+# may be one that its group can write, since a group of the user alone cannot be
+# told from another, and whoever can write in the home has better ways. Elsewhere
+# it may be so only where nobody can rename what others made.
+find_levels() {
+	levels=.. level=..
+	until same_file "$level" "$HOME" || same_file "$level" /; do
+		level=$level/..
+		[ -d "$level" ] || fail write_failed
+		levels="$levels $level"
+	done
+	if [ "$levels" != .. ] && same_file "$level" "$HOME"; then levels=${levels% *} reach=home; fi
+}
+
+# check_new KIND: in the folder that we have made nobody else can write, unless it
+# is another one by now. Where the file system has no modes, one made just now
+# looks alike.
+check_new() {
+	case $1:$mode in
+	*:drwx--[-S]--[-T]*) return ;;
+	plain:*) ;;
+	*) fail not_private ;;
+	esac
+	attempt mkdir -m 700 ghscoped-new.probe
+	case $(ls -ld ghscoped-new.probe) in drwx--[-S]--[-T]*) fail "$(cause "o such file")" ;; esac
+	attempt rmdir ghscoped-new.probe
+}
+
+write() { printf '%s' "$2" | cat >"$1"; }
+
+# stage PATH TEXT prepares PATH, whose folder has been entered, to become TEXT,
+# for its owner alone; where it is that already, only its mode may have to change.
 stage() {
-	if [ -f "$1" ] && same "$1" "$2"; then
-		attempt chmod 600 "$1"
+	name=${1##*/}
+	usable "../$name"
+	if [ -f "../$name" ] && same "../$name" "$2"; then
+		attempt chmod 600 "../$name"
 		return
 	fi
-	attempt write "$1" "$2"
-	same "$1$new" "$2" || fail write_failed
+	attempt write "ghscoped-new.$name" "$2"
+	same "ghscoped-new.$name" "$2" || fail write_failed
 	staged=$staged$1$nl
+}
+
+# usable FILE: a link or somebody else's file there would carry the credential
+# to where it does not belong.
+usable() {
+	[ ! -h "$1" ] || fail symlink_refused
+	[ -e "$1" ] || return 0
+	owned "$1" || fail foreign_owner
+	[ -f "$1" ] || fail not_a_file
 }
 
 # private PATH: what stage made of PATH can be read by nobody else.
 private() {
-	if [ -f "$1$new" ]; then set -- "$1$new"; fi
-	case $(ls -ld "$1" 2>/dev/null) in
+	file=../${1##*/}
+	if [ -f "ghscoped-new.${1##*/}" ]; then file=ghscoped-new.${1##*/}; fi
+	case $(ls -ld "$file" 2>/dev/null) in
 	-rw-------* | '') ;; # or another delivery has cleared it away, as commit finds
 	*) fail not_private ;;
 	esac
@@ -159,8 +254,26 @@ same() { [ "$(cat "$1" 2>/dev/null && echo .)" = "$2." ]; }
 
 # commit PATH puts in place what was staged for PATH, if anything was.
 commit() {
-	case $staged in *"$nl$1$nl"*) attempt mv -f "$1$new" "$1" ;; esac
+	case $staged in *"$nl$1$nl"*) put "$1" ;; esac
 }
+
+# put PATH: wherever the way to PATH leads by now, the new file is only where this
+# run has written it.
+put() {
+	go "${1%/*}/$new"
+	owned . || fail "$(cause "o such file")"
+	[ -e "../${1##*/}" ] || placed=$placed${PWD%/*}/${1##*/}$nl
+	attempt mv -f "ghscoped-new.${1##*/}" "../${1##*/}"
+}
+
+# leave removes the folders for new files, which are empty now.
+leave() {
+	while [ "$entered" != "$nl" ]; do
+		entered=${entered#"$nl"}
+		rmdir "${entered%%"$nl"*}/$new"
+		entered=$nl${entered#*"$nl"}
+	done
+} 2>/dev/null
 
 # follow FILE sets real to what FILE is, through links; git writes there too.
 follow() {

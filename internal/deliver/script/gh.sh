@@ -11,7 +11,8 @@ gh_text() {
 # of a delivery that was killed included.
 remember_tokens() {
 	known=$nl
-	for file in "$credential" "$credential".ghscoped-new.* "$former" "$former".ghscoped-new.*; do
+	for file in "$credential" "${credential%/*}"/.ghscoped-new.*/ghscoped-new."${credential##*/}" \
+		"$former" "${former%/*}"/.ghscoped-new.*/ghscoped-new."${former##*/}"; do
 		if [ ! -f "$file" ] || [ ! -r "$file" ]; then continue; fi
 		while IFS= read -r line; do
 			case $line in password=?*) known=$known${line#*=}$nl ;; esac
@@ -19,10 +20,10 @@ remember_tokens() {
 	done
 }
 
-# gh_is_ours: each token in gh's list is one that was delivered. gh may have
+# gh_is_ours FILE: each token in gh's list is one that was delivered. gh may have
 # rearranged the list; one with a token of the user's own is left alone.
 gh_is_ours() {
-	if [ -h "$gh" ] || [ ! -f "$gh" ] || ! owned "$gh"; then return 1; fi
+	if [ -h "$1" ] || [ ! -f "$1" ] || ! owned "$1"; then return 1; fi
 	found=''
 	while IFS= read -r line; do
 		case $line in
@@ -33,22 +34,22 @@ gh_is_ours() {
 			esac
 			;;
 		esac
-	done <"$gh"
+	done <"$1"
 	[ -n "$found" ]
 }
 
 stage_gh() {
-	if [ -e "$gh" ] || [ -h "$gh" ]; then
-		gh_is_ours || return 0
-	else
-		fresh_gh=yes
-		make_folder "${gh%/*}"
-	fi
+	make_folder "${gh%/*}"
+	go "${gh%/*}"
+	if ! owned . || { [ -e hosts.yml ] && ! gh_is_ours ./hosts.yml; } || [ -h hosts.yml ]; then return; fi
+	enter private
 	gh_text
 	stage "$gh" "$text"
 }
 
 drop_gh() {
-	if gh_is_ours; then attempt rm -f "$gh"; fi
-	[ ! -d "${gh%/*}" ] || rmdir "${gh%/*}"
+	[ -d "${gh%/*}" ] || return 0
+	go "${gh%/*}"
+	if gh_is_ours ./hosts.yml; then attempt rm -f hosts.yml; fi
+	rmdir "${gh%/*}"
 } 2>/dev/null

@@ -63,19 +63,20 @@ choose_gitconfig() {
 
 # stage_gitconfig TEXT prepares "real" to become TEXT, its mode kept.
 stage_gitconfig() {
-	if [ -e "$real" ]; then
-		owned "$real" || fail git_config_not_writable
-		attempt cp -p "$real" "$real$new"
+	go "${real%/*}/"
+	enter plain
+	name=${real##*/}
+	if [ -e "../$name" ]; then
+		owned "../$name" || fail git_config_not_writable
+		attempt cp -p "../$name" "ghscoped-new.$name"
 	else
 		umask "$user_umask"
-		attempt write "$real" ''
+		attempt write "ghscoped-new.$name" ''
 		umask 077
 	fi
-	attempt overwrite "$real$new" "$1"
-	same "$real$new" "$1" || fail git_config_busy
+	attempt write "ghscoped-new.$name" "$1"
+	same "ghscoped-new.$name" "$1" || fail git_config_busy
 }
-
-overwrite() { printf '%s' "$2" | cat >"$1"; }
 
 add_block() {
 	doing=git
@@ -113,18 +114,20 @@ drop_block() {
 	read_gitconfig
 	[ "$kept" != "$text" ] || return 0
 	if [ -z "$kept" ] && [ "$flag" = file ]; then
-		attempt rm -f "$real"
+		go "${real%/*}/"
+		same "./${real##*/}" "$text" || fail git_config_busy
+		attempt rm -f "./${real##*/}"
 		return
 	fi
 	stage_gitconfig "$kept"
-	attempt mv -f "$real$new" "$real"
+	put "$real"
 }
 
 # drop_blocks KEEP takes our block out of every file git reads, KEEP excepted.
 drop_blocks() {
 	doing=git
 	for file in "$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
-		if [ -n "$file" ] && follow "$file" && [ "$real" != "$1" ]; then drop_block; fi
+		case $file in /*) if follow "$file" && [ "$real" != "$1" ]; then drop_block; fi ;; esac
 	done
 	doing=home
 }

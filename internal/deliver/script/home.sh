@@ -49,32 +49,42 @@ find_former() {
 
 # drop_former removes the credential from the place where it no longer belongs,
 # unless that is the right one under another name.
-drop_former() {
-	if [ -h "$former" ] || [ ! -f "$former" ] || ! owned "$former"; then return; fi
-	same_file "$former" "$credential" || attempt rm -f "$former"
+drop_former() { same_file "$former" "$credential" || drop_credential "$former"; }
+
+# drop_credential FILE removes it, if a credential is what it is: somebody may
+# have put a link on the way to it.
+drop_credential() {
+	[ -d "${1%/*}/" ] || return 0
+	go "${1%/*}/"
+	set -- "./${1##*/}"
+	if [ -h "$1" ] || [ ! -f "$1" ] || [ ! -r "$1" ] || ! owned "$1"; then return; fi
+	line=''
+	IFS= read -r line <"$1"
+	case $line in protocol=*) attempt rm -f "$1" ;; esac
+	unset line
 }
 
-# usable FILE: a link or somebody else's file there would carry the credential
-# to where it does not belong.
-usable() {
-	[ ! -h "$1" ] || fail symlink_refused
-	[ -e "$1" ] || return 0
-	owned "$1" || fail foreign_owner
-	[ -f "$1" ] || fail not_a_file
-}
-
+# open_folder goes into our folder, made where it is not there yet, and into the
+# new one in it. A link, made meanwhile even, does not lead elsewhere: then PWD
+# has another name.
 open_folder() {
 	[ ! -h "$folder" ] || fail symlink_refused
-	[ -e "$folder" ] || fresh=yes
-	if [ -d "$folder" ]; then
-		owned "$folder" || fail foreign_owner
-		attempt chmod 700 "$folder"
-	fi
 	make_folder "$folder"
-	make_folder "${credential%/*}"
-	usable "$credential"
-	usable "$folder/gitconfig"
-	usable "$folder/git-credential-ghscoped"
+	go "$folder"
+	[ "${PWD##*/}" = ghscoped ] || fail symlink_refused
+	owned . || fail foreign_owner
+	attempt chmod 700 .
+	if [ "$credential" = "$folder/${credential##*/}" ]; then enter guarded; else enter plain; fi
+}
+
+# drop_folder removes what is ours in our folder, and the folder when it is empty.
+drop_folder() {
+	if [ -h "$folder" ] || [ ! -d "$folder" ]; then return; fi
+	go "$folder"
+	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
+	attempt rm -f gitconfig git-credential-ghscoped
+	if [ ! -d credential ]; then attempt rm -f credential; fi
+	rmdir "$folder" 2>/dev/null
 }
 
 # listen shows the server's own Hub token, by which the service knows that this is

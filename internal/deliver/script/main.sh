@@ -7,6 +7,11 @@ deliver() {
 	stage "$folder/git-credential-ghscoped" "$helper"
 	fragment_text
 	stage "$folder/gitconfig" "$text"
+	if [ "$credential" != "$folder/${credential##*/}" ]; then
+		make_folder "${credential%/*}"
+		go "${credential%/*}/"
+		enter guarded
+	fi
 	credential_text
 	stage "$credential" "$text"
 	private "$credential"
@@ -18,23 +23,21 @@ deliver() {
 	drop_former
 	commit "$folder/gitconfig"
 	commit_block
-	fresh='' fresh_gh='' made=''
+	placed=$nl made=''
 	drop_blocks "$gitconfig"
 	# Where the deployer chose another place since, and nothing tells of it:
-	if [ "$credential" != "$folder/credential" ] && [ ! -d "$folder/credential" ]; then
-		attempt rm -f "$folder/credential"
-	fi
+	if [ "$credential" != "$folder/credential" ]; then drop_credential "$folder/credential"; fi
+	leave
 }
 
 remove() {
 	find_places
 	drop_gh
-	if [ ! -d "$credential" ]; then attempt rm -f "$credential"; fi
+	drop_credential "$credential"
 	drop_former
 	drop_blocks ''
-	attempt rm -f "$folder/gitconfig" "$folder/git-credential-ghscoped"
-	if [ ! -d "$folder/credential" ]; then attempt rm -f "$folder/credential"; fi
-	[ ! -d "$folder" ] || rmdir "$folder" 2>/dev/null
+	drop_folder
+	leave
 }
 
 shell=$0
