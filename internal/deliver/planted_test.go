@@ -163,12 +163,12 @@ func swappers(t *testing.T, deed string) string {
 // links at every name, in the folder itself and in all that are in it.
 func TestDeliverSwappedFolder(t *testing.T) {
 	t.Parallel()
-	const first, removal = "a first delivery", "a removal"
+	const first, later, removal = "a first delivery", "a later delivery", "a removal"
 	for name, c := range map[string]struct {
 		swap    string
 		actions []string
 	}{
-		"our folder":           {`mv "$HOME/.config/ghscoped" "$HOME/.config/was" && cp -a "$EVIL" "$HOME/.config/ghscoped"`, []string{first}},
+		"our folder":           {`mv "$HOME/.config/ghscoped" "$HOME/.config/was" && cp -a "$EVIL" "$HOME/.config/ghscoped"`, []string{later}},
 		"our folder by a link": {`mv "$HOME/.config/ghscoped" "$HOME/.config/was" && ln -s ../project "$HOME/.config/ghscoped"`, []string{first, removal}},
 		"that for new files in the home": {`for f in "$HOME"/.ghscoped-new.*; do
 			if [ -d "$f" ]; then mv "$f" "$HOME/was" && cp -a "$EVIL" "$f"; fi; done`, []string{first}},
