@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // Exit codes.
@@ -76,7 +77,7 @@ func run(ctx context.Context, in invocation) int {
 	if name == "help" {
 		return usage(in.stdout)
 	}
-	fmt.Fprintf(in.stderr, "ghscoped-service: there is no command %q; see ghscoped-service -help\n", name)
+	fmt.Fprintf(in.stderr, "ghscoped-service: there is no command %q; see ghscoped-service -help\n", secret.Scrub(name))
 	return exitUsage
 }
 

@@ -61,7 +61,7 @@ func createApp(ctx context.Context, in invocation) int {
 			return exitOK, wanted.app.WriteForm(in.stdout, printedRedirect)
 		}
 		if err := in.register(ctx, wanted); err != nil {
-			fmt.Fprintf(in.stderr, "ghscoped-service: create-app: %v\n", err)
+			fmt.Fprintf(in.stderr, "ghscoped-service: create-app: %s\n", secret.Scrub(err.Error()))
 			return exitFault, nil
 		}
 		return exitOK, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // healthLimit bounds one question to the running service.
@@ -21,7 +22,7 @@ func healthcheck(ctx context.Context, in invocation) int {
 		return code
 	}
 	if err := askHealth(ctx, opsURL(cfg.Service, "healthz")); err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: not well: %v\n", err)
+		fmt.Fprintf(in.stderr, "ghscoped-service: not well: %s\n", secret.Scrub(err.Error()))
 		return exitFault
 	}
 	fmt.Fprintln(in.stdout, "ok")

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // What install puts into a folder: the user's command, and the name by which
@@ -45,7 +47,7 @@ func (in invocation) install() (int, error) {
 		err = installFrom(filepath.Dir(own), set.Arg(0))
 	}
 	if err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: install: %v\n", err)
+		fmt.Fprintf(in.stderr, "ghscoped-service: install: %s\n", secret.Scrub(err.Error()))
 		return exitFault, nil
 	}
 	return exitOK, nil

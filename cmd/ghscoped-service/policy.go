@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 const policyUsage = `Usage: ghscoped-service policy check [FILE]
@@ -52,7 +53,7 @@ func (in invocation) report(name, usage string, work func(invocation) (int, erro
 		fmt.Fprint(in.stdout, usage)
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(in.stderr, "ghscoped-service: %s: %v\n", name, err)
+		fmt.Fprintf(in.stderr, "ghscoped-service: %s: %s\n", name, secret.Scrub(err.Error()))
 		return exitUsage
 	}
 	return code

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 )
 
@@ -47,7 +48,7 @@ func (in invocation) storeFile() (int, error) {
 		return 0, err
 	}
 	if err := work(in.stdout, path); err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: %v\n", err)
+		fmt.Fprintf(in.stderr, "ghscoped-service: %s\n", secret.Scrub(err.Error()))
 		return exitFault, nil
 	}
 	return exitOK, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // mintLimit bounds the making of a token, for which the service asks GitHub
@@ -33,7 +34,7 @@ func (o *botOptions) request() (client.BotRequest, error) {
 	for _, permission := range o.permissions {
 		name, level, found := strings.Cut(permission, ":")
 		if _, twice := asked.Permissions[name]; !found || twice {
-			return asked, &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("--permission %q is no NAME:LEVEL, or one of two for that name.", permission),
+			return asked, &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("--permission %q is no NAME:LEVEL, or one of two for that name.", secret.Scrub(permission)),
 				hint: "As in: --permission contents:write"}
 		}
 		asked.Permissions[name] = level

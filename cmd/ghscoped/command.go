@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // Exit codes. docs/ghscoped.md lists them.
@@ -90,7 +92,7 @@ func run(ctx context.Context, in invocation) int {
 			return c.run(ctx, in)
 		}
 	}
-	fmt.Fprintf(in.stderr, "ghscoped: there is no command %q; see ghscoped help\n", name)
+	fmt.Fprintf(in.stderr, "ghscoped: there is no command %q; see ghscoped help\n", secret.Scrub(name))
 	return exitUsage
 }
 
@@ -104,7 +106,7 @@ func (c command) run(ctx context.Context, in invocation) int {
 		_ = c.help(in.stdout, set)
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(in.stderr, "ghscoped: %v\n", err)
+		fmt.Fprintf(in.stderr, "ghscoped: %s\n", secret.Scrub(err.Error()))
 		_ = c.help(in.stderr, set)
 		return exitUsage
 	}
@@ -133,7 +135,7 @@ func wantsJSON(set *flag.FlagSet) bool {
 // noWords refuses words after the options.
 func noWords(positional []string) error {
 	if len(positional) > 0 {
-		return &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("There is no use for %q.", positional[0]),
+		return &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("There is no use for %q.", secret.Scrub(positional[0])),
 			hint: "--help lists the options."}
 	}
 	return nil

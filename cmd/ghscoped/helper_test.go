@@ -51,3 +51,22 @@ func TestTheProgramLinksNothingThatOnlyTheServiceNeeds(t *testing.T) {
 		}
 	}
 }
+
+func TestRunPrintsNoSecretGivenByMistake(t *testing.T) {
+	t.Parallel()
+	const token = "ghs_marker0aaaaaaaaaaaaaaaaaaaaaaaaa"
+	for _, args := range [][]string{
+		{token}, {"login", token}, {"login", "--token=" + token}, {"setup", token}, {"status", "-" + token}, {"logout", token},
+		{"bot-token", "--permission", token}, {"doctor", token}, {"bot", token},
+	} {
+		said, err := os.Create(t.TempDir() + "/said")
+		require.NoError(t, err)
+		exit := run(t.Context(), invocation{args: append([]string{"ghscoped"}, args...), getenv: func(string) string { return "" },
+			stdin: strings.NewReader(""), stdout: said, stderr: said, clock: time.Now})
+		require.NotEqual(t, exitOK, exit, args)
+		text, err := os.ReadFile(said.Name())
+		require.NoError(t, err)
+		require.NotContains(t, string(text), "marker0", args)
+		require.NoError(t, said.Close())
+	}
+}

@@ -72,7 +72,7 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 		},
 		"a secret's file that is not there": {
 			args: []string{"-client-secret-file=/none"},
-			want: config.Fault{Setting: "client-secret-file", Source: "flag -client-secret-file", Problem: "/none cannot be read: file does not exist", Fix: "check the path and its permissions"},
+			want: config.Fault{Setting: "client-secret-file", Source: "flag -client-secret-file", Problem: "the file cannot be read: file does not exist", Fix: "check the path and its permissions"},
 		},
 		"a secret's file that is empty": {
 			args: []string{"-client-secret-file=/empty"},
@@ -80,7 +80,7 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 		},
 		"a key file that is named but missing": {
 			args: []string{"-key-file=/none"},
-			want: config.Fault{Setting: "key-file", Source: "flag -key-file", Problem: "/none cannot be read: file does not exist", Fix: "check the path and its permissions"},
+			want: config.Fault{Setting: "key-file", Source: "flag -key-file", Problem: "the file cannot be read: file does not exist", Fix: "check the path and its permissions"},
 		},
 		"a credential nowhere in particular": {
 			args: []string{"-git-credentials-path=credential"},
@@ -199,7 +199,7 @@ func TestEachFaultIsNamedWithItsSource(t *testing.T) {
 		},
 		"a file that is not there": {
 			args: []string{"-config=none.yaml"},
-			want: config.Fault{Setting: "config", Source: "flag -config", Problem: "none.yaml cannot be read: file does not exist", Fix: "check the path and its permissions"},
+			want: config.Fault{Setting: "config", Source: "flag -config", Problem: "the file cannot be read: file does not exist", Fix: "check the path and its permissions"},
 		},
 		"a file that is a list": {
 			more: []string{"GHSCOPED_CONFIG=list.yaml"},
@@ -254,7 +254,7 @@ func TestEveryFaultIsReportedAtOnce(t *testing.T) {
 		{"hub-api-url", "it is required"},
 		{"log-level", `"loud" is not a level`},
 		{"refresh", `"perhaps" is neither true nor false`},
-		{"bot-policy", "/none cannot be read: file does not exist"},
+		{"bot-policy", "the file cannot be read: file does not exist"},
 		{"listen", "there is nothing to listen on"},
 		{"hub-token", "the service's own Hub token is required"},
 		{"key-file", "Redis needs a key file that every replica has"},

@@ -5,19 +5,25 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // file offers what the YAML file says: one mapping of keys to plain values.
 // Keys that are unknown or written twice are named with their line.
 func (l *loader) file(path, source string) {
+	if secret.Resembles(path) {
+		l.fault(configFlag, source, "it is not a path", "write the settings to a file, and set its path")
+		return
+	}
 	content, err := l.read(path)
 	if err != nil {
-		l.fault(configFlag, source, fmt.Sprintf("%s cannot be read: %v", path, cause(err)), "check the path and its permissions")
+		l.fault(configFlag, source, fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions")
 		return
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(content, &document); err != nil {
-		l.fault(configFlag, path, fmt.Sprintf("it is not YAML: %v", err), "correct the file")
+		l.fault(configFlag, path, "it is not YAML: "+secret.Scrub(err.Error()), "correct the file")
 		return
 	}
 	if len(document.Content) == 0 {
@@ -45,7 +51,7 @@ func (l *loader) keys(path string, root *yaml.Node) {
 		line, twice := first[key.Value]
 		switch {
 		case !known:
-			l.fault(key.Value, at(path, key), "there is no such setting", "correct the key; -help lists all")
+			l.fault(secret.Scrub(key.Value), at(path, key), "there is no such setting", "correct the key; -help lists all")
 			continue
 		case twice:
 			l.fault(name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 const (
@@ -119,12 +121,12 @@ func (l *loader) flags(args []string) (file string, err error) {
 		case errors.Is(err, flag.ErrHelp):
 			return "", flag.ErrHelp
 		case err != nil:
-			l.fault("command line", "flag", err.Error(), "see -help")
+			l.fault("command line", "flag", secret.Scrub(err.Error()), "see -help")
 			if len(left) == len(rest) {
 				left = left[1:]
 			}
 		case len(left) > 0:
-			l.fault("command line", "argument", fmt.Sprintf("%q is not expected", left[0]), "see -help")
+			l.fault("command line", "argument", fmt.Sprintf("%q is not expected", secret.Scrub(left[0])), "see -help")
 			left = left[1:]
 		}
 		rest = left
@@ -168,7 +170,7 @@ func (l *loader) environment(env map[string]string) {
 	slices.Sort(unknown)
 	for _, name := range unknown {
 		// A misspelt policy that is passed over would be a weaker policy.
-		l.fault(name, "environment", "there is no such setting", "correct the name, or unset it")
+		l.fault(secret.Scrub(name), "environment", "there is no such setting", "correct the name, or unset it")
 	}
 }
 
@@ -196,7 +198,10 @@ func (l *loader) apply() {
 }
 
 func (l *loader) parse(s Setting, v value, g given) {
-	err := v.Set(g.text)
+	err := misplaced(v, g.text)
+	if err == nil {
+		err = v.Set(g.text)
+	}
 	var p *problem
 	switch {
 	case errors.As(err, &p):

@@ -293,7 +293,7 @@ func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {
 
 	delete(disk, "/token")
 	_, err = c.Hub.Token.Reload(disk.read)
-	require.ErrorContains(t, err, "/token cannot be read")
+	require.ErrorContains(t, err, "the file cannot be read")
 }
 
 func TestAStoreOfSeveralProcessesIsNamedByItsAddress(t *testing.T) {

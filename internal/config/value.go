@@ -22,6 +22,27 @@ type value interface {
 	String() string
 }
 
+// misplaced refuses what looks like a secret wherever none belongs, before any
+// message could repeat it. An address with a password is left to the types that
+// say where passwords go.
+func misplaced(v value, text string) error {
+	if !secret.Resembles(text) {
+		return nil
+	}
+	switch v.(type) {
+	case secretValue:
+		return nil
+	case fileValue, secretFileValue:
+		return &problem{"it is not a path: it looks like the key or token itself",
+			"write it to a file that only the service can read, and set the path of that file"}
+	case urlValue, storeValue:
+		if u, err := url.Parse(text); err == nil && u.User != nil {
+			return nil
+		}
+	}
+	return &problem{"it looks like a secret, which does not belong here", "correct it; where the secret was seen by others, revoke it"}
+}
+
 type textValue struct{ to *string }
 
 func (v textValue) Set(text string) error {
@@ -207,12 +228,12 @@ func (v urlValue) String() string {
 func checkURL(u *url.URL, rule urlRule) error {
 	shown := u.Redacted()
 	switch {
-	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return &problem{fmt.Sprintf("%q is not an http or https address", shown), "write it as https://host/path"}
 	case u.User != nil:
 		return &problem{"the address holds a user or password", "remove it"}
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return &problem{fmt.Sprintf("%q is not an http or https address", shown), "write it as https://host/path"}
 	case u.RawQuery != "" || u.Fragment != "":
-		return &problem{fmt.Sprintf("%q has a query or fragment", shown), `remove what follows "?" or "#"`}
+		return &problem{"it has a query or fragment", `remove what follows "?" or "#"`}
 	case rule == safeHTTP && u.Scheme == "http" && !webaddr.Loopback(u.Hostname()):
 		return &problem{fmt.Sprintf("%q is not encrypted", shown), "use https (http only on loopback)"}
 	}
@@ -230,10 +251,10 @@ func (v storeValue) Set(text string) error {
 		return nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" {
+	if err != nil || (u.Scheme != "redis" && u.Scheme != "rediss") || u.Host == "" && u.User == nil {
 		return &problem{"it names no store", "write bolt:PATH, redis://host:port/0 or rediss://host:port/0"}
 	}
-	if u.User != nil {
+	if u.User != nil || u.Query().Has("username") || u.Query().Has("password") {
 		return &problem{"the address holds a user or password", "put them into files: …?username_file=PATH&password_file=PATH"}
 	}
 	v.to.Path, v.to.Redis = "", u
@@ -258,7 +279,7 @@ type fileValue struct {
 
 func (v fileValue) Set(path string) error {
 	if _, err := v.read(path); err != nil {
-		return unreadable(path, err)
+		return unreadable(err)
 	}
 	*v.to = path
 	return nil
@@ -303,7 +324,7 @@ func (v secretValue) String() string {
 func readSecret(path string, read ReadFile) (secret.String, error) {
 	content, err := read(path)
 	if err != nil {
-		return secret.String{}, unreadable(path, err)
+		return secret.String{}, unreadable(err)
 	}
 	text := strings.TrimSpace(string(content))
 	if text == "" {
@@ -312,6 +333,8 @@ func readSecret(path string, read ReadFile) (secret.String, error) {
 	return secret.New(text), nil
 }
 
-func unreadable(path string, err error) error {
-	return &problem{fmt.Sprintf("%s cannot be read: %v", path, cause(err)), "check the path and its permissions"}
+// unreadable does not repeat the path, which may be the secret itself, in a form
+// that nothing can tell; the fault names the setting and its source.
+func unreadable(err error) error {
+	return &problem{fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions"}
 }

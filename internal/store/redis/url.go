@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -196,7 +197,7 @@ func (p *parameters) tls(scheme, caFile string) *tls.Config {
 	}
 	pem, err := os.ReadFile(caFile)
 	if err != nil {
-		p.fault("ca_file: %w", err)
+		p.fault("ca_file: %w", unnamed(err))
 		return config
 	}
 	config.RootCAs = x509.NewCertPool()
@@ -229,5 +230,13 @@ func (p *parameters) finish(found place) error {
 
 func readLine(path string) (string, error) {
 	content, err := os.ReadFile(path)
-	return strings.TrimRight(string(content), "\r\n"), err
+	return strings.TrimRight(string(content), "\r\n"), unnamed(err)
+}
+
+// unnamed is the error without the path, which may be a password by mistake.
+func unnamed(err error) error {
+	if named, ok := errors.AsType[*fs.PathError](err); ok {
+		return named.Err
+	}
+	return err
 }

@@ -46,12 +46,12 @@ func TestAWrongURLIsRefusedWithoutQuotingItsPassword(t *testing.T) {
 		"redis://u:hunter2@h/1?cluster=1":                  "a Cluster has no database 1",
 		"redis://u:hunter2@h?addr=b":                       "addr needs cluster=true or master_name",
 		"redis://u:hunter2@h?cluster=1&master_name=m":      "exclude each other",
-		"redis://u:hunter2@h?password_file=/missing":       "password_file: open /missing",
-		"redis://u:hunter2@h?username_file=/missing":       "username_file: open /missing",
-		"rediss://u:hunter2@h?ca_file=/missing":            "ca_file: open /missing",
+		"redis://u:hunter2@h?password_file=/missing":       "password_file: no such file",
+		"redis://u:hunter2@h?username_file=/missing":       "username_file: no such file",
+		"rediss://u:hunter2@h?ca_file=/missing":            "ca_file: no such file",
 		"rediss://u:hunter2@h?ca_file=" + file:             "holds no certificate",
 		"redis://u:hunter2@h?ca_file=" + file:              "ca_file needs rediss://",
-		"redis://u:hunter2@h?sentinel_password_file=/miss": "sentinel_password_file: open /miss",
+		"redis://u:hunter2@h?sentinel_password_file=/miss": "sentinel_password_file: no such file",
 	} {
 		_, err := redis.Open(url, time.Now, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, want, url)
