@@ -11,9 +11,12 @@ import (
 // not do so by itself.
 const purgeEvery = 10 * time.Minute
 
-// mostEvents is how many events of the audit are remembered for administrators;
-// the lines are the record.
-const mostEvents = 20_000
+// mostEvents and mostEventBytes bound the events of the audit that are remembered
+// for administrators; the lines are the record.
+const (
+	mostEvents     = 20_000
+	mostEventBytes = 16 << 20
+)
 
 // purger is a backend that keeps expired records until it is told to look.
 type purger interface {
@@ -34,15 +37,27 @@ func (a *App) maintain(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			every.Stop()
+			a.reportPaced(context.WithoutCancel(ctx))
 			return
 		case <-every.C:
+			a.reportPaced(ctx)
 			a.purge(ctx)
 		}
 	}
 }
 
+// reportPaced writes down how many requests of bots were refused unseen.
+func (a *App) reportPaced(ctx context.Context) {
+	if a.parts.bots == nil {
+		return
+	}
+	if err := a.parts.bots.ReportPaced(ctx); err != nil {
+		a.deps.Logger.Error("how many requests were refused unseen could not be written into the audit", "error", err)
+	}
+}
+
 func (a *App) purge(ctx context.Context) {
-	if err := a.parts.events.Trim(ctx, mostEvents); err != nil && ctx.Err() == nil {
+	if err := a.parts.events.Trim(ctx, mostEvents, mostEventBytes); err != nil && ctx.Err() == nil {
 		a.deps.Logger.Error("the history could not be trimmed", "error", err)
 	}
 	backend, ok := a.parts.raw.(purger)

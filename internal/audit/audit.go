@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"sync"
@@ -49,7 +48,7 @@ type line struct {
 	flow.Event
 }
 
-// Record writes and remembers an event. An event that cannot be written is
+// Record writes and remembers an event, cut to 4 KiB. An event that cannot be written is
 // logged as such, with what it says.
 func (l *Log) Record(ctx context.Context, event flow.Event) {
 	_ = l.Keep(ctx, event) // it is logged, and what happened has happened
@@ -60,7 +59,10 @@ func (l *Log) Record(ctx context.Context, event flow.Event) {
 // line is the record.
 func (l *Log) Keep(ctx context.Context, event flow.Event) error {
 	event.Time = event.Time.UTC()
-	written := l.write(event)
+	event, encoded, written := fit(event)
+	if written == nil {
+		written = l.write(encoded)
+	}
 	if written != nil {
 		l.logger.ErrorContext(ctx, "an audit event could not be written", "error", written, "event", event)
 	}
@@ -75,13 +77,9 @@ func (l *Log) Keep(ctx context.Context, event flow.Event) error {
 
 // write makes one Write of one line, so that lines of several writers to the
 // same stream do not mix.
-func (l *Log) write(event flow.Event) error {
-	encoded, err := json.Marshal(line{Audit: true, Event: event})
-	if err != nil {
-		return err
-	}
+func (l *Log) write(encoded []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err = l.out.Write(append(encoded, '\n'))
+	_, err := l.out.Write(append(encoded, '\n'))
 	return err
 }

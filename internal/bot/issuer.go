@@ -35,11 +35,13 @@ type Options struct {
 type Issuer struct {
 	Options
 	identity identity
+	refusals *pace
 }
 
 // New returns an issuer.
 func New(o Options) *Issuer {
-	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)}}
+	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)},
+		refusals: &pace{clock: o.Clock, callers: map[string]*refusals{}}}
 }
 
 // Token is what a caller gets: exactly what it asked for.
@@ -55,12 +57,17 @@ type Token struct {
 
 // Issue gives a caller a token for what it asks, if the policy in force allows
 // it. Every request becomes one audit event, written before the token is
-// returned. Errors are [*flow.Error]; one that is no matter of GitHub has the
-// code bot_refused (the policy), repository_refused (a repository's file) or one
-// of those of a request that cannot be ([Invalid]).
+// returned, but for those of a caller who was refused too often, which are counted
+// ([Issuer.ReportPaced]). Errors are [*flow.Error]; one that is no matter of GitHub
+// has the code too_many_refusals, bot_refused (the policy), repository_refused (a
+// repository's file) or one of those of a request that cannot be ([Invalid]).
 func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID string) (Token, error) {
+	if err := i.refusals.take(c.String()); err != nil {
+		i.Metrics.Requested(Paced)
+		return Token{}, err
+	}
 	event := flow.Event{Time: i.Clock(), Action: ActionIssue, Caller: c.String(), RequestID: requestID,
-		Repositories: short(r.Repositories), Permissions: shortPermissions(r.Permissions)}
+		Repositories: r.Repositories, Permissions: r.Permissions}
 	token, err := i.issue(ctx, c, r, &event)
 	if err == nil {
 		i.Metrics.Requested(event.Outcome)
@@ -73,6 +80,9 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 	}
 	if event.Outcome == "" {
 		event.Outcome = Failed
+	}
+	if event.Rule != "" { // it was given back, and has failed after all
+		i.refusals.add(c.String())
 	}
 	event.Code = e.Code
 	i.Metrics.Requested(event.Outcome)
@@ -93,6 +103,7 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *flow.Eve
 			Hint: "An administrator can see why: ghscoped-service policy explain --as " + c.String() + "."}
 	}
 	event.Rule, event.Reason = decision.Rule, decision.Reason
+	i.refusals.giveBack(c.String()) // whatever takes time now may run many times at once
 	if i.RepositoryFile {
 		if err := i.askOwners(ctx, c, a, event); err != nil {
 			return Token{}, err
@@ -111,14 +122,14 @@ func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Liv
 	if d.Reuse == 0 || a.exclusive {
 		return Live{}, false
 	}
-	all, _ := i.Store.List(ctx, c.String())
+	all, err := i.Store.List(ctx, c.String())
 	now := i.Clock()
 	fits := func(l Live) bool {
 		return !l.Exclusive && l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
 			slices.EqualFunc(l.Repositories, a.fullNames(), strings.EqualFold) && maps.Equal(l.Permissions, a.permissions)
 	}
 	at := slices.IndexFunc(all, fits)
-	if at < 0 {
+	if err != nil || at < 0 {
 		return Live{}, false
 	}
 	return all[at], true
@@ -219,24 +230,4 @@ func compare(a ask, m Minted) string {
 
 func unavailable(message string, err error) *flow.Error {
 	return &flow.Error{Code: "unavailable", Message: message, Hint: "Try again later.", Passing: true, Err: err}
-}
-
-// short bounds what a refused request can write into the audit.
-func short(names []string) []string {
-	names = slices.Clone(names[:min(len(names), MaxRepositories)])
-	for n := range names {
-		names[n] = names[n][:min(len(names[n]), 201)]
-	}
-	return names
-}
-
-func shortPermissions(permissions map[string]string) map[string]string {
-	if len(permissions) > 50 {
-		return map[string]string{"": fmt.Sprintf("%d permissions", len(permissions))}
-	}
-	bounded := map[string]string{}
-	for name, level := range permissions {
-		bounded[name[:min(len(name), 50)]] = level[:min(len(level), 50)]
-	}
-	return bounded
 }

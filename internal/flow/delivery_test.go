@@ -10,6 +10,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // approved is a world whose user has approved; nothing is identified yet.
@@ -61,21 +62,14 @@ func TestTheTokenGoesWhereItShould(t *testing.T) {
 				}
 			}
 			require.Equal(t, c.want, got)
-			for _, server := range []string{"", "a", "b", "old", "gpu test"} {
-				_, err := w.Credential(w.ctx, program(userName, server), "")
-				if _, chosen := c.want[server]; !chosen {
-					requireCode(t, err, flow.CodeServerNotChosen)
-					continue
-				}
-				require.NoError(t, err, server)
-			}
+			require.Equal(t, "ghu_first", reveal(t, w))
 		})
 	}
 }
 
 func reveal(t *testing.T, w *world) string {
 	t.Helper()
-	c, err := w.Credential(w.ctx, program(userName, ""), "")
+	c, err := w.Credential(w.ctx, userName, "")
 	require.NoError(t, err)
 	require.Equal(t, "https://github.test", c.Host.String())
 	require.Equal(t, "x-access-token", c.Username)
@@ -114,7 +108,7 @@ func TestAStoppedServerIsStartedOnceWhenAskedTo(t *testing.T) {
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.run(time.Minute)
 	require.Empty(t, w.hub.starts, "never by itself")
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.settle()
 	require.Equal(t, flow.DeliveryStarting, w.delivery("").State)
@@ -129,7 +123,7 @@ func TestAServerThatDiesWhileItStartsIsSaidToHave(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.run(3 * time.Second)
 	w.hub.stopped("")
@@ -152,7 +146,7 @@ func TestAServerThatFailsAtOnceIsNotStartedAgainAndAgain(t *testing.T) {
 	w.settle()
 	w.hub.startOK = func(string) error { return &hub.UnavailableError{Err: errors.New("500")} }
 	w.hub.progress = func() (string, bool, error) { return "Spawn failed: no image", false, nil }
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.run(time.Hour)
 	require.Len(t, w.hub.starts, 1)
@@ -164,7 +158,7 @@ func TestAStoppingServerIsStartedWhenItHasStopped(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.set("", false, "stop") })
 	w.settle()
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.run(3 * time.Second)
 	require.Empty(t, w.hub.starts)
@@ -198,7 +192,7 @@ func TestADeliveryOutlivesTheUsersSignIn(t *testing.T) {
 	require.Equal(t, looks, w.hub.looks, "a dead token is not tried again and again")
 	w.hub.runs("")
 	w.hub.tokens["fresh"] = true
-	require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
+	require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
 	w.settle()
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
@@ -240,7 +234,7 @@ func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
 	w.pass(7 * time.Hour)
 	for name, use := range map[string]func() error{
 		"a look at the page": func() error { return w.SignedIn(w.ctx, session) },
-		"a delivery":         func() error { _, err := w.Deliver(w.ctx, session, []string{""}, false); return err },
+		"a delivery":         func() error { _, err := w.Deliver(w.ctx, session, "", false); return err },
 	} {
 		require.NoError(t, use(), name)
 		require.True(t, until.Equal(w.user().HubTokenExpires), name)
@@ -251,7 +245,7 @@ func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
 
 func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 	t.Parallel()
-	fresh := browser(userName, "fresh")
+	fresh := flow.Caller{User: userName, HubToken: secret.New("fresh")}
 	signIn := func(t *testing.T, w *world) {
 		w.hub.tokens = map[string]bool{"fresh": true}
 		w.hub.during("Servers", func() { require.NoError(t, w.SignedIn(w.ctx, fresh)) })
@@ -317,7 +311,7 @@ func TestSigningOutOfTheHubEndsAFlowThatIsNotApprovedYet(t *testing.T) {
 			w.start()
 			w.approve("ghu_second")
 			w.hub.tokens["fresh"] = true
-			require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
+			require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
 			w.run(time.Minute)
 			require.Equal(t, flow.Connected, w.state(), "who signs in again in time goes on")
 		})
@@ -346,7 +340,7 @@ func TestTheHubIsWaitedForBeforeTheConnectionIsMade(t *testing.T) {
 
 func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T) {
 	t.Parallel()
-	program := program(userName, "")
+	program := flow.Caller{User: userName}
 	begin := func(t *testing.T, w *world, token string) {
 		_, created, err := w.Start(w.ctx, program, flow.Request{})
 		require.NoError(t, err)
@@ -366,7 +360,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		require.Zero(t, w.hub.asked+w.hub.looks, "the Hub is not asked with no token")
 		require.Empty(t, w.github.revoked)
 
-		_, err := w.Deliver(w.ctx, caller, []string{""}, false)
+		_, err := w.Deliver(w.ctx, caller, "", false)
 		require.NoError(t, err)
 		w.settle()
 		require.Equal(t, "ghu_first", w.servers.at(""), "the page sets a server up")
@@ -381,7 +375,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		w.settle()
 		require.Equal(t, "ghu_second", w.servers.at(""))
 	})
-	t.Run("not even if the page was opened meanwhile", func(t *testing.T) {
+	t.Run("unless the page was opened meanwhile", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.hub.runs("")
@@ -390,8 +384,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		require.NoError(t, w.SignedIn(w.ctx, caller))
 		w.approve("ghu_first")
 		w.run(10 * time.Second)
-		require.Empty(t, w.servers.content)
-		require.Empty(t, w.user().Deliveries)
+		require.Equal(t, "ghu_first", w.servers.at(""))
 	})
 	t.Run("and a sign-out at the Hub ends only what a browser began", func(t *testing.T) {
 		t.Parallel()
@@ -419,7 +412,7 @@ func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
 	w.run(5 * time.Second)
 	require.Equal(t, flow.Connected, w.state())
 
-	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
+	_, err := w.Deliver(w.ctx, caller, "", false)
 	require.NoError(t, err)
 	w.hub.err = &hub.UnavailableError{Err: errors.New("reset")}
 	w.run(20 * time.Minute)
@@ -452,7 +445,7 @@ func TestAStartThatTheHubForbidsIsNamed(t *testing.T) {
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
 	w.hub.startOK = func(string) error { return hub.ErrForbidden }
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.settle()
 	require.Equal(t, "hub_scope_missing", w.delivery("").Error.Code)
@@ -467,7 +460,7 @@ func TestASpawnLimitIsWaitedOut(t *testing.T) {
 		w.hub.startOK = func(string) error { w.hub.runs(""); return nil }
 		return &hub.UnavailableError{RetryAfter: 30 * time.Second, Err: errors.New("429")}
 	}
-	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
+	_, err := w.Deliver(w.ctx, caller, "", true)
 	require.NoError(t, err)
 	w.run(29 * time.Second)
 	require.Len(t, w.hub.starts, 1)
@@ -489,7 +482,7 @@ func TestADeliveryFails(t *testing.T) {
 		require.Equal(t, flow.Connected, w.state(), "the pull helper still has the token")
 		require.Equal(t, 1.0, w.metric("ghscoped_delivery_duration_seconds", "method", "none", "status", "error"))
 		w.servers.err = nil
-		_, err := w.Deliver(w.ctx, caller, []string{""}, false)
+		_, err := w.Deliver(w.ctx, caller, "", false)
 		require.NoError(t, err)
 		w.settle()
 		require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
@@ -521,21 +514,21 @@ func TestInPullModeNothingIsWrittenAndTheHubTokenKeptForTheFlowOnly(t *testing.T
 	require.NoError(t, w.SignedIn(w.ctx, caller))
 	require.True(t, w.user().HubToken.Empty())
 	require.Empty(t, w.user().Deliveries)
-	require.Equal(t, 1, w.hub.looks, "which servers run")
+	require.Zero(t, w.hub.looks)
 	require.Equal(t, "ghu_first", reveal(t, w))
-	_, err := w.Deliver(w.ctx, caller, []string{"another"}, false)
-	require.NoError(t, err)
-	require.Empty(t, w.user().Deliveries)
-	require.Equal(t, []string{"", "another"}, w.user().Connection.Servers)
+	_, err := w.Deliver(w.ctx, caller, "", false)
+	var refused *flow.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, flow.CodePullOnly, refused.Code)
 	w.run(8 * time.Hour)
-	_, err = w.Credential(w.ctx, program(userName, ""), "")
+	_, err = w.Credential(w.ctx, userName, "")
 	require.Error(t, err, "an expired token is not handed out")
 }
 
 func TestDeliveriesLeftOverFromPushModeAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
-	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
+	_, err := w.Deliver(w.ctx, caller, "", false)
 	require.NoError(t, err)
 	w.options.Deliverer = nil
 	w.restart()
@@ -552,7 +545,7 @@ func TestAUserCannotFillTheStoreWithServers(t *testing.T) {
 	w := connected(t)
 	var err error
 	for n := 0; err == nil && n < 200; n++ {
-		_, err = w.Deliver(w.ctx, caller, []string{fmt.Sprint("s", n)}, false)
+		_, err = w.Deliver(w.ctx, caller, fmt.Sprint("s", n), false)
 	}
 	var refused *flow.Error
 	require.ErrorAs(t, err, &refused)

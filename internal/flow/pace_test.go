@@ -13,7 +13,7 @@ import (
 func TestAttemptsToConnectArePaced(t *testing.T) {
 	t.Parallel()
 	cancel := func(t *testing.T, w *world) {
-		_, err := w.Cancel(w.ctx, caller)
+		_, err := w.Cancel(w.ctx, userName)
 		require.NoError(t, err)
 	}
 	begin := map[string]func(w *world) error{

@@ -85,9 +85,6 @@ type Hub interface {
 	// [hub.ErrForbidden]: nobody's any more.
 	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
-	// Shares names, by server, the users and groups it is shared with;
-	// [hub.ErrForbidden] where the Hub does not tell.
-	Shares(ctx context.Context, token secret.String, user string) (map[string][]string, error)
 	StartServer(ctx context.Context, token secret.String, user, server string) error
 	// Progress is the Hub's last word on a server that is starting, within about
 	// a second.
@@ -179,6 +176,9 @@ type Event struct {
 	Code      string    `json:"code,omitempty"`
 	// Repositories are those that a narrowed or a bot's token is for.
 	Repositories []string `json:"repositories,omitempty"`
+	// RepositoriesLeftOut and PermissionsLeftOut count those that were too many for
+	// one event.
+	RepositoriesLeftOut int `json:"repositories_left_out,omitempty"`
 	// Reason is why a token was revoked or a connection ended; for a bot's, what
 	// the rule that allowed it is for.
 	Reason string `json:"reason,omitempty"`
@@ -186,11 +186,12 @@ type Event struct {
 	// Caller and what follows is of bots' tokens only. Caller is who asked, as
 	// policies name it (service:nbbot, user:ada); for a revocation whose token it
 	// was, and By who revoked it.
-	Caller      string            `json:"caller,omitempty"`
-	By          string            `json:"by,omitempty"`
-	Rule        string            `json:"rule,omitempty"`
-	Permissions map[string]string `json:"permissions,omitempty"`
-	RequestID   string            `json:"request_id,omitempty"`
+	Caller             string            `json:"caller,omitempty"`
+	By                 string            `json:"by,omitempty"`
+	Rule               string            `json:"rule,omitempty"`
+	Permissions        map[string]string `json:"permissions,omitempty"`
+	PermissionsLeftOut int               `json:"permissions_left_out,omitempty"`
+	RequestID          string            `json:"request_id,omitempty"`
 	// Why says in a sentence why a request was refused.
 	Why string `json:"why,omitempty"`
 }

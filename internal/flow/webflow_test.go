@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 const callback = "https://hub.test/services/connect-github/github_callback"
@@ -84,7 +85,7 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
 		state := w.startWeb()
-		eve := browser("eve", "eves")
+		eve := flow.Caller{User: "eve", HubToken: secret.New("eves")}
 		_, err := w.CompleteWeb(w.ctx, eve, state, "code")
 		refusedWith(t, flow.CodeWebState, err)
 		_, err = w.FailWeb(w.ctx, eve, state, "access_denied")
@@ -178,7 +179,7 @@ func TestAWebFlowLosesNoToken(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
 		w.github.during("Exchange", func() {
-			_, err := w.Cancel(w.ctx, caller)
+			_, err := w.Cancel(w.ctx, userName)
 			require.NoError(t, err)
 		})
 		_, err := w.CompleteWeb(w.ctx, caller, w.startWeb(), "code")
@@ -270,7 +271,7 @@ func TestTheWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
 func TestAnAdministratorSeesAndEndsConnections(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
-	_, _, err := w.Start(w.ctx, program("bob", ""), flow.Request{})
+	_, _, err := w.Start(w.ctx, flow.Caller{User: "bob"}, flow.Request{})
 	require.NoError(t, err)
 	users, next, err := w.Users(w.ctx, "", 1)
 	require.NoError(t, err)

@@ -1,9 +1,7 @@
 package hubauth
 
 import (
-	"crypto/subtle"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,23 +34,9 @@ func (a *Auth) HasScope(r *http.Request, token secret.String, scope string) erro
 	return err
 }
 
-// Own is nil for a request that shows the service's own Hub token, which only
-// whoever reads the service's settings has.
-func (a *Auth) Own(r *http.Request) error {
-	own, err := a.ClientSecret()
-	if err != nil {
-		return fmt.Errorf("read the service's Hub token: %w", err)
-	}
-	// Hashes, so that not even the length shows.
-	want, shown := own.Hash(), BearerToken(r).Hash()
-	if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(shown)) != 1 {
-		return ErrSignedOut
-	}
-	return nil
-}
-
 // holder finds out whose token this is, and demands one of the scopes. Where
-// the last answer lacks them, the Hub is asked again: a no is never trusted.
+// the last answer lacks them, the Hub is asked again; that it does not know the
+// token counts for two seconds.
 func (a *Auth) holder(r *http.Request, token secret.String, fresh bool, oneOf []string) (hub.User, error) {
 	allowed := func(user hub.User) bool {
 		return slices.ContainsFunc(oneOf, func(scope string) bool { return grants(user.Scopes, scope) })
@@ -60,9 +44,12 @@ func (a *Auth) holder(r *http.Request, token secret.String, fresh bool, oneOf []
 	if user, trusted := a.trust.holder(token); trusted && !fresh && allowed(user) {
 		return user, nil
 	}
+	if a.trust.refused(token) {
+		return hub.User{}, ErrSignedOut
+	}
 	user, err := a.Hub.Whoami(r.Context(), token)
 	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
-		a.trust.drop(token)
+		a.trust.refuse(token)
 		return hub.User{}, ErrSignedOut
 	}
 	if err != nil {

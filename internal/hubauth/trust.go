@@ -1,6 +1,7 @@
 package hubauth
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -16,14 +17,21 @@ const (
 	// maxTrusted bounds how many tokens are trusted at once; further ones are
 	// asked about each time.
 	maxTrusted = 4096
+	// refuseFor is how long the Hub's no to a program's token counts, so that a
+	// program in a loop does not ask the Hub as often. It is short, since a no may
+	// be a mistake.
+	refuseFor = 2 * time.Second
+	// maxRefused bounds how many refused tokens are remembered at once.
+	maxRefused = 1024
 )
 
-// trust remembers to which tokens the Hub has just said yes. A no is never
-// remembered. Safe for concurrent use.
+// trust remembers to which tokens the Hub has just said yes, and for a moment
+// which it did not know. Safe for concurrent use.
 type trust struct {
-	clock func() time.Time
-	mu    sync.Mutex
-	known map[string]yes // by the token's hash
+	clock   func() time.Time
+	mu      sync.Mutex
+	known   map[string]yes       // by the token's hash
+	unknown map[string]time.Time // when the Hub said no, by the token's hash
 }
 
 // yes is the Hub's answer: whose token it is, and when it said so.
@@ -32,7 +40,9 @@ type yes struct {
 	at   time.Time
 }
 
-func newTrust(clock func() time.Time) *trust { return &trust{clock: clock, known: map[string]yes{}} }
+func newTrust(clock func() time.Time) *trust {
+	return &trust{clock: clock, known: map[string]yes{}, unknown: map[string]time.Time{}}
+}
 
 func (t *trust) holder(token secret.String) (user hub.User, trusted bool) {
 	t.mu.Lock()
@@ -57,6 +67,29 @@ func (t *trust) add(token secret.String, user hub.User) {
 	if _, known := t.known[hash]; known || len(t.known) < maxTrusted {
 		t.known[hash] = yes{user, t.clock()}
 	}
+}
+
+// refuse forgets a token that the Hub does not know, and remembers that for a
+// moment.
+func (t *trust) refuse(token secret.String) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	hash, now := token.Hash(), t.clock()
+	delete(t.known, hash)
+	if len(t.unknown) >= maxRefused {
+		maps.DeleteFunc(t.unknown, func(_ string, at time.Time) bool { return now.Sub(at) >= refuseFor })
+	}
+	if len(t.unknown) < maxRefused {
+		t.unknown[hash] = now
+	}
+}
+
+// refused reports whether the Hub has just said that it does not know a token.
+func (t *trust) refused(token secret.String) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at, known := t.unknown[token.Hash()]
+	return known && t.clock().Sub(at) < refuseFor
 }
 
 func (t *trust) drop(token secret.String) {

@@ -95,8 +95,9 @@ func adminEvent(event flow.Event) web.AdminEvent {
 		Server: event.Server, Outcome: event.Outcome, Code: event.Code, Reason: event.Reason, Why: event.Why,
 		Rule: event.Rule, Repositories: event.Repositories, By: event.By,
 	}
-	if more := len(view.Repositories) - adminRepositories; more > 0 {
-		view.Repositories = append(slices.Clone(view.Repositories[:adminRepositories]), fmt.Sprintf("+ %d", more))
+	shown := min(len(view.Repositories), adminRepositories)
+	if more := len(view.Repositories) - shown + event.RepositoriesLeftOut; more > 0 {
+		view.Repositories = append(slices.Clone(view.Repositories[:shown]), fmt.Sprintf("+ %d", more))
 	}
 	for _, name := range slices.Sorted(maps.Keys(event.Permissions)) {
 		view.Permissions = append(view.Permissions, name+":"+event.Permissions[name])

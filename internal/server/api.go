@@ -32,27 +32,24 @@ type flowAnswer struct {
 	Error           *flow.Error `json:"error,omitempty"`
 }
 
-// answerFlow says of a flow what its caller may know. The code is for whoever began
-// the flow: a program that read a browser's could have it approved by another
-// account, and a person would take a program's for their own.
-func answerFlow(f *flow.Flow, to flow.Caller) flowAnswer {
+func answerFlow(f *flow.Flow) flowAnswer {
 	answer := flowAnswer{ID: f.ID, Mode: f.Mode, State: f.State, ExpiresAt: f.ExpiresAt.UTC(),
 		Interval: int(f.Interval.Seconds()), Error: f.Error}
-	if f.State == flow.Pending && f.BegunBy(to) {
+	if f.State == flow.Pending {
 		answer.UserCode, answer.VerificationURI = f.UserCode, f.VerificationURI
 	}
 	return answer
 }
 
 func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.Of(r.Context(), c.forFlow())
+	user, err := s.Flows.User(r.Context(), c.user)
 	if err != nil {
 		return err
 	}
 	if user.Flow == nil {
 		return errNoFlow
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
 	return nil
 }
 
@@ -75,16 +72,16 @@ func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) erro
 	if created {
 		status = http.StatusCreated
 	}
-	writeJSON(w, status, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, status, answerFlow(user.Flow))
 	return nil
 }
 
 func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.Cancel(r.Context(), c.forFlow())
+	user, err := s.Flows.Cancel(r.Context(), c.user)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
 	return nil
 }
 
@@ -96,11 +93,6 @@ type connectionAnswer struct {
 	InstallationsURL string             `json:"installations_url,omitempty"`
 	FixURL           string             `json:"fix_url,omitempty"`
 	Deliveries       []deliveryAnswer   `json:"deliveries"`
-	// Servers are those that may have the token; nil: any of the user's.
-	Servers []string `json:"servers,omitzero"`
-	// Program is the server in which a program began what the person has not
-	// confirmed.
-	Program *string `json:"program,omitempty"`
 }
 
 type repositoryAnswer struct {
@@ -122,18 +114,13 @@ const tokenRecheckAge = 5 * time.Second
 
 func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller) error {
 	if c.holder != nil {
-		if err := s.Flows.Recheck(r.Context(), c.forFlow(), tokenRecheckAge); err != nil {
+		if err := s.Flows.Recheck(r.Context(), c.user, tokenRecheckAge); err != nil {
 			return err
 		}
 	}
-	user, err := s.Flows.Of(r.Context(), c.forFlow())
+	user, err := s.Flows.User(r.Context(), c.user)
 	if err != nil {
 		return err
-	}
-	if user.Connection != nil {
-		if err := user.Connection.Shown(c.forFlow()); err != nil {
-			return err
-		}
 	}
 	return s.writeConnection(w, http.StatusOK, user)
 }
@@ -146,10 +133,7 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 	answer := connectionAnswer{
 		Login: connection.Account.Login, ExpiresAt: connection.Token.ExpiresAt.UTC(), Access: connection.Access.State,
 		InstallationsURL: s.installURL(), FixURL: connection.Access.Fix,
-		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{}, Program: connection.Program,
-	}
-	if !connection.AnyServer {
-		answer.Servers = append([]string{}, connection.Servers...)
+		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{},
 	}
 	for _, repository := range connection.Access.Repositories {
 		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push})
@@ -175,17 +159,13 @@ func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) 
 			"Open “Connect GitHub” in the browser, or ask for the credential itself.")
 	}
 	var body struct {
-		Server  string   `json:"server"`
-		Servers []string `json:"servers"`
-		Start   bool     `json:"start"`
+		Server string `json:"server"`
+		Start  bool   `json:"start"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	if body.Servers == nil {
-		body.Servers = []string{body.Server}
-	}
-	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Servers, body.Start && s.CanStart)
+	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Server, body.Start && s.CanStart)
 	if err != nil {
 		return err
 	}

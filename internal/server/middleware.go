@@ -48,9 +48,21 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		route := s.route(chi.RouteContext(r.Context()).RoutePattern())
 		s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(answer.status)).Observe(took.Seconds())
 		// Attributes, which cost nothing where the level is not logged.
-		s.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", r.Method),
-			slog.String("path", r.URL.Path), slog.Int("status", answer.status), slog.Int64("milliseconds", took.Milliseconds()))
+		s.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", method(r.Method)),
+			slog.String("path", loggedPath(r)), slog.Int("status", answer.status), slog.Int64("milliseconds", took.Milliseconds()))
 	})
+}
+
+// maxLoggedPath bounds what somebody who is not even signed in can have written
+// into the log by one request, in bytes. The longest of our own paths are shorter.
+const maxLoggedPath = 256
+
+func loggedPath(r *http.Request) string {
+	path := r.URL.Path
+	if len(path) > maxLoggedPath {
+		return strings.ToValidUTF8(path[:maxLoggedPath], "") + "…"
+	}
+	return path
 }
 
 // answer keeps the status that was sent. (chi's middleware has such a writer
@@ -119,7 +131,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
-				s.Logger.Error("a handler panicked", "path", r.URL.Path, "fault", fault, "stack", string(debug.Stack()))
+				s.Logger.Error("a handler panicked", "path", loggedPath(r), "fault", fault, "stack", string(debug.Stack()))
 				s.renderFault(w, r, errInternal)
 			}
 		}()

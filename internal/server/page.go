@@ -18,7 +18,7 @@ type page = bytes.Buffer
 func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, render func(lang string, out *page) error) {
 	var out page
 	if err := render(s.Pages.Language(r.Header.Get("Accept-Language")), &out); err != nil {
-		s.Logger.Error("a page could not be rendered", "path", r.URL.Path, "error", err)
+		s.Logger.Error("a page could not be rendered", "path", loggedPath(r), "error", err)
 		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 		return
 	}
@@ -97,8 +97,8 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // removals that need a Hub token, and a look at what the connection reaches.
 // The page shows what is known either way.
 func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
-	present := of(session).forFlow()
-	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, present, recheckAge))
+	present := caller{user: session.User, session: &session}.forFlow()
+	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, session.User, recheckAge))
 	if err != nil {
 		s.Logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
 	}
@@ -115,7 +115,7 @@ func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) e
 }
 
 func (s *Server) formCancel(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Cancel(r.Context(), c.forFlow())
+	_, err := s.Flows.Cancel(r.Context(), c.user)
 	return s.backToPage(w, r, err)
 }
 
@@ -125,12 +125,12 @@ func (s *Server) formDisconnect(w http.ResponseWriter, r *http.Request, c caller
 }
 
 func (s *Server) formDeliver(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], false)
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), false)
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], s.CanStart)
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), s.CanStart)
 	return s.backToPage(w, r, err)
 }
 

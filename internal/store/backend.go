@@ -73,6 +73,9 @@ var (
 	// ErrUnavailable: the store cannot be reached or cannot write now; the same
 	// call may work later.
 	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrFull: there is no room for a new record. What is there can still be
+	// changed and deleted. It comes with ErrUnavailable.
+	ErrFull = errors.New("there is no room for new records")
 )
 
 // Backend keeps records. Every method is safe for concurrent use, and every

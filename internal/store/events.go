@@ -1,12 +1,18 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
@@ -16,44 +22,67 @@ import (
 // KindEvent is the kind of the records of [Events].
 const KindEvent Kind = "event"
 
-// keepEvents is how long an event can be read here. The lines that
-// internal/audit writes are the record for longer.
-const keepEvents = 30 * 24 * time.Hour
-
-// eventPage is how many events are looked through in one go.
-const eventPage = 500
+const (
+	// keepEvents is how long an event can be read here. The lines that
+	// internal/audit writes are the record for longer.
+	keepEvents = 30 * 24 * time.Hour
+	// eventPage is how many events are looked through in one go.
+	eventPage = 500
+	// mostOfOne is how many events of one user or bot are remembered, and how many
+	// of them may come between two calls of [Events.Trim]: who makes events without
+	// end pushes nobody else's out.
+	mostOfOne = 200
+)
 
 // Events remembers audit events for administrators, of all replicas. It is an
 // [audit.History].
 type Events struct {
 	backend Backend
 	keys    *Keyring
+
+	mu    sync.Mutex
+	added map[string]int // by whose they are, since the last Trim
 }
 
 var _ audit.History = (*Events)(nil)
 
 // NewEvents makes a history on a backend.
-func NewEvents(backend Backend, keys *Keyring) *Events { return &Events{backend: backend, keys: keys} }
+func NewEvents(backend Backend, keys *Keyring) *Events {
+	return &Events{backend: backend, keys: keys, added: map[string]int{}}
+}
 
-// Add remembers an event.
+// Add remembers an event, unless there are too many of one user or bot.
 func (e *Events) Add(ctx context.Context, event flow.Event) error {
+	whose := whoseEvent(event)
+	if !e.count(whose) {
+		return nil
+	}
 	clear, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("encoding an event: %w", err)
 	}
-	key := eventKey(event.Time)
+	key := eventKey(event.Time, whose)
 	_, err = e.backend.Put(ctx, Record{
 		Kind: KindEvent, Key: key, Expires: event.Time.Add(keepEvents), Value: e.keys.Seal(KindEvent, key, clear),
 	})
 	return err
 }
 
-// Recent returns up to limit events, the newest first.
+func (e *Events) count(whose string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.added[whose]++
+	return e.added[whose] <= mostOfOne
+}
+
+// Recent returns up to limit events, the newest first. Of one user or bot there
+// are no more than a fifth, unless there are too few of others.
 func (e *Events) Recent(ctx context.Context, limit int) ([]flow.Event, error) {
-	records, err := e.backend.List(ctx, KindEvent, "", limit)
+	records, err := e.backend.List(ctx, KindEvent, "", max(limit, eventPage))
 	if err != nil {
 		return nil, err
 	}
+	records = fairly(records, limit)
 	events := make([]flow.Event, len(records))
 	for i, record := range records {
 		clear, err := e.keys.Open(record.Kind, record.Key, record.Value)
@@ -67,17 +96,44 @@ func (e *Events) Recent(ctx context.Context, limit int) ([]flow.Event, error) {
 	return events, nil
 }
 
-// Trim forgets all but the newest events, as many as keep, so that whoever makes
-// events without end does not fill the store.
-func (e *Events) Trim(ctx context.Context, keep int) error {
-	for after, seen := "", 0; ; {
+// fairly chooses records of events, and keeps their order.
+func fairly(records []Record, limit int) []Record {
+	var chosen, others []Record
+	of := map[string]int{}
+	for _, record := range records {
+		whose := ofEventKey(record.Key)
+		if of[whose]++; of[whose] <= max(limit/5, 1) {
+			chosen = append(chosen, record)
+		} else {
+			others = append(others, record)
+		}
+	}
+	chosen = chosen[:min(len(chosen), limit)]
+	chosen = append(chosen, others[:min(len(others), limit-len(chosen))]...)
+	slices.SortFunc(chosen, func(a, b Record) int { return cmp.Compare(a.Key, b.Key) })
+	return chosen
+}
+
+// Trim forgets what is too much: of one user or bot all but the newest mostOfOne
+// events, and of all, all but the newest, as many as keep and as take up the given
+// bytes.
+func (e *Events) Trim(ctx context.Context, keep, bytes int) error {
+	e.mu.Lock()
+	clear(e.added)
+	e.mu.Unlock()
+	seen, of := 0, map[string]int{}
+	for after := ""; ; {
 		records, err := e.backend.List(ctx, KindEvent, after, eventPage)
 		if err != nil {
 			return fmt.Errorf("trimming the history: %w", err)
 		}
 		for _, record := range records {
 			after = record.Key
-			if seen++; seen <= keep {
+			whose, size := ofEventKey(record.Key), len(record.Key)+len(record.Value)
+			if seen < keep && size <= bytes && (whose == "" || of[whose] < mostOfOne) {
+				of[whose]++
+				seen++
+				bytes -= size
 				continue
 			}
 			err := e.backend.Delete(ctx, KindEvent, record.Key, record.Version)
@@ -91,8 +147,24 @@ func (e *Events) Trim(ctx context.Context, keep int) error {
 	}
 }
 
-// eventKey sorts the newest first, which is how they are read. What follows
-// the time tells events of the same moment apart.
-func eventKey(at time.Time) string {
-	return fmt.Sprintf("%019d-%s", math.MaxInt64-at.UnixNano(), rand.Text())
+// whoseEvent tells the events of one user or bot from those of others, without a
+// name.
+func whoseEvent(event flow.Event) string {
+	sum := sha256.Sum256([]byte(event.User + "\x00" + event.Caller))
+	return hex.EncodeToString(sum[:8])
+}
+
+// eventKey sorts the newest first, which is how they are read. What follows the
+// time says whose the event is, and tells events of the same moment apart.
+func eventKey(at time.Time, whose string) string {
+	return fmt.Sprintf("%019d-%s-%s", math.MaxInt64-at.UnixNano(), whose, rand.Text())
+}
+
+// ofEventKey is whose an event is; "": an earlier release did not say so.
+func ofEventKey(key string) string {
+	parts := strings.Split(key, "-")
+	if len(parts) != 3 {
+		return ""
+	}
+	return parts[1]
 }

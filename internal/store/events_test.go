@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -54,10 +55,60 @@ func TestOnlyTheNewestEventsAreKept(t *testing.T) {
 	for i := range 20 {
 		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at.Add(time.Duration(i)), Action: strconv.Itoa(i)}))
 	}
-	require.NoError(t, events.Trim(t.Context(), 20))
-	require.NoError(t, events.Trim(t.Context(), 3))
+	require.NoError(t, events.Trim(t.Context(), 20, 1<<20))
+	require.NoError(t, events.Trim(t.Context(), 3, 1<<20))
 	recent, err := events.Recent(t.Context(), 100)
 	require.NoError(t, err)
 	require.Len(t, recent, 3)
 	require.Equal(t, []string{"19", "18", "17"}, []string{recent[0].Action, recent[1].Action, recent[2].Action})
+}
+
+func TestEventsOfOneUserPushNobodyElsesOut(t *testing.T) {
+	t.Parallel()
+	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	keys, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	events := store.NewEvents(backend, keys)
+	at := time.Now()
+	add := func(user string) {
+		at = at.Add(time.Millisecond)
+		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at, User: user, Action: "x"}))
+	}
+	of := func(limit int) map[string]int {
+		recent, err := events.Recent(t.Context(), limit)
+		require.NoError(t, err)
+		require.True(t, slices.IsSortedFunc(recent, func(a, b flow.Event) int { return b.Time.Compare(a.Time) }))
+		count := map[string]int{}
+		for _, event := range recent {
+			count[event.User]++
+		}
+		return count
+	}
+	for range 10 {
+		add("ada")
+	}
+	for range 1000 {
+		add("eve")
+	}
+	require.Equal(t, map[string]int{"ada": 10, "eve": 200}, of(1000), "no more between two trims")
+	require.Equal(t, map[string]int{"ada": 10, "eve": 90}, of(100))
+	require.NoError(t, events.Trim(t.Context(), 1000, 1<<20))
+	for range 1000 {
+		add("eve")
+	}
+	require.Equal(t, map[string]int{"ada": 10, "eve": 400}, of(1000))
+	require.NoError(t, events.Trim(t.Context(), 1000, 1<<20))
+	require.Equal(t, map[string]int{"ada": 10, "eve": 200}, of(1000))
+
+	require.NoError(t, events.Trim(t.Context(), 1000, 10_000))
+	records, err := backend.List(t.Context(), store.KindEvent, "", 1000)
+	require.NoError(t, err)
+	bytes := 0
+	for _, record := range records {
+		bytes += len(record.Key) + len(record.Value)
+	}
+	require.LessOrEqual(t, bytes, 10_000)
+	require.Greater(t, bytes, 9_000)
 }

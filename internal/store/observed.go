@@ -13,11 +13,13 @@ type observed struct {
 	Backend
 	duration *prometheus.HistogramVec
 	up       prometheus.Gauge
+	full     prometheus.Gauge
 }
 
 // Observed measures a backend: ghscoped_store_operation_duration_seconds, by
-// operation and by how it ended, and ghscoped_store_up, 0 after an operation
-// found the store unavailable and 1 after any that did not.
+// operation and by how it ended, ghscoped_store_up, 0 after an operation
+// found the store unavailable and 1 after any that did not, and
+// ghscoped_store_full, 1 after a new record found no room and 0 after one that did.
 func Observed(backend Backend, reg prometheus.Registerer) Backend {
 	o := observed{
 		Backend: backend,
@@ -30,8 +32,12 @@ func Observed(backend Backend, reg prometheus.Registerer) Backend {
 			Name: "ghscoped_store_up",
 			Help: "Whether the last operation found the store available.",
 		}),
+		full: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ghscoped_store_full",
+			Help: "Whether the store had no room for the last new record. What is under way goes on, and nothing new begins.",
+		}),
 	}
-	reg.MustRegister(o.duration, o.up)
+	reg.MustRegister(o.duration, o.up, o.full)
 	return o
 }
 
@@ -44,6 +50,8 @@ func (o observed) measure(op string, start time.Time, err *error) {
 		status = "not_found"
 	case errors.Is(*err, ErrConflict):
 		status = "conflict"
+	case errors.Is(*err, ErrFull):
+		status = "full"
 	case errors.Is(*err, ErrUnavailable):
 		status = "unavailable"
 	case errors.Is(*err, context.Canceled), errors.Is(*err, context.DeadlineExceeded):
@@ -55,7 +63,7 @@ func (o observed) measure(op string, start time.Time, err *error) {
 	switch status {
 	case "unavailable":
 		o.up.Set(0)
-	case "ok", "not_found", "conflict":
+	case "ok", "not_found", "conflict", "full":
 		o.up.Set(1)
 	}
 }
@@ -67,7 +75,14 @@ func (o observed) Get(ctx context.Context, kind Kind, key string) (record Record
 
 func (o observed) Put(ctx context.Context, record Record) (version uint64, err error) {
 	defer o.measure("put", time.Now(), &err)
-	return o.Backend.Put(ctx, record)
+	version, err = o.Backend.Put(ctx, record)
+	switch {
+	case errors.Is(err, ErrFull):
+		o.full.Set(1)
+	case err == nil && record.Version == 0 && record.Kind != KindSession: // which a full store takes, too
+		o.full.Set(0)
+	}
+	return version, err
 }
 
 func (o observed) Delete(ctx context.Context, kind Kind, key string, version uint64) (err error) {

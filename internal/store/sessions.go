@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -35,7 +36,12 @@ func NewSessions(backend Backend, keys *Keyring) *Sessions {
 	return &Sessions{backend: backend, keys: keys}
 }
 
-// Create stores a session until its ExpiresAt and returns its id.
+// maxSessions is how many browsers of one user may be signed in at once. Somebody
+// who signs in again and again would otherwise fill the store.
+const maxSessions = 20
+
+// Create stores a session until its ExpiresAt and returns its id. The user's
+// oldest sessions end where there are too many.
 func (s *Sessions) Create(ctx context.Context, session hubauth.Session) (string, error) {
 	clear, err := json.Marshal(session)
 	if err != nil {
@@ -43,6 +49,9 @@ func (s *Sessions) Create(ctx context.Context, session hubauth.Session) (string,
 	}
 	id := newSessionID(session.User)
 	key, _ := sessionKey(id)
+	if err := s.makeRoom(ctx, session.User); err != nil {
+		return "", err
+	}
 	_, err = s.backend.Put(ctx, Record{
 		Kind: KindSession, Key: key, Expires: session.ExpiresAt,
 		Value: s.keys.Seal(KindSession, key, clear),
@@ -51,6 +60,34 @@ func (s *Sessions) Create(ctx context.Context, session hubauth.Session) (string,
 		return "", fmt.Errorf("storing a session: %w", err)
 	}
 	return id, nil
+}
+
+// makeRoom ends the oldest sessions of a user, until there is room for one more.
+func (s *Sessions) makeRoom(ctx context.Context, user string) error {
+	var own []Record
+	for after := user + "/"; ; {
+		records, err := s.backend.List(ctx, KindSession, after, 2*maxSessions)
+		if err != nil {
+			return fmt.Errorf("listing sessions: %w", err)
+		}
+		for _, record := range records {
+			after = record.Key
+			hash, found := strings.CutPrefix(record.Key, user+"/")
+			if found && len(hash) == hex.EncodedLen(sha256.Size) { // else of somebody whose name begins like this one
+				own = append(own, record)
+			}
+		}
+		if len(records) < 2*maxSessions || !strings.HasPrefix(after, user+"/") {
+			break
+		}
+	}
+	slices.SortFunc(own, func(a, b Record) int { return a.Expires.Compare(b.Expires) })
+	for _, record := range own[:max(0, len(own)-maxSessions+1)] {
+		if err := s.delete(ctx, record); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Session returns a live session, or [hubauth.ErrNoSession].

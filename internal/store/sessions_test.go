@@ -86,3 +86,32 @@ func TestStoreTroubleIsNotTheEndOfASession(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.NotErrorIs(t, err, hubauth.ErrNoSession)
 }
+
+func TestCreateEndsTheOldestOfTooManySessions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	sessions := store.NewSessions(f.Backend, f.keys)
+	create := func(user string) string {
+		f.clock.Advance(time.Second)
+		id, err := sessions.Create(t.Context(), newSession(f, user))
+		require.NoError(t, err)
+		return id
+	}
+	others := []string{create("ann/a"), create("ann" + strings.Repeat("a", 64)), create("an")}
+	var ids []string
+	for range 50 {
+		ids = append(ids, create("ann"))
+	}
+	for i, id := range ids {
+		_, err := sessions.Session(t.Context(), id)
+		if i < 30 {
+			require.ErrorIs(t, err, hubauth.ErrNoSession, i)
+			continue
+		}
+		require.NoError(t, err, i)
+	}
+	for _, id := range others {
+		_, err := sessions.Session(t.Context(), id)
+		require.NoError(t, err)
+	}
+}

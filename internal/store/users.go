@@ -197,6 +197,14 @@ func forFlow(err error) error {
 	switch {
 	case errors.Is(err, ErrConflict):
 		return flow.ErrConflict
+	case errors.Is(err, ErrFull):
+		return &flow.Error{
+			Code:    "store_full",
+			Message: "The service has no room for anything new now.",
+			Hint:    "What you have goes on, and you can disconnect. If this keeps happening, contact your Hub's administrators.",
+			Passing: true,
+			Err:     err,
+		}
 	case errors.Is(err, ErrUnavailable):
 		return &flow.Error{
 			Code:    "store_unavailable",

@@ -184,5 +184,5 @@ func TestTheDocumentsConfigurationOfPrometheusIsOne(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(block, "/etc/prometheus/ghscoped-rules.yaml", absolute)), 0o600))
 	out, err := exec.Command("promtool", "check", "config", path).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "SUCCESS: 17 rules found")
+	require.Contains(t, string(out), "SUCCESS: 18 rules found")
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +51,15 @@ type Store struct {
 	path    string
 	clock   func() time.Time
 	changes store.Notifier
+
+	// full: the file cannot grow. left is how many parts of the reserve there are.
+	full atomic.Bool
+	left atomic.Int32
+	// reserve guards changes of the reserve, and tried: when it was last tried to
+	// make it whole.
+	reserve sync.Mutex
+	tried   time.Time
+
 	// done ends every watch.
 	done  context.Context
 	close context.CancelFunc
@@ -77,7 +88,11 @@ func Open(path string, clock func() time.Time) (*Store, error) {
 		return nil, errors.Join(explain(path, err), db.Close())
 	}
 	done, end := context.WithCancel(context.Background())
-	return &Store{db: db, path: path, clock: clock, done: done, close: end}, nil
+	s := &Store{db: db, path: path, clock: clock, done: done, close: end}
+	if err := s.restore(); err != nil {
+		return nil, errors.Join(explain(path, err), s.Close())
+	}
+	return s, nil
 }
 
 // openWhole opens a file and makes sure that nothing is missing in it.
@@ -172,6 +187,8 @@ func classify(err error) error {
 	return err
 }
 
+func diskFull(err error) bool { return err != nil && errors.Is(classify(err), ErrFull) }
+
 // is looks for a number in the text too, as bbolt does not wrap the errors it
 // meets when it lets the file grow.
 func is(err error, number syscall.Errno) bool {
@@ -183,12 +200,15 @@ func (s *Store) unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, explain(s.path, err))
+	if explained := explain(s.path, err); !errors.Is(explained, ErrFull) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, explained)
+	}
+	return fmt.Errorf("%w: %w: %w", store.ErrUnavailable, store.ErrFull, explain(s.path, err))
 }
 
 // Ping makes sure that the file can be written to, by writing to it.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.write(ctx, func(tx *bbolt.Tx) error {
+	return s.write(ctx, forChanges, func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists([]byte("ping"))
 		return err
 	})
@@ -216,12 +236,33 @@ func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, erro
 
 // write runs fn in a transaction that is shared with other writers; fn may run
 // more than once. An error of fn undoes the work of all who share it, so what
-// a caller did wrong (a conflict) is no error here.
-func (s *Store) write(ctx context.Context, fn func(*bbolt.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// a caller did wrong (a conflict) is no error here. Where the file cannot grow, the
+// reserve is used up to the part that has to be left.
+func (s *Store) write(ctx context.Context, leave int, fn func(*bbolt.Tx) error) error {
+	if s.refuses(leave) && s.mayHaveRoom() {
+		if err := s.restore(); err != nil {
+			return s.unavailable(err)
+		}
 	}
-	return s.unavailable(s.db.Batch(fn))
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.refuses(leave) {
+			return s.unavailable(ErrFull)
+		}
+		err := s.db.Batch(fn)
+		if !diskFull(err) {
+			return s.unavailable(err)
+		}
+		s.full.Store(true)
+		if int(s.left.Load()) <= leave {
+			return s.unavailable(err)
+		}
+		if err := s.release(); err != nil {
+			return s.unavailable(err)
+		}
+	}
 }
 
 func (s *Store) read(ctx context.Context, fn func(*bbolt.Tx) error) error {

@@ -11,6 +11,9 @@
 // its process: who has the lock on the file knows that whoever had it before is
 // dead, and drops the claims that are left.
 //
+// 2 MiB of the file are a reserve: on a full disk, records are changed and deleted in
+// it, and none are made.
+//
 // Border: it sees sealed values only, and one process at a time may hold the
 // file; replicas share internal/store/redis instead.
 package bolt

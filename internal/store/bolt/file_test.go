@@ -79,6 +79,8 @@ func child(task, path string) error {
 		}
 		_, err = opened.Get(context(), kind, "0000")
 		return errors.Join(err, opened.Close())
+	case "underway":
+		return goOnWhenFull(path)
 	}
 	return errors.New("no such task")
 }

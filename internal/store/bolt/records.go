@@ -40,8 +40,12 @@ func (s *Store) Put(ctx context.Context, record store.Record) (version uint64, e
 	if err := record.Validate(); err != nil {
 		return 0, err
 	}
-	conflict := false
-	err = s.write(ctx, func(tx *bbolt.Tx) error {
+	conflict, late := false, false
+	err = s.write(ctx, leaves(record), func(tx *bbolt.Tx) error {
+		// It may share the transaction with changes for which the reserve is.
+		if late = s.refuses(leaves(record)); late {
+			return nil
+		}
 		now := s.clock()
 		t, err := makeTable(tx, record.Kind)
 		if err != nil {
@@ -63,6 +67,9 @@ func (s *Store) Put(ctx context.Context, record store.Record) (version uint64, e
 	if err != nil {
 		return 0, err
 	}
+	if late {
+		return 0, s.unavailable(ErrFull)
+	}
 	if conflict {
 		return 0, store.ErrConflict
 	}
@@ -73,7 +80,7 @@ func (s *Store) Put(ctx context.Context, record store.Record) (version uint64, e
 // Delete removes a record if the stored version is still version.
 func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version uint64) error {
 	var refusal error
-	err := s.write(ctx, func(tx *bbolt.Tx) error {
+	err := s.write(ctx, forChanges, func(tx *bbolt.Tx) error {
 		refusal = store.ErrNotFound
 		t, ok := openTable(tx, kind)
 		if !ok {
@@ -101,7 +108,7 @@ func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version
 // Claim takes up to limit due records, each until the end of hold.
 func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, limit int) ([]store.Record, error) {
 	var claimed []store.Record
-	err := s.write(ctx, func(tx *bbolt.Tx) error {
+	err := s.write(ctx, forChanges, func(tx *bbolt.Tx) error {
 		claimed = nil
 		t, ok := openTable(tx, kind)
 		if !ok {
@@ -188,7 +195,7 @@ func (s *Store) List(ctx context.Context, kind store.Kind, after string, limit i
 // Purge removes every expired record and counts them; writes do a little of
 // it each, so this is for whoever wants the space at once.
 func (s *Store) Purge(ctx context.Context) (purged int, err error) {
-	err = s.write(ctx, func(tx *bbolt.Tx) error {
+	err = s.write(ctx, forChanges, func(tx *bbolt.Tx) error {
 		purged = 0
 		return eachTable(tx, func(t *table) error {
 			count, err := t.purge(s.clock(), t.expires.Stats().KeyN)

@@ -39,7 +39,7 @@ func (s *Store) Put(ctx context.Context, record store.Record) (uint64, error) {
 	}
 	answer, err := s.run(ctx, putScript, record.Kind,
 		record.Key, strconv.FormatUint(record.Version, 10),
-		millis(record.Due), millis(record.Expires), record.Value, millis(record.Claimed), rand.Text(),
+		millis(record.Due), millis(record.Expires), record.Value, millis(record.Claimed), rand.Text(), always(record),
 	).Text()
 	if errors.Is(err, goredis.Nil) {
 		return 0, store.ErrConflict
@@ -52,6 +52,15 @@ func (s *Store) Put(ctx context.Context, record store.Record) (uint64, error) {
 		return 0, fmt.Errorf("redis: the version of a %s record: %w", record.Kind, err)
 	}
 	return version, nil
+}
+
+// always says whether a server that is full is to take a record: one that was there
+// already, and a session, without which nobody could sign in to disconnect.
+func always(record store.Record) string {
+	if record.Version != 0 || record.Kind == store.KindSession {
+		return "1"
+	}
+	return "0"
 }
 
 // Delete removes a record if the stored version is still version.
@@ -70,7 +79,7 @@ func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version
 
 // Claim takes up to limit due records, each until the end of hold.
 func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, limit int) ([]store.Record, error) {
-	rows, err := s.run(ctx, claimScript, kind, millis(s.clock().Add(hold)), limit, rand.Text()).Slice()
+	rows, err := s.run(ctx, claimScript, kind, millis(s.clock().Add(hold)), limit).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}

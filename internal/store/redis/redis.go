@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,8 +78,15 @@ func (s *Store) run(ctx context.Context, script *goredis.Script, kind store.Kind
 
 // Ping writes a key that lasts a minute.
 func (s *Store) Ping(ctx context.Context) error {
-	return unavailable(ctx, s.client.Set(ctx, s.prefix+"ping", "", time.Minute).Err())
+	err := s.client.Set(ctx, s.prefix+"ping", "", time.Minute).Err()
+	if full(err) { // what is under way goes on, and needs this process
+		return nil
+	}
+	return unavailable(ctx, err)
 }
+
+// full reports whether the server has no memory for more (maxmemory).
+func full(err error) bool { return err != nil && strings.Contains(err.Error(), "OOM ") }
 
 // Close ends every watch and closes the connections.
 func (s *Store) Close() error {
@@ -97,6 +105,9 @@ func unavailable(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if full(err) {
+		return fmt.Errorf("%w: %w: redis: %w", store.ErrUnavailable, store.ErrFull, err)
 	}
 	return fmt.Errorf("%w: redis: %w", store.ErrUnavailable, err)
 }

@@ -23,6 +23,11 @@ local function index(set, key, time)
 	if time == '0' then redis.call('ZREM', set, key) else redis.call('ZADD', set, time, key) end
 end
 
+-- useNoMore makes the first write of a script one that frees memory: a server that
+-- has no more (maxmemory, noeviction) lets the script then go on ("Eval", Script in
+-- low memory conditions). What is under way goes on so when the server is full.
+local function useNoMore(key) redis.call('ZREM', due, key) end
+
 local function forget(key)
 	redis.call('DEL', prefix .. key)
 	redis.call('ZREM', all, key)
@@ -47,13 +52,15 @@ end
 `
 
 // putScript answers the new version, or nothing for a conflict. Its arguments:
-// key, version, due, expires, bytes, claim, writer.
+// key, version, due, expires, bytes, claim, writer, whether a full server is to
+// take it.
 var putScript = goredis.NewScript(prelude + `
 local key, version, dueAt, expiresAt, bytes = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local claimedUntil, writer = ARGV[8], ARGV[9]
+local claimedUntil, writer, always = ARGV[8], ARGV[9], ARGV[10]
 local old = live(key)
 if old and old[6] == writer then return old[1] end -- the answer got lost, not the write
 if (old and old[1] or '0') ~= version then return false end
+if always == '1' then useNoMore(key) end
 purge(4)
 version = nextVersion()
 redis.call('HSET', prefix .. key, 'v', version, 'd', dueAt, 'e', expiresAt, 'b', bytes, 't', writer)
@@ -88,16 +95,10 @@ return 'deleted'
 `)
 
 // claimScript answers key, version, due, expires, bytes and claim of each record.
-// Its arguments: until when to claim, limit, claimer.
+// Its arguments: until when to claim, limit.
 var claimScript = goredis.NewScript(prelude + `
-local claimedUntil, limit, claimer = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local claimedUntil, limit = ARGV[3], tonumber(ARGV[4])
 local claimed = {}
--- the answer got lost, not the claim
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, claimedUntil, claimedUntil)) do
-	local r = live(key)
-	if r and r[6] == claimer then claimed[#claimed + 1] = {key, r[1], r[2], r[3], r[4], r[5]} end
-end
-if #claimed > 0 then return claimed end
 while #claimed < limit do
 	local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #claimed)
 	if #keys == 0 then break end
@@ -106,8 +107,9 @@ while #claimed < limit do
 		if not r then
 			forget(key)
 		else
+			useNoMore(key)
 			local version = nextVersion()
-			redis.call('HSET', prefix .. key, 'v', version, 'c', claimedUntil, 't', claimer)
+			redis.call('HSET', prefix .. key, 'v', version, 'c', claimedUntil, 't', '')
 			redis.call('ZADD', due, claimedUntil, key)
 			redis.call('PUBLISH', changed, key)
 			claimed[#claimed + 1] = {key, version, r[2], r[3], r[4], claimedUntil}

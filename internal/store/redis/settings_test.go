@@ -18,20 +18,42 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 )
 
-func TestAFullRedisRefusesWritesAndIsNotLost(t *testing.T) {
+func TestRedisThatIsFullRefusesNewRecordsAndStopsNothingUnderWay(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t, redistest.Redis)
+	whenFull(t, redistest.Redis)
+}
+
+func TestValkeyThatIsFullRefusesNewRecordsAndStopsNothingUnderWay(t *testing.T) {
+	t.Parallel()
+	whenFull(t, valkey(t))
+}
+
+func whenFull(t *testing.T, program string) {
+	t.Helper()
+	server := redistest.Start(t, program)
 	s := open(t, server.URL(""), time.Now)
-	record := put(t, s, store.Record{Key: "a"})
+	record := put(t, s, store.Record{Key: "a", Due: time.Now().Add(-time.Minute)})
 	admin := server.Client(t)
 	require.NoError(t, admin.ConfigSet(t.Context(), "maxmemory", "1").Err())
-	_, err := s.Put(t.Context(), record)
+	_, err := s.Put(t.Context(), store.Record{Kind: kind, Key: "new"})
+	require.ErrorIs(t, err, store.ErrFull)
 	require.ErrorIs(t, err, store.ErrUnavailable)
-	require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable)
-	_, err = s.Get(t.Context(), kind, "a")
+
+	record.Value = []byte("changed")
+	record = put(t, s, record)
+	claimed, err := s.Claim(t.Context(), kind, time.Minute, 10)
 	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	require.Equal(t, record.Value, claimed[0].Value)
+	_, err = s.Put(t.Context(), record)
+	require.ErrorIs(t, err, store.ErrConflict, "as ever")
+	_, err = s.Put(t.Context(), store.Record{Kind: store.KindSession, Key: "ann/x"})
+	require.NoError(t, err, "who cannot sign in cannot disconnect")
+	require.NoError(t, s.Ping(t.Context()), "this process is still needed")
+	require.NoError(t, s.Delete(t.Context(), kind, "a", claimed[0].Version))
+
 	require.NoError(t, admin.ConfigSet(t.Context(), "maxmemory", "0").Err())
-	put(t, s, record)
+	put(t, s, store.Record{Key: "new"})
 }
 
 func TestHarmfulSettingsAreToldOnce(t *testing.T) {

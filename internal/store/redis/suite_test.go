@@ -49,13 +49,18 @@ func TestRedisIsABackend(t *testing.T) {
 
 func TestValkeyIsABackend(t *testing.T) {
 	t.Parallel()
+	conformance(t, redistest.Start(t, valkey(t)).URL(""))
+}
+
+func valkey(t *testing.T) string {
+	t.Helper()
 	program, err := exec.LookPath("valkey-server")
 	if err != nil {
 		program, err = filepath.Abs("../../../.demo/bin/valkey-server")
 		require.NoError(t, err)
-		require.FileExists(t, program, "run demo/install.sh valkey; make test-unit leaves this test out")
+		require.FileExists(t, program, "run demo/install.sh valkey; make test-unit leaves these tests out")
 	}
-	conformance(t, redistest.Start(t, program).URL(""))
+	return program
 }
 
 func TestRedisWithTLSAndAUserIsABackend(t *testing.T) {

@@ -1,0 +1,77 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+)
+
+// full is an event whose every text is the same, and whose lists are as long as
+// a caller can make them.
+func full(text string) flow.Event {
+	event := flow.Event{Time: noon, ExpiresAt: noon, Permissions: map[string]string{}}
+	for i := range reflect.TypeFor[flow.Event]().NumField() {
+		if field := reflect.ValueOf(&event).Elem().Field(i); field.Kind() == reflect.String {
+			field.SetString(text)
+		}
+	}
+	for i := range 500 {
+		event.Repositories = append(event.Repositories, fmt.Sprint(text, i))
+		event.Permissions[fmt.Sprint(text, i)] = text
+	}
+	return event
+}
+
+func TestEventTakesAtMost4KiBWhateverIsInIt(t *testing.T) {
+	t.Parallel()
+	for name, event := range map[string]flow.Event{
+		"long texts":               full(strings.Repeat("z", 60_000)),
+		"texts that JSON enlarges": full(strings.Repeat("\x01", 60_000)),
+		"other letters":            full(strings.Repeat("ü", 60_000)),
+		"no letters":               full(strings.Repeat("\xff", 60_000)),
+		"short texts":              full("x"),
+		"no lists":                 {Time: noon, Action: strings.Repeat("a", 1<<20), Why: strings.Repeat("<", 1<<20)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			history := &memory{}
+			require.NoError(t, audit.New(&out, history, quiet()).Keep(t.Context(), event))
+			require.LessOrEqual(t, out.Len(), 4096)
+			var line flow.Event
+			require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+			require.Equal(t, len(event.Repositories), len(line.Repositories)+line.RepositoriesLeftOut)
+			if strings.HasPrefix(event.User, "z") {
+				require.Equal(t, strings.Repeat("z", 217)+"…", line.User)
+			}
+			remembered, err := history.Recent(t.Context(), 1)
+			require.NoError(t, err)
+			encoded, err := json.Marshal(remembered[0])
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(encoded), 4000)
+		})
+	}
+}
+
+func TestEventOfUsualSizeIsWrittenAsItIs(t *testing.T) {
+	t.Parallel()
+	event := flow.Event{Time: noon, Action: "bot_token_issue", Caller: "service:nbbot", Outcome: "issued", TokenHash: strings.Repeat("0", 64),
+		Permissions: map[string]string{"contents": "write"}}
+	for i := range 30 {
+		event.Repositories = append(event.Repositories, fmt.Sprintf("octo-org/%s%d", strings.Repeat("x", 80), i))
+	}
+	var out bytes.Buffer
+	require.NoError(t, audit.New(&out, &memory{}, quiet()).Keep(t.Context(), event))
+	var line flow.Event
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+	require.Equal(t, event, line)
+	require.NotContains(t, out.String(), "left_out")
+}
