@@ -7,8 +7,11 @@
 # scratch: what is needed of a base is copied. With one time for all files
 # (SOURCE_DATE_EPOCH, or buildah's --timestamp), the same source gives the same
 # image.
-ARG BUILDER=golang:1.26-bookworm
+ARG BUILDER=golang
 ARG FINAL=scratch
+
+# By digest (of all platforms), and in a FROM of its own, where Dependabot finds it.
+FROM --platform=${BUILDPLATFORM} golang:1.26.8-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d AS golang
 
 FROM --platform=${BUILDPLATFORM} ${BUILDER} AS build
 WORKDIR /src

@@ -2,6 +2,7 @@
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 ACTIONLINT  := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The demo: make demo CLIENT_ID=… APP_URL=… [GITHUB_URL=…] uses a real App.
@@ -21,7 +22,7 @@ CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
 LONG   := /test/(crash|replicas|helm|image|images|bench)$$
 
-.PHONY: help build demo demo-check test lint test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	cat $(addprefix internal/deliver/script/,base.sh home.sh gh.sh gitconfig.sh main.sh) | shellcheck -s sh -e SC2154 -
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
+
+vuln: ## known vulnerabilities in what the programs call; asks vuln.go.dev, and so is none of the tests
+	$(GO) run $(GOVULNCHECK) ./...
 
 test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redis-server
 	$(GO) test -skip '^TestValkey' $$($(GO) list ./... | grep -v -E '$(SLOW)')

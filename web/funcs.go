@@ -39,6 +39,8 @@ func (t *translation) funcs() template.FuncMap {
 		"ready":     ready,
 		"lasting":   lasting,
 		"chosen":    chosen,
+		"asks":      asks,
+		"join":      func(names []string) string { return clip(strings.Join(names, ", "), longest) },
 		"ended":     ended,
 		"told":      t.told,
 		"news":      t.news,
@@ -67,7 +69,7 @@ func (t *translation) status(s Server) (string, error) {
 	switch {
 	case s.State == ServerNone && s.Running:
 		key += ".running"
-	case (s.State == ServerDelivered || s.State == ServerRemoving) && !s.Running:
+	case (s.State == ServerDelivered || s.State == ServerRemoving || s.State == ServerAllowed) && !s.Running:
 		key += ".stopped"
 	}
 	return t.plain(key)

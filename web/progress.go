@@ -28,7 +28,7 @@ func ended(v View) bool {
 		return false
 	}
 	switch v.Flow.Problem.Code {
-	case "connection_expired", "connection_revoked", "connection_ended", "refresh_failed", "servers_stopped", "servers_unseen":
+	case "connection_expired", "connection_revoked", "connection_ended", "service_updated", "refresh_failed", "servers_stopped", "servers_unseen":
 		return true
 	}
 	return false
@@ -84,10 +84,17 @@ func lasting(servers []Server) []Server {
 	return slices.DeleteFunc(slices.Clone(servers), func(s Server) bool { return s.State != ServerRemoving })
 }
 
-// chosen: the first page proposes the running servers, else the default one.
+// chosen: the first page proposes the running servers, else the default one; but
+// none that others may open.
 func chosen(s Server, among []Server) bool {
 	running := func(s Server) bool { return s.Running }
-	return s.Running || s.Name == "" && !slices.ContainsFunc(among, running)
+	return len(s.Shared) == 0 && (s.Running || s.Name == "" && !slices.ContainsFunc(among, running))
+}
+
+// asks: there is something to choose among the servers. The only one is meant
+// where nobody else may open it.
+func asks(servers []Server) bool {
+	return len(servers) > 1 || len(servers) == 1 && len(servers[0].Shared) > 0
 }
 
 // step is one line of what happens after the approval; both are texts' keys.

@@ -57,6 +57,8 @@ const (
 	ServerDelivered ServerState = "delivered"
 	ServerFailed    ServerState = "failed"
 	ServerRemoving  ServerState = "removing"
+	// ServerAllowed: servers ask for the credential, and this one may.
+	ServerAllowed ServerState = "allowed"
 )
 
 // View is everything the page of one user shows.
@@ -83,6 +85,11 @@ type View struct {
 	// Problem is what is wrong when Unavailable, or when the servers could not
 	// be read; nil: nothing.
 	Problem *Problem
+
+	// Asking is the server in which a program waits for an approval of its own
+	// code; nil: none does. The code is not shown: who approves it connects that
+	// program.
+	Asking *string
 
 	// WebFlow offers the approval without a code.
 	WebFlow bool
@@ -135,6 +142,9 @@ type Connection struct {
 	AddURL string
 	// FixURL is GitHub's page that mends Access; empty: AddURL.
 	FixURL string
+	// Program is the server in which a program made the connection, which the
+	// person has not confirmed; nil: they have.
+	Program *string
 }
 
 // Repository is one that the connection reaches.
@@ -158,6 +168,10 @@ type Server struct {
 	Problem *Problem
 	// Progress is the Hub's last word on a server that is starting.
 	Progress string
+	// Shared names users and groups who may open the server, too.
+	Shared []string
+	// CanAllow offers to let the server ask for the credential.
+	CanAllow bool
 	// CanStart offers to start a stopped server (scope servers!user).
 	CanStart bool
 }

@@ -56,6 +56,7 @@ func commands() []command {
 		{"doctor", "looks at each leg the service stands on, and says what to change", diagnose},
 		{"create-app", "registers the GitHub App, by a form that it serves to your browser", createApp},
 		{"keys", "makes and rotates the keys that seal the store", keys},
+		{"user", "ends what the running service knows of a user who is gone", user},
 		{"store", "checks and compacts the store's file", storeFile},
 		{"version", "prints the version", version},
 	}

@@ -9,6 +9,7 @@
 //	ghscoped-service doctor …             looks at each leg it stands on
 //	ghscoped-service create-app …         registers the GitHub App
 //	ghscoped-service keys …               makes and rotates sealing keys
+//	ghscoped-service user end NAME        ends what is known of a user who is gone
 //	ghscoped-service store …              checks and compacts the store's file
 //	ghscoped-service version
 //

@@ -36,6 +36,11 @@ func opsURL(s config.Service, name string) string {
 	if s.MetricsAddr != "" {
 		address, path = s.MetricsAddr, "/"+name
 	}
+	return localURL(address, path)
+}
+
+// localURL is where a service that listens at address is reached on this machine.
+func localURL(address, path string) string {
 	host, port, _ := net.SplitHostPort(address) // config has checked it
 	switch host {
 	case "", "0.0.0.0":

@@ -180,6 +180,51 @@ func TestHealthcheckFollowsTheAnswer(t *testing.T) {
 	}
 }
 
+func TestUserEndAsksTheRunningService(t *testing.T) {
+	t.Parallel()
+	answer := func(status int, body string) (listen string, asked *http.Request) {
+		asked = &http.Request{}
+		running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			*asked = *r
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}))
+		t.Cleanup(running.Close)
+		return strings.TrimPrefix(running.URL, "http://"), asked
+	}
+	listen, asked := answer(http.StatusNoContent, "")
+	got := call(t.Context(), enough(), nil, nil, "user", "end", "o'malley ü/$", "-listen", listen)
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Equal(t, http.MethodDelete, asked.Method)
+	require.Equal(t, "/services/connect-github/api/users/o%27malley%20%C3%BC%2F$", asked.URL.EscapedPath())
+	require.Equal(t, "token marker-token", asked.Header.Get("Authorization"))
+
+	unknown, _ := answer(http.StatusNotFound, `{"error":{"code":"no_record","message":"There is no record of this user.","hint":"Check the name."}}`)
+	other, _ := answer(http.StatusNotFound, "<html>")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, free.Close())
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no such record":           {[]string{"end", "nobody", "-listen", unknown}, exitFault, "There is no record of this user. (no_record)"},
+		"something else answers":   {[]string{"end", "ada", "-listen", other}, exitFault, "which is not this service"},
+		"the service does not run": {[]string{"end", "ada", "-listen", free.Addr().String()}, exitFault, "the service does not run on this machine"},
+		"no name":                  {[]string{"end"}, exitUsage, "user end NAME"},
+		"an empty name":            {[]string{"end", ""}, exitUsage, "user end NAME"},
+		"another word":             {[]string{"begin", "ada"}, exitUsage, "user end NAME"},
+		"a setting that is wrong":  {[]string{"end", "ada", "-delivery", "post"}, exitUsage, "delivery"},
+	} {
+		got := call(t.Context(), enough(), nil, nil, append([]string{"user"}, c.args...)...)
+		require.Equal(t, c.code, got.code, name)
+		require.Contains(t, got.stderr, c.says, name)
+		require.NotContains(t, got.stderr, "marker-token", name)
+	}
+	require.Contains(t, call(t.Context(), nil, nil, nil, "user", "-help").stdout, "user end NAME")
+}
+
 func TestHelpNamesCommandsAndSettings(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-help"}, {"help"}, {"serve", "-h"}, {"check-config", "-help"}} {

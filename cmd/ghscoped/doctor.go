@@ -152,7 +152,7 @@ func (e *examination) scope(ctx context.Context) finding {
 		return skipped(leg)
 	}
 	e.asked, e.askedErr = e.client.Connection(ctx)
-	if e.askedErr != nil && !client.Is(e.askedErr, client.CodeNotConnected) {
+	if e.askedErr != nil && !client.Is(e.askedErr, client.CodeNotConnected) && !client.Is(e.askedErr, client.CodeServerNotChosen) {
 		return ofError(leg, e.askedErr)
 	}
 	e.mayAsk = true
@@ -164,6 +164,8 @@ func (e *examination) connection(context.Context) finding {
 	switch {
 	case !e.mayAsk:
 		return skipped(leg)
+	case client.Is(e.askedErr, client.CodeServerNotChosen):
+		return note(leg, "you are connected to GitHub, but this server may not use that", "Allow it on the page “Connect GitHub”, or run ghscoped login.")
 	case e.askedErr != nil:
 		return note(leg, "you are not connected to GitHub", "Run ghscoped login.")
 	case e.asked.Access != "ready" && e.asked.Access != "unknown":

@@ -40,7 +40,7 @@ func asFault(err error) *fault {
 
 func exitOf(e *client.Error) int {
 	switch {
-	case e.Code == client.CodeNotConnected:
+	case e.Code == client.CodeNotConnected, e.Code == client.CodeServerNotChosen:
 		return exitNotConnected
 	case e.Status == 0 || e.Status >= 500 || e.Code == client.CodeNotTheService:
 		return exitUnreachable

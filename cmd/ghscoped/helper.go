@@ -76,8 +76,11 @@ func (in invocation) get(ctx context.Context) error {
 		}
 		got, err = askCredential(ctx, service, request)
 	}
-	if client.Is(err, client.CodeOtherHost) {
+	switch {
+	case client.Is(err, client.CodeOtherHost):
 		return nil
+	case client.Is(err, client.CodeServerNotChosen):
+		return notChosen(in.getenv)
 	}
 	if err != nil {
 		return err
@@ -157,6 +160,18 @@ func notConnected(getenv func(string) string) *fault {
 		hint: hint + ", or run ghscoped login; then do this again."}
 }
 
+// notChosen: the connection is for other servers. Here it would take an approval,
+// and git's question is no time to start one unasked.
+func notChosen(getenv func(string) string) *fault {
+	where := "on the page “Connect GitHub”"
+	if page := client.Page(getenv); page != "" {
+		where = "at " + page
+	}
+	return &fault{exit: exitNotConnected, code: client.CodeServerNotChosen,
+		message: "You are connected to GitHub, but have not allowed this server to use that.",
+		hint:    "Allow it " + where + ", or run ghscoped login; then do this again."}
+}
+
 // erase: GitHub has refused the credential. It stays where it is, but the
 // service is asked about the connection, whereupon it looks at the token and
 // drops one that is dead. One for a single repository is replaced.
@@ -171,7 +186,7 @@ func (in invocation) erase(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if _, err := service.Connection(ctx); err != nil && !client.Is(err, client.CodeNotConnected) {
+	if _, err := service.Connection(ctx); err != nil && !client.Is(err, client.CodeNotConnected) && !client.Is(err, client.CodeServerNotChosen) {
 		return err
 	}
 	if request.Path == "" || request.Password.Empty() {

@@ -52,7 +52,7 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 	}
 	ui := in.loginUI(o)
 	connection, err := readConnection(ctx, service)
-	fresh := client.Is(err, client.CodeNotConnected)
+	fresh := client.Is(err, client.CodeNotConnected) || client.Is(err, client.CodeServerNotChosen)
 	if fresh {
 		if err := loginByService(ctx, service, ui); err != nil {
 			return err

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 )
@@ -41,7 +40,7 @@ const endLimit = 5 * time.Second
 func (p *parts) sessionEnded(ctx context.Context, session hubauth.Session) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
-	if err := p.engine.SignedOut(ctx, flow.Caller{User: session.User, HubToken: session.HubToken.String}); err != nil {
+	if err := p.engine.SignedOut(ctx, session.User, session.HubToken.String); err != nil {
 		p.deps.Logger.Warn("what a dead session had begun was not cancelled", "user", session.User, "error", err)
 	}
 }

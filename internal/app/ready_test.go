@@ -93,7 +93,7 @@ func TestWithoutRedisThePageSaysSoAndTheSessionLasts(t *testing.T) {
 	require.NoError(t, os.WriteFile(keys, []byte(store.NewKey().Reveal()+"\n"), 0o600))
 	hub := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // ada is whoever asks, and signs in
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"access_token":"ada","token_type":"Bearer","kind":"user","name":"ada",`+
+		_, _ = io.WriteString(w, `{"access_token":"ada","token_type":"Bearer","kind":"user","name":"ada","created":"2026-01-05T08:00:00Z",`+
 			`"scopes":["access:services!service=connect-github"],"servers":{}}`)
 	})
 	redis.Stop(t)

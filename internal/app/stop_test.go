@@ -38,7 +38,7 @@ func (h *slowHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"kind":"user","name":"ada","scopes":["access:services!service=connect-github"]}`)
+	_, _ = io.WriteString(w, `{"kind":"user","name":"ada","created":"2026-01-05T08:00:00Z","scopes":["access:services!service=connect-github","access:servers!server=ada/"]}`)
 }
 
 // build makes a service beside a Hub; the settings go after what all tests have

@@ -57,7 +57,7 @@ func (f *PolicyFile) look() {
 		f.info, f.err = nil, fmt.Errorf("the bot policy: %w", err)
 		return
 	}
-	if f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
+	if os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
 		return
 	}
 	f.info = info

@@ -122,14 +122,14 @@ func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Liv
 	if d.Reuse == 0 || a.exclusive {
 		return Live{}, false
 	}
-	all, err := i.Store.List(ctx, c.String())
+	all, _ := i.Store.List(ctx, c.String())
 	now := i.Clock()
 	fits := func(l Live) bool {
 		return !l.Exclusive && l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
 			slices.EqualFunc(l.Repositories, a.fullNames(), strings.EqualFold) && maps.Equal(l.Permissions, a.permissions)
 	}
 	at := slices.IndexFunc(all, fits)
-	if err != nil || at < 0 {
+	if at < 0 {
 		return Live{}, false
 	}
 	return all[at], true

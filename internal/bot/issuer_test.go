@@ -64,12 +64,17 @@ type stage struct {
 	minting                     func()
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
+	fileErr                     error
+	counted                     []string
 }
 
 // uncounted is a [bot.Metrics] that nobody reads.
 type uncounted struct{}
 
 func (uncounted) Requested(string) {}
+
+// Requested counts what became of requests.
+func (s *stage) Requested(outcome string) { s.counted = append(s.counted, outcome) }
 
 func newStage(t *testing.T, policy string, change func(*stage)) *stage {
 	t.Helper()
@@ -80,7 +85,7 @@ func newStage(t *testing.T, policy string, change func(*stage)) *stage {
 		change(s)
 	}
 	s.Issuer = bot.New(bot.Options{Policy: func() *bot.Policy { return s.policy }, RepositoryFile: s.repositoryFile,
-		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Metrics: uncounted{}})
+		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Metrics: s})
 	return s
 }
 
@@ -130,12 +135,24 @@ func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note("revoke %s", token.Reveal())
-	return errors.Join(s.revokeErr, ctx.Err())
+	return errors.Join(s.revokeErr, ctx.Err(), bounded(ctx))
+}
+
+// bounded demands that what is done whether or not somebody waits for it has an
+// end.
+func bounded(ctx context.Context) error {
+	if end, limited := ctx.Deadline(); limited && time.Until(end) > time.Minute {
+		return errors.New("this may take hours")
+	}
+	return nil
 }
 
 func (s *stage) File(_ context.Context, _ secret.String, owner, repository, path string, _ int) ([]byte, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fileErr != nil {
+		return nil, false, s.fileErr
+	}
 	content, found := s.files[owner+"/"+repository]
 	if path != bot.RepositoryFilePath {
 		return nil, false, errors.New("another path")
@@ -153,7 +170,7 @@ func (s *stage) Add(ctx context.Context, live bot.Live) error {
 	if s.storeErr == nil {
 		s.live[live.ID] = live
 	}
-	return errors.Join(s.storeErr, ctx.Err())
+	return errors.Join(s.storeErr, ctx.Err(), bounded(ctx))
 }
 
 func (s *stage) List(_ context.Context, caller string) ([]bot.Live, error) {
@@ -161,7 +178,7 @@ func (s *stage) List(_ context.Context, caller string) ([]bot.Live, error) {
 	defer s.mu.Unlock()
 	var list []bot.Live
 	for _, live := range s.live {
-		if (caller == "" || s.listAll || live.Caller == caller) && s.now.Before(live.ExpiresAt) {
+		if s.listAll || (caller == "" || live.Caller == caller) && s.now.Before(live.ExpiresAt) {
 			list = append(list, live)
 		}
 	}
@@ -271,7 +288,14 @@ func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
 	s := newStage(t, policyText, func(s *stage) { s.storeErr = broken })
 	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	requireCode(t, err, "unavailable")
+	var told *flow.Error
+	require.ErrorAs(t, err, &told)
+	require.True(t, told.Passing, "so it is answered 503")
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "revoke ghs_0", "audit failed"}, s.log)
+
+	s = newStage(t, policyText, func(s *stage) { s.mintErr = broken })
+	_, err = s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "internal")
 
 	s = newStage(t, policyText, func(s *stage) { s.auditErr = broken })
 	token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
@@ -301,6 +325,9 @@ func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
 		"no audit":        {func(s *stage) { s.auditErr = errors.New("disk full") }, "unavailable"},
 		"something else":  {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Repositories = []string{"octo-org/other"} } }, "github_granted_otherwise"},
 		"not even listed": {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Selected = false } }, "github_granted_otherwise"},
+		"not limited": {func(s *stage) {
+			s.tamper = func(m *bot.Minted) { m.Selected, m.Permissions = false, map[string]string{"contents": "write"} }
+		}, "github_granted_otherwise"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -312,6 +339,9 @@ func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
 			requireCode(t, err, tc.code)
 			require.Empty(t, token)
 			require.Contains(t, s.events[len(s.events)-1].Why, "could not be revoked")
+			for _, live := range s.live {
+				require.Equal(t, name == "something else", slices.Contains(live.Repositories, "octo-org/other"), "it is listed as what it is")
+			}
 
 			s.revokeErr, s.nameErr, s.auditErr, s.tamper = nil, nil, nil, nil
 			if tc.code == "github_granted_otherwise" {
@@ -400,6 +430,80 @@ func TestATokenIsGivenAgainWhereTheRuleSaysSo(t *testing.T) {
 	s.policy = &bot.Policy{}
 	_, err = s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
 	requireCode(t, err, "bot_refused")
+}
+
+func TestIssueGivesAgainOnlyWhatFits(t *testing.T) {
+	t.Parallel()
+	frequent := strings.Replace(policyText, "repositories: [octo-org/shared]", "repositories: [octo-org/shared, octo-org/handbook]", 1)
+	exclusive := push("octo-org/shared")
+	exclusive.Exclusive = true
+	for name, test := range map[string]struct {
+		request bot.Request
+		expires time.Duration
+		want    string
+	}{
+		"the same":           {push("octo-org/shared"), time.Hour, "ghs_0"},
+		"another repository": {push("octo-org/handbook"), time.Hour, "ghs_1"},
+		"one more":           {push("octo-org/handbook", "octo-org/shared"), time.Hour, "ghs_1"},
+		"for nobody else":    {exclusive, time.Hour, "ghs_1"},
+		"what has expired":   {push("octo-org/shared"), time.Minute, "ghs_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, frequent, func(s *stage) { s.listAll = true })
+			_, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+			require.NoError(t, err)
+			for id, live := range s.live {
+				live.ExpiresAt = noon.Add(test.expires)
+				s.live[id] = live
+			}
+			s.now = noon.Add(time.Minute)
+			token, err := s.Issue(t.Context(), minutely, test.request, "r")
+			require.NoError(t, err)
+			require.Equal(t, test.want, token.Token.Reveal())
+		})
+	}
+}
+
+func TestIssueCountsEachRequest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	require.NoError(t, err)
+	_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+	require.Error(t, err)
+	require.Equal(t, []string{bot.Issued, bot.Refused}, s.counted)
+}
+
+func TestIssueAsksNoOwnerInVain(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for n := range 51 {
+		names = append(names, fmt.Sprintf("octo-org/r%d", n))
+	}
+	policy := strings.Replace(policyText, "[octo-org/shared, octo-org/handbook]", "[octo-org/*]", 1)
+	for name, test := range map[string]struct {
+		repositories []string
+		goWrong      func(*stage)
+		code         string
+		outcome      string
+		asked        int
+	}{
+		"more than fifty": {names, func(*stage) {}, "too_many_repositories", bot.Refused, 0},
+		"GitHub gives no token to read with": {names[:1], func(s *stage) { s.mintErr = &flow.Error{Code: "github_limited"} },
+			"github_limited", bot.Failed, 0},
+		"GitHub does not show the file": {names[:1], func(s *stage) { s.fileErr = &flow.Error{Code: "github_unreachable"} },
+			"github_unreachable", bot.Failed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, policy, func(s *stage) { s.repositoryFile = true; test.goWrong(s) })
+			_, err := s.Issue(t.Context(), nbbot, push(test.repositories...), "r")
+			requireCode(t, err, test.code)
+			require.Equal(t, test.outcome, s.events[0].Outcome)
+			require.Len(t, s.asked, test.asked)
+		})
+	}
 }
 
 func TestTheOwnerOfEachRepositoryHasTheLastWord(t *testing.T) {

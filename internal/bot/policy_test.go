@@ -154,6 +154,8 @@ var badPolicies = map[string]struct {
 	"an unknown key in a rule":        {ruleWith("repos", "[o/r]"), `line 8: a rule knows no key "repos"`, true},
 	"a duplicate key in a rule":       {ruleWith("name", "one\n    name: two"), `line 4: the key "name" stands twice, first in line 3`, false},
 	"a name with spaces":              {ruleWith("name", "a b"), `line 3: the name "a b"`, true},
+	"a name that begins with a dash":  {ruleWith("name", "-a"), `line 3: the name "-a"`, true},
+	"a caller that begins with colon": {ruleWith("callers", `["user::a"]`), `line 5: the caller "user::a"`, true},
 	"a name that is a number":         {ruleWith("name", "12"), `line 3: name must be a text; put "12" in quotes`, true},
 	"an empty reason":                 {ruleWith("reason", `""`), "line 4: reason must be one line", true},
 	"a caller without a kind":         {ruleWith("callers", "[nbbot]"), `line 5: the caller "nbbot" must be`, true},
@@ -305,6 +307,51 @@ func TestAPolicyFollowsItsFile(t *testing.T) {
 	replace(goodPolicy)
 	require.Len(t, file.Current().rules, 2)
 	require.Equal(t, 30*time.Minute, file.Current().rules[0].reuse)
+}
+
+func TestPolicyFileIsReadAgainWhen(t *testing.T) {
+	t.Parallel()
+	longer := strings.Replace(goodPolicy, "version: 1", "version: 1 ", 1)
+	for name, change := range map[string]func(path string, was time.Time){
+		"only its time has changed": func(path string, was time.Time) {
+			_ = os.WriteFile(path, []byte(goodPolicy), 0o600)
+			_ = os.Chtimes(path, was, was.Add(time.Second))
+		},
+		"only its size has changed": func(path string, was time.Time) {
+			_ = os.WriteFile(path, []byte(longer), 0o600)
+			_ = os.Chtimes(path, was, was)
+		},
+		"it is another file of the same time and size": func(path string, was time.Time) {
+			_ = os.WriteFile(path+".new", []byte(goodPolicy), 0o600)
+			_ = os.Chtimes(path+".new", was, was)
+			_ = os.Rename(path+".new", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "policy.yaml")
+			require.NoError(t, os.WriteFile(path, []byte(goodPolicy), 0o600))
+			file, err := OpenPolicy(path)
+			require.NoError(t, err)
+			first := file.Current()
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			change(path, info.ModTime())
+			require.NotSame(t, first, file.Current())
+		})
+	}
+}
+
+func TestPolicyFileErrLooksByItself(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(goodPolicy), 0o600))
+	file, err := OpenPolicy(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path))
+	require.ErrorIs(t, file.Err(), os.ErrNotExist)
+	require.NoError(t, os.Mkdir(path, 0o700))
+	require.ErrorContains(t, file.Err(), "is a directory")
 }
 
 func BenchmarkRefused(b *testing.B) {

@@ -81,7 +81,7 @@ func (c *Client) WantsRepository(ctx context.Context, protocol, host string) boo
 // one repository. It is no error if the service knows nothing of it.
 func (c *Client) Refused(ctx context.Context, password secret.String) error {
 	err := c.call(ctx, http.MethodDelete, "api/credential/"+password.Hash(), nil, nil)
-	for _, code := range []string{CodeTokenUnknown, CodeNotConnected, CodeNotFound} {
+	for _, code := range []string{CodeTokenUnknown, CodeNotConnected, CodeServerNotChosen, CodeNotFound} {
 		if Is(err, code) {
 			return nil
 		}

@@ -19,6 +19,9 @@ const (
 	CodeNoAccess      = "no_access"
 	CodeNotFound      = "not_found"
 	CodeOtherHost     = "other_host"
+	// CodeServerNotChosen: the user is connected, but has not allowed this server to
+	// use that.
+	CodeServerNotChosen = "server_not_chosen"
 	// CodeRepositoryUnnamed: the service gives tokens for one repository at a
 	// time, and none was named.
 	CodeRepositoryUnnamed = "repository_unnamed"

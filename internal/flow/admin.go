@@ -24,7 +24,7 @@ func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*U
 // an administrator; reason is for the audit. The token is taken out of servers
 // as soon as the user's own sign-in allows it.
 func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User, error) {
-	return e.update(ctx, name, func(u *User) error {
+	return e.updateNamed(ctx, name, func(u *User) error {
 		if u.Connection == nil {
 			return errNotConnected
 		}
@@ -42,7 +42,7 @@ func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User,
 // connection that is there stays. Where nothing is remembered nothing happens.
 func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 	var login string
-	user, err := e.update(ctx, name, func(u *User) error {
+	user, err := e.updateNamed(ctx, name, func(u *User) error {
 		if u.BoundAccount == 0 && u.Confirmed == nil {
 			return errSettled
 		}
@@ -55,6 +55,23 @@ func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 	}
 	if err == nil {
 		e.audit(ctx, user, Event{Action: "account_forgotten", Account: login, Outcome: "ok", Reason: reason})
+	}
+	return err
+}
+
+// EndUser ends all that is known of a name, in the name of an administrator whose
+// user is gone: the token is revoked, and what the policies remember of the user
+// is forgotten. reason is for the audit.
+func (e *Engine) EndUser(ctx context.Context, name, reason string) error {
+	user, err := e.updateNamed(ctx, name, func(u *User) error {
+		if u.Version == 0 {
+			return errNoRecord
+		}
+		e.endRecord(u, reason)
+		return nil
+	})
+	if err == nil {
+		e.audit(ctx, user, Event{Action: "record_ended", Outcome: "ok", Reason: reason})
 	}
 	return err
 }

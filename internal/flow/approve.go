@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
@@ -49,8 +50,10 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
 		return hub.ErrUnauthorized
 	}
-	_, err := e.Hub.Whoami(ctx, u.HubToken.String)
+	holder, err := e.Hub.Whoami(ctx, u.HubToken.String)
 	switch {
+	case err == nil && (holder.Name != u.Name || !u.isOf(holder.Created)): // renamed
+		return hub.ErrUnauthorized
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
 		return hub.ErrUnauthorized
 	case err != nil:
@@ -99,17 +102,25 @@ func (e *Engine) accept(u *User, account Account) bool {
 		e.finish(u, Failed, mismatch)
 		return false
 	}
+	if f.Program != nil && u.Connection.lives(e.Clock()) && u.Connection.Account.ID != account.ID {
+		e.finish(u, Failed, errOtherAccount)
+		return false
+	}
 	if e.Identity == BoundAccount {
 		u.BoundAccount, u.BoundLogin = account.ID, account.Login
 	}
-	e.connect(u, f.Token, account)
-	f.Token, f.Account, f.Confirmation = Token{}, nil, ""
+	e.connect(u, account)
+	f.Account, f.Confirmation = nil, ""
 	f.State, f.Due, f.Failures, f.Error = Delivering, e.Clock(), 0, nil
-	if e.Deliverer == nil {
+	if e.Deliverer == nil && len(f.Servers) > 0 {
 		e.finish(u, Connected, nil)
 	}
 	return true
 }
+
+var errOtherAccount = &Error{Code: "other_account_connected",
+	Message: "You are connected to another GitHub account, which a program cannot replace. The new token was revoked.",
+	Hint:    "Disconnect on the page “Connect GitHub” first, or approve with the account that is connected."}
 
 // identifyFailed tries again: passing trouble until the code's end at least,
 // since the approval is worth keeping, any other a few times.
@@ -124,26 +135,78 @@ func (e *Engine) identifyFailed(u *User, cause *Error) {
 	f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
 }
 
-// plan decides which servers get the credential: those the user named, else
-// all that run, else the default one; and those that hold an older token. For a
-// program that has no Hub token these are only those it named and those that
-// hold an older one, and they wait for the user's next sign-in. What there is no
-// room for is left out.
+// plan decides which servers get the credential: those the user named, else all
+// that run and are not shared, else the default one; and those that hold an older
+// token. A program's flow brings it to the latter only, and only where a person has
+// confirmed the account. What there is no room for is left out.
 func (e *Engine) plan(ctx context.Context, u *User) outcome {
 	used := u.HubToken.Hash()
-	servers, err := e.servers(ctx, u)
+	names, err := []string(nil), error(nil)
+	switch f := u.Flow; {
+	case f.Program != nil:
+	case len(f.Servers) > 0:
+		names = f.Servers
+	default:
+		names, err = e.proposed(ctx, u)
+	}
 	return ofFlow(*u.Flow, func(u *User, f *Flow) {
 		if err != nil && e.planFailed(u, used, err) {
 			return
 		}
-		for _, name := range chosen(u, servers) {
-			if !u.full(name) {
-				e.queue(u, name, false)
-			}
+		if c := u.Connection; c != nil {
+			c.AnyServer = c.AnyServer || e.Deliverer == nil && errors.Is(err, hub.ErrForbidden)
+			e.hand(u, names)
 		}
 		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
 		e.completeDelivering(u)
 	})
+}
+
+// hand notes servers as chosen and plans the deliveries.
+func (e *Engine) hand(u *User, names []string) {
+	c := u.Connection
+	if c.Program == nil {
+		for _, d := range u.Deliveries {
+			if d.Delivered != "" && !slices.Contains(names, d.Server) {
+				names = append(slices.Clone(names), d.Server)
+			}
+		}
+	}
+	for _, name := range names {
+		if !u.full(name) && c.choose(name) && e.Deliverer != nil {
+			e.queue(u, name, false)
+		}
+	}
+}
+
+// proposed are the servers of a user who named none.
+func (e *Engine) proposed(ctx context.Context, u *User) ([]string, error) {
+	servers, err := e.servers(ctx, u)
+	names := []string{""}
+	if up := slices.DeleteFunc(servers, func(s hub.Server) bool { return !s.Ready && s.Pending != "spawn" }); len(up) > 0 {
+		names = nil
+		for _, server := range up {
+			names = append(names, server.Name)
+		}
+	}
+	shares, failed := e.shares(ctx, u)
+	if failed != nil {
+		return nil, failed
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return len(shares[name]) > 0 }), err
+}
+
+// shares are the servers that others may open, as far as the Hub shows it:
+// JupyterHub 4 has no sharing, and later ones need read:shares!user.
+func (e *Engine) shares(ctx context.Context, u *User) (map[string][]string, error) {
+	if u.HubToken.Empty() {
+		return nil, nil
+	}
+	shares, err := e.Hub.Shares(ctx, u.HubToken.String, u.Name)
+	if errors.Is(err, hub.ErrForbidden) || errors.Is(err, hub.ErrUnauthorized) {
+		return nil, nil
+	}
+	return shares, err
 }
 
 // servers lists a user's servers with the user's own token. A refusal may mean a
@@ -161,35 +224,6 @@ func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
 		e.trouble(u.Name, "servers", err)
 	}
 	return servers, err
-}
-
-// chosen names the servers to deliver to, each once.
-func chosen(u *User, servers []hub.Server) []string {
-	names := u.Flow.Servers
-	if len(names) == 0 {
-		for _, server := range servers {
-			if server.Ready || server.Pending == "spawn" {
-				names = append(names, server.Name)
-			}
-		}
-	}
-	if len(names) == 0 && u.Flow.Session != "" {
-		names = []string{""}
-	}
-	for _, d := range u.Deliveries {
-		if d.Delivered != "" {
-			names = append(names, d.Server)
-		}
-	}
-	seen := map[string]bool{}
-	var once []string
-	for _, name := range names {
-		if !seen[name] {
-			seen[name] = true
-			once = append(once, name)
-		}
-	}
-	return once
 }
 
 // planFailed reports whether there is nothing to plan for now. Where the Hub
@@ -224,7 +258,7 @@ func hubTrouble(err error) *Error {
 		return &Error{Code: "hub_signed_out", Message: "Your sign-in at the Hub has ended.",
 			Hint: "Sign in again; it goes on from there.", Err: err}
 	case errors.Is(err, hub.ErrForbidden):
-		return &Error{Code: "hub_scope_missing", Message: "The Hub does not let this service see, open or start your servers.",
+		return &Error{Code: CodeScopeMissing, Message: "The Hub does not let this service see, open or start your servers.",
 			Hint: "An admin of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
 	case hub.Status(err) == http.StatusBadRequest:
 		return &Error{Code: "hub_token_refused", Message: "The Hub does not make a token that opens your server for two minutes.",

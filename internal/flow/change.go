@@ -16,19 +16,20 @@ func (u *User) underWay(now time.Time) bool {
 	return u.Flow != nil && !u.Flow.State.Final() && (u.Flow.State != Pending || u.Flow.ExpiresAt.After(now))
 }
 
-// blocks reports whether a flow is under way that one of the given mode must not
-// replace. One that nobody has approved gives way to the other mode, and a web
-// flow to another one once its state is spent. One that waits for the person's
-// click gives way to any: the page for it may be closed.
-func (u *User) blocks(mode Mode, now time.Time) bool {
+// blocks reports whether a flow is under way that the caller's, of the given mode,
+// must not replace. One that nobody has approved gives way to a browser's: if a
+// program began it, or it is of the other mode, or a web flow whose state is spent.
+// One that waits for the person's click gives way to any of theirs: the page for it
+// may be closed. A program replaces none.
+func (u *User) blocks(caller Caller, mode Mode, now time.Time) bool {
 	f := u.Flow
-	if u.unconfirmed(now) {
+	if u.unconfirmed(now) && !caller.Program {
 		return false
 	}
-	if !u.underWay(now) || f.State != Pending {
+	if !u.underWay(now) || f.State != Pending || caller.Program {
 		return u.underWay(now)
 	}
-	return f.Mode == mode && (mode == Device || !f.WebState.Empty())
+	return f.Program == nil && f.Mode == mode && (mode == Device || !f.WebState.Empty())
 }
 
 // tidy drops what no step needs any more: above all the user's Hub token.
@@ -49,7 +50,7 @@ func (e *Engine) tidy(u *User) {
 // keepHubToken keeps the caller's Hub token, not beyond the session that it is
 // of: using it does not prolong that.
 func (e *Engine) keepHubToken(u *User, caller Caller) {
-	if caller.HubToken.Empty() {
+	if caller.HubToken.Empty() || caller.Program {
 		return
 	}
 	u.HubToken, u.HubTokenExpires = secret.Store(caller.HubToken), e.Clock().Add(e.HubTokenLife)
@@ -104,16 +105,26 @@ func (u *User) revocation(hash string) int {
 	return slices.IndexFunc(u.Revocations, func(r Revocation) bool { return r.Token.Hash() == hash })
 }
 
-// connect makes a connection of a granted token, and replaces an older one.
-func (e *Engine) connect(u *User, token Token, account Account) {
-	now := e.Clock()
-	if u.Connection != nil {
+// connect makes a connection of the flow's token, and replaces an older one. That
+// of a program adds its server to those that have the same account already.
+func (e *Engine) connect(u *User, account Account) {
+	now, f, old := e.Clock(), u.Flow, u.Connection
+	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
+		Access: Access{State: AccessUnknown}, CheckDue: now}
+	if f.Program != nil && old.lives(now) {
+		c.Servers, c.AnyServer, c.Program = old.Servers, old.AnyServer, old.Program
+		if !c.choose(*f.Program) { // the one that was chosen first makes room
+			c.Servers = append(slices.Clone(c.Servers[1:]), *f.Program)
+		}
+	}
+	if old != nil {
 		e.revokeAll(u, "replaced")
 	}
-	u.Connection = &Connection{Account: account, Token: token, Since: now,
-		Access: Access{State: AccessUnknown}, CheckDue: now}
+	u.Connection, f.Token = c, Token{}
 	e.planLook(u)
 }
+
+func (c *Connection) lives(now time.Time) bool { return c != nil && c.Token.ExpiresAt.After(now) }
 
 // dropConnection forgets the connection: its token is revoked and taken out of
 // every server that holds or may hold it. The flow that made it, or is about to

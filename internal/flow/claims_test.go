@@ -121,7 +121,7 @@ func (c *crowdWorld) live(t *testing.T) {
 		go func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			p := crowdUser{c, flow.Caller{User: fmt.Sprintf("user-%d", i), HubToken: secret.New(fmt.Sprintf("hub-%d", i))}}
+			p := crowdUser{c, browser(fmt.Sprintf("user-%d", i), fmt.Sprintf("hub-%d", i))}
 			errs <- p.live(ctx)
 		}()
 	}
@@ -197,7 +197,7 @@ func (p crowdUser) live(ctx context.Context) error {
 func (p crowdUser) connect(ctx context.Context) (token string, err error) {
 	var user *flow.User
 	err = again(ctx, func() error {
-		user, _, err = p.engine().Start(ctx, p.Caller, flow.Request{})
+		user, _, err = p.engine().Start(ctx, p.Caller, flow.Request{Servers: []string{""}})
 		return err
 	})
 	if err != nil {
@@ -220,7 +220,7 @@ func (p crowdUser) connect(ctx context.Context) (token string, err error) {
 			return "", fmt.Errorf("%s is %s since %v: %w", p.User, user.Flow.State, time.Since(approved), ctx.Err())
 		}
 		err := again(ctx, func() error {
-			user, err = p.engine().User(ctx, p.User)
+			user, err = p.engine().Of(ctx, p.Caller)
 			return err
 		})
 		if err != nil {
@@ -420,7 +420,7 @@ func (o *slowOutside) Narrow(context.Context, secret.String, string) (flow.Token
 	panic("nothing is narrowed here")
 }
 
-func (o *slowOutside) Whoami(ctx context.Context, _ secret.String) (hub.User, error) {
+func (o *slowOutside) Whoami(ctx context.Context, token secret.String) (hub.User, error) {
 	defer o.takeTime(ctx)()
-	return hub.User{Kind: "user"}, nil
+	return hub.User{Kind: "user", Name: "user-" + strings.TrimPrefix(token.Reveal(), "hub-"), Created: created}, nil
 }

@@ -18,6 +18,13 @@ const (
 	CodeNoWebFlow    = "no_web_flow"
 	CodeWebState     = "web_state"
 	CodeFlowUnderWay = "flow_under_way"
+	CodeScopeMissing = "hub_scope_missing"
+	CodeNoRecord     = "no_record"
+
+	CodeServerTokenOnly = "server_token_only"
+	CodeServerNotChosen = "server_not_chosen"
+	CodeServersNamed    = "servers_named"
+	CodeNotBegunHere    = "not_begun_here"
 )
 
 var (
@@ -26,6 +33,14 @@ var (
 	errNoFlow   = &Error{Code: CodeNoFlow, Message: "There is no flow under way.", Hint: "Start a new one."}
 	errPullOnly = &Error{Code: CodePullOnly, Message: "This service does not write into servers; git asks it for the token each time.",
 		Hint: "Nothing needs to be delivered."}
+	errServersNamed = &Error{Code: CodeServersNamed, Message: "A program cannot choose servers; its flow is for the server that it runs in.",
+		Hint: "Leave servers out, or choose them on the page “Connect GitHub”."}
+	errServerTokenOnly = &Error{Code: CodeServerTokenOnly, Message: "Only a server's own Hub token is of use here, and this one is not of one server.",
+		Hint: "Call this from a server with its JUPYTERHUB_API_TOKEN. Its role at the Hub must have access:servers!server and no wider access:servers."}
+	errServerNotChosen = &Error{Code: CodeServerNotChosen, Message: "This server is not one of those that you allowed to use your GitHub connection.",
+		Hint: "Allow it on the page “Connect GitHub”, or run ghscoped login here."}
+	errNotBegunHere = &Error{Code: CodeNotBegunHere, Message: "This attempt to connect was not begun in this server.",
+		Hint: "Cancel it on the page “Connect GitHub”."}
 	errManyServers = &Error{Code: CodeManyServers, Message: "That is more servers than this service delivers to for one user.",
 		Hint: "Disconnect, then choose fewer servers."}
 	// errSettled stops an update that found nothing to do.
@@ -34,7 +49,9 @@ var (
 
 // Request says how a user wants to connect.
 type Request struct {
-	// Servers to deliver to, by name. None: all that run, or the default one.
+	// Servers that are to have the token, by name. None: all that run and are not
+	// shared, or the default one. A program names none: its flow is for the server
+	// that it runs in.
 	Servers []string
 	// Redirect is where GitHub sends the browser back to in the web flow; empty:
 	// to the callback address of the GitHub App.
@@ -44,14 +61,15 @@ type Request struct {
 // Start begins a device flow, or returns the one that is under way already;
 // created tells which. A web flow that nobody has approved is replaced.
 func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (user *User, created bool, err error) {
-	if err := checkServers(request.Servers...); err != nil {
+	servers, err := request.serversOf(caller)
+	if err != nil {
 		return nil, false, err
 	}
-	user, err = e.User(ctx, caller.User)
-	if err != nil || user.blocks(Device, e.Clock()) {
+	user, err = e.Of(ctx, caller)
+	if err != nil || user.blocks(caller, Device, e.Clock()) {
 		return user, false, err
 	}
-	if err := e.mayAsk(ctx, caller.User); err != nil {
+	if err := e.mayAsk(ctx, caller); err != nil {
 		return nil, false, err
 	}
 	code, err := e.GitHub.DeviceCode(ctx)
@@ -63,15 +81,28 @@ func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (use
 		ID: newID(), Mode: Device, State: Pending, StartedAt: now,
 		ExpiresAt: now.Add(code.ExpiresIn), Interval: code.Interval, Due: now.Add(code.Interval),
 		UserCode: code.UserCode, VerificationURI: code.VerificationURI,
-		DeviceCode: secret.Store(code.DeviceCode), Servers: request.Servers,
+		DeviceCode: secret.Store(code.DeviceCode), Servers: servers,
 	}
 	return e.begin(ctx, caller, started)
 }
 
+// serversOf are the servers that a new flow of the caller is for.
+func (r Request) serversOf(caller Caller) ([]string, error) {
+	switch {
+	case !caller.Program:
+		return r.Servers, checkServers(r.Servers...)
+	case len(r.Servers) > 0:
+		return nil, errServersNamed
+	case caller.Server == nil:
+		return nil, errServerTokenOnly
+	}
+	return []string{*caller.Server}, nil
+}
+
 // begin stores a new flow unless another tab was faster; then that one counts.
 func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User, bool, error) {
-	user, err := e.update(ctx, caller.User, func(u *User) error {
-		if u.blocks(started.Mode, e.Clock()) {
+	user, err := e.update(ctx, caller, func(u *User) error {
+		if u.blocks(caller, started.Mode, e.Clock()) {
 			return errSettled
 		}
 		if started.Mode == Web { // a device flow was counted before its code was asked for
@@ -79,9 +110,11 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 				return err
 			}
 		}
-		started.Session = caller.HubToken.Hash()
 		if u.Flow != nil && !u.Flow.Token.Access.Empty() { // approved, and never confirmed
 			e.revoke(u, u.Flow.Token, "replaced")
+		}
+		if started.Program = caller.Server; !caller.Program {
+			started.Session = caller.HubToken.Hash()
 		}
 		u.Flow = started
 		e.keepHubToken(u, caller)
@@ -99,9 +132,15 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 }
 
 // Cancel ends the flow under way. It wins over an approval until the token is
-// in a server: one that arrives later is revoked.
-func (e *Engine) Cancel(ctx context.Context, name string) (*User, error) {
-	return e.update(ctx, name, e.cancel)
+// in a server: one that arrives later is revoked. A program cancels what a program
+// in its own server began, and nothing else.
+func (e *Engine) Cancel(ctx context.Context, caller Caller) (*User, error) {
+	return e.update(ctx, caller, func(u *User) error {
+		if u.underWay(e.Clock()) && caller.Program && !u.Flow.BegunBy(caller) {
+			return errNotBegunHere
+		}
+		return e.cancel(u)
+	})
 }
 
 func (e *Engine) cancel(u *User) error {
@@ -120,9 +159,9 @@ func (e *Engine) cancel(u *User) error {
 
 // SignedOut tells the engine that a browser's session is over: the flow that it
 // began is cancelled. One that a program or another browser began goes on.
-func (e *Engine) SignedOut(ctx context.Context, caller Caller) error {
-	_, err := e.update(ctx, caller.User, func(u *User) error {
-		if u.Flow == nil || u.Flow.Session == "" || u.Flow.Session != caller.HubToken.Hash() {
+func (e *Engine) SignedOut(ctx context.Context, name string, hubToken secret.String) error {
+	_, err := e.updateNamed(ctx, name, func(u *User) error { // the token says that it was theirs
+		if u.Flow == nil || u.Flow.Session == "" || u.Flow.Session != hubToken.Hash() {
 			return errSettled
 		}
 		return e.cancel(u)
@@ -140,11 +179,15 @@ func (u *User) written() bool {
 }
 
 // Disconnect forgets the connection at once; its token is revoked and taken
-// out of every server as soon as each can be reached.
+// out of every server as soon as each can be reached. A program may do so in a
+// server that has the token: with that it could revoke it at GitHub itself.
 func (e *Engine) Disconnect(ctx context.Context, caller Caller) (*User, error) {
-	return e.update(ctx, caller.User, func(u *User) error {
+	return e.update(ctx, caller, func(u *User) error {
 		if u.Connection == nil {
 			return errNotConnected
+		}
+		if err := u.Connection.Shown(caller); err != nil {
+			return err
 		}
 		e.keepHubToken(u, caller)
 		e.disconnect(u, "disconnect")
@@ -162,25 +205,42 @@ func (e *Engine) disconnect(u *User, reason string) {
 	}
 }
 
-// Deliver puts the existing token into a server (again). With start, a stopped
-// server is started first.
-func (e *Engine) Deliver(ctx context.Context, caller Caller, server string, start bool) (*User, error) {
-	if err := checkServers(server); err != nil {
+// Deliver lets servers have the existing token, in the name of a person who sees
+// in a browser whose it is, and puts it there (again) where that is how servers get
+// it. With start, a stopped server is started first.
+func (e *Engine) Deliver(ctx context.Context, caller Caller, servers []string, start bool) (*User, error) {
+	if err := checkServers(servers...); err != nil {
 		return nil, err
 	}
-	return e.update(ctx, caller.User, func(u *User) error {
-		switch {
-		case u.Connection == nil:
+	return e.update(ctx, caller, func(u *User) error {
+		c := u.Connection
+		if c == nil {
 			return errNotConnected
-		case e.Deliverer == nil:
-			return errPullOnly
-		case u.full(server):
-			return errManyServers
 		}
 		e.keepHubToken(u, caller)
-		e.queue(u, server, start)
+		c.Program = nil
+		for _, server := range servers {
+			if u.full(server) || !c.choose(server) {
+				return errManyServers
+			}
+			if e.Deliverer != nil {
+				e.queue(u, server, start)
+			}
+		}
 		return nil
 	})
+}
+
+// choose notes that a server may have the token; false: there are too many.
+func (c *Connection) choose(server string) bool {
+	if slices.Contains(c.Servers, server) {
+		return true
+	}
+	if len(c.Servers) >= maxServers {
+		return false
+	}
+	c.Servers = append(c.Servers, server)
+	return true
 }
 
 // full reports whether there is no room for one more server of this name.
@@ -191,7 +251,7 @@ func (u *User) full(server string) bool {
 // SignedIn tells the engine that a user is back with a fresh Hub token: what
 // waited for one goes on.
 func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
-	_, err := e.update(ctx, caller.User, func(u *User) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
 		waiting := u.underWay(e.Clock())
 		for i := range u.Deliveries {
 			d := &u.Deliveries[i]
@@ -218,10 +278,15 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 
 // Recheck asks for a new look at what the token reaches, unless the last one is
 // younger than age.
-func (e *Engine) Recheck(ctx context.Context, name string, age time.Duration) error {
-	_, err := e.update(ctx, name, func(u *User) error {
+func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
 		now := e.Clock()
 		c := u.Connection
+		if c != nil {
+			if err := c.Shown(caller); err != nil {
+				return err
+			}
+		}
 		if c == nil || c.CheckedAt.IsZero() || now.Sub(c.CheckedAt) < age ||
 			c.CheckFailures > 0 || (!c.CheckDue.IsZero() && !c.CheckDue.After(now)) {
 			return errSettled
@@ -236,19 +301,50 @@ func (e *Engine) Recheck(ctx context.Context, name string, age time.Duration) er
 }
 
 // Credential returns the live token for the git helper that asks each time; with
-// OneRepository, one for the named repository (OWNER/NAME) alone.
-func (e *Engine) Credential(ctx context.Context, name, repository string) (Credential, error) {
+// OneRepository, one for the named repository (OWNER/NAME) alone. It is for a
+// program in a server that the person chose.
+func (e *Engine) Credential(ctx context.Context, caller Caller, repository string) (Credential, error) {
 	if e.OneRepository {
-		return e.repositoryCredential(ctx, name, repository)
+		return e.repositoryCredential(ctx, caller, repository)
 	}
-	user, err := e.User(ctx, name)
+	user, err := e.Of(ctx, caller)
 	if err != nil {
 		return Credential{}, err
 	}
-	if user.Connection == nil || !user.Connection.Token.ExpiresAt.After(e.Clock()) {
-		return Credential{}, errNotConnected
+	if err := e.mayHave(user.Connection, caller); err != nil {
+		return Credential{}, err
 	}
 	return e.credential(user.Connection), nil
+}
+
+// mayHave is nil where the caller may have the connection's token.
+func (e *Engine) mayHave(c *Connection, caller Caller) error {
+	switch {
+	case caller.Server == nil:
+		return errServerTokenOnly
+	case !c.lives(e.Clock()):
+		return errNotConnected
+	}
+	return c.Shown(caller)
+}
+
+// Shown is nil where the caller may see the connection: a browser, a program with a
+// token that is of no single server but the user's own, and programs in the servers
+// that were chosen.
+func (c *Connection) Shown(caller Caller) error {
+	if caller.Server == nil || c.AnyServer || slices.Contains(c.Servers, *caller.Server) {
+		return nil
+	}
+	return errServerNotChosen
+}
+
+// BegunBy reports whether the caller began the flow: a browser one of a browser's,
+// a program one that was begun in the same server.
+func (f *Flow) BegunBy(caller Caller) bool {
+	if f.Program == nil || caller.Server == nil {
+		return f.Program == nil && !caller.Program
+	}
+	return *f.Program == *caller.Server
 }
 
 func (e *Engine) credential(c *Connection) Credential {

@@ -83,11 +83,11 @@ func returned(state, code string) string { return secret.New(state + " " + code)
 // again gets a new token, and the one before is worth nothing. No token: there
 // is nothing to confirm, or it took too long.
 func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code string) (token secret.String, user *User, err error) {
-	if err := e.identified(ctx, caller.User); err != nil {
+	if err := e.identified(ctx, caller); err != nil {
 		return secret.String{}, nil, err
 	}
 	token = secret.New(rand.Text())
-	user, err = e.update(ctx, caller.User, func(u *User) error {
+	user, err = e.update(ctx, caller, func(u *User) error {
 		if !u.unconfirmed(e.Clock()) || u.Flow.Returned != returned(state, code) {
 			return errSettled
 		}
@@ -101,15 +101,15 @@ func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code st
 }
 
 // identified waits until GitHub has said who approved, a while at most.
-func (e *Engine) identified(ctx context.Context, name string) error {
+func (e *Engine) identified(ctx context.Context, caller Caller) error {
 	ctx, cancel := context.WithTimeout(ctx, identifyLimit)
 	defer cancel()
-	changes, err := e.Watch(ctx, name)
+	changes, err := e.Watch(ctx, caller.User)
 	if err != nil {
 		return err
 	}
 	for {
-		user, err := e.User(ctx, name)
+		user, err := e.Of(ctx, caller)
 		if err != nil || !user.unidentified() {
 			return err
 		}
@@ -128,7 +128,7 @@ func (e *Engine) identified(ctx context.Context, name string) error {
 // of the page on which they clicked.
 func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String) (*User, error) {
 	var account Account
-	user, err := e.update(ctx, caller.User, func(u *User) error {
+	user, err := e.update(ctx, caller, func(u *User) error {
 		if !u.unconfirmed(e.Clock()) {
 			return errNoFlow
 		}

@@ -112,7 +112,7 @@ func TestAskToConfirmIsForTheBrowserThatCameBack(t *testing.T) {
 	for _, code := range []string{"", "guess", "code "} {
 		require.True(t, w.page(state, code).Empty(), code)
 	}
-	token, _, err := w.AskToConfirm(w.ctx, flow.Caller{User: "eve", HubToken: secret.New("eves")}, state, "code")
+	token, _, err := w.AskToConfirm(w.ctx, browser("eve", "eves"), state, "code")
 	require.NoError(t, err)
 	require.True(t, token.Empty())
 	require.False(t, w.page(state, "code").Empty())
@@ -191,10 +191,10 @@ func TestAnApprovalThatIsNotConfirmedIsRevoked(t *testing.T) {
 	}{
 		"after ten minutes": {func(w *world) { w.run(10*time.Minute + time.Second) }, flow.Expired, "not_confirmed"},
 		"when the person says no": {func(w *world) {
-			_, err := w.Cancel(w.ctx, userName)
+			_, err := w.Cancel(w.ctx, caller)
 			require.NoError(w.t, err)
 		}, flow.Cancelled, ""},
-		"when the session ends":            {func(w *world) { require.NoError(w.t, w.SignedOut(w.ctx, caller)) }, flow.Cancelled, ""},
+		"when the session ends":            {func(w *world) { require.NoError(w.t, w.SignedOut(w.ctx, caller.User, caller.HubToken)) }, flow.Cancelled, ""},
 		"when a new attempt begins":        {func(w *world) { w.startWeb() }, flow.Pending, ""},
 		"when a code is asked for instead": {func(w *world) { w.start() }, flow.Pending, ""},
 	} {

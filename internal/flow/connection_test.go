@@ -181,7 +181,7 @@ func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
 	w := connected(t)
 	w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
 	w.pass(time.Minute)
-	require.NoError(t, w.Recheck(w.ctx, userName, 30*time.Second))
+	require.NoError(t, w.Recheck(w.ctx, caller, 30*time.Second))
 	w.github.poll = outcomes(flow.StillPending)
 	w.start() // a new flow must survive the end of the old connection
 	w.run(20 * time.Second)
@@ -192,7 +192,7 @@ func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
 	w = connected(t)
 	w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
 	w.pass(time.Minute)
-	require.NoError(t, w.Recheck(w.ctx, userName, 30*time.Second))
+	require.NoError(t, w.Recheck(w.ctx, caller, 30*time.Second))
 	w.run(20 * time.Second)
 	require.Equal(t, flow.Failed, w.state())
 	require.Equal(t, "connection_revoked", w.user().Flow.Error.Code, "the user is told why")
@@ -215,11 +215,11 @@ func TestWhatTheTokenReachesIsLookedAt(t *testing.T) {
 	asked := w.github.accesses
 	w.run(time.Hour)
 	require.Equal(t, asked, w.github.accesses, "and then left alone")
-	require.NoError(t, w.Recheck(w.ctx, userName, time.Minute))
-	require.NoError(t, w.Recheck(w.ctx, userName, time.Minute))
+	require.NoError(t, w.Recheck(w.ctx, caller, time.Minute))
+	require.NoError(t, w.Recheck(w.ctx, caller, time.Minute))
 	w.settle()
 	require.Equal(t, asked+1, w.github.accesses)
-	require.NoError(t, w.Recheck(w.ctx, userName, time.Minute))
+	require.NoError(t, w.Recheck(w.ctx, caller, time.Minute))
 	w.settle()
 	require.Equal(t, asked+1, w.github.accesses, "not sooner than asked")
 }
@@ -266,7 +266,7 @@ func TestNothingStarvesBehindAServerThatIsAskedAboutAllTheTime(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.hub.spawning("slow")
-	_, err := w.Deliver(w.ctx, caller, "slow", false)
+	_, err := w.Deliver(w.ctx, caller, []string{"slow"}, false)
 	require.NoError(t, err)
 	w.start("")
 	w.approve("ghu_second")

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // approved is a world whose user has approved; nothing is identified yet.
@@ -62,14 +61,21 @@ func TestTheTokenGoesWhereItShould(t *testing.T) {
 				}
 			}
 			require.Equal(t, c.want, got)
-			require.Equal(t, "ghu_first", reveal(t, w))
+			for _, server := range []string{"", "a", "b", "old", "gpu test"} {
+				_, err := w.Credential(w.ctx, program(userName, server), "")
+				if _, chosen := c.want[server]; !chosen {
+					requireCode(t, err, flow.CodeServerNotChosen)
+					continue
+				}
+				require.NoError(t, err, server)
+			}
 		})
 	}
 }
 
 func reveal(t *testing.T, w *world) string {
 	t.Helper()
-	c, err := w.Credential(w.ctx, userName, "")
+	c, err := w.Credential(w.ctx, program(userName, ""), "")
 	require.NoError(t, err)
 	require.Equal(t, "https://github.test", c.Host.String())
 	require.Equal(t, "x-access-token", c.Username)
@@ -108,7 +114,7 @@ func TestAStoppedServerIsStartedOnceWhenAskedTo(t *testing.T) {
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.run(time.Minute)
 	require.Empty(t, w.hub.starts, "never by itself")
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.settle()
 	require.Equal(t, flow.DeliveryStarting, w.delivery("").State)
@@ -123,7 +129,7 @@ func TestAServerThatDiesWhileItStartsIsSaidToHave(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.run(3 * time.Second)
 	w.hub.stopped("")
@@ -146,7 +152,7 @@ func TestAServerThatFailsAtOnceIsNotStartedAgainAndAgain(t *testing.T) {
 	w.settle()
 	w.hub.startOK = func(string) error { return &hub.UnavailableError{Err: errors.New("500")} }
 	w.hub.progress = func() (string, bool, error) { return "Spawn failed: no image", false, nil }
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.run(time.Hour)
 	require.Len(t, w.hub.starts, 1)
@@ -158,7 +164,7 @@ func TestAStoppingServerIsStartedWhenItHasStopped(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.set("", false, "stop") })
 	w.settle()
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.run(3 * time.Second)
 	require.Empty(t, w.hub.starts)
@@ -192,7 +198,7 @@ func TestADeliveryOutlivesTheUsersSignIn(t *testing.T) {
 	require.Equal(t, looks, w.hub.looks, "a dead token is not tried again and again")
 	w.hub.runs("")
 	w.hub.tokens["fresh"] = true
-	require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
+	require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
 	w.settle()
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
@@ -234,7 +240,7 @@ func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
 	w.pass(7 * time.Hour)
 	for name, use := range map[string]func() error{
 		"a look at the page": func() error { return w.SignedIn(w.ctx, session) },
-		"a delivery":         func() error { _, err := w.Deliver(w.ctx, session, "", false); return err },
+		"a delivery":         func() error { _, err := w.Deliver(w.ctx, session, []string{""}, false); return err },
 	} {
 		require.NoError(t, use(), name)
 		require.True(t, until.Equal(w.user().HubTokenExpires), name)
@@ -245,7 +251,7 @@ func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
 
 func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 	t.Parallel()
-	fresh := flow.Caller{User: userName, HubToken: secret.New("fresh")}
+	fresh := browser(userName, "fresh")
 	signIn := func(t *testing.T, w *world) {
 		w.hub.tokens = map[string]bool{"fresh": true}
 		w.hub.during("Servers", func() { require.NoError(t, w.SignedIn(w.ctx, fresh)) })
@@ -311,7 +317,7 @@ func TestSigningOutOfTheHubEndsAFlowThatIsNotApprovedYet(t *testing.T) {
 			w.start()
 			w.approve("ghu_second")
 			w.hub.tokens["fresh"] = true
-			require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
+			require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
 			w.run(time.Minute)
 			require.Equal(t, flow.Connected, w.state(), "who signs in again in time goes on")
 		})
@@ -340,7 +346,7 @@ func TestTheHubIsWaitedForBeforeTheConnectionIsMade(t *testing.T) {
 
 func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T) {
 	t.Parallel()
-	program := flow.Caller{User: userName}
+	program := program(userName, "")
 	begin := func(t *testing.T, w *world, token string) {
 		_, created, err := w.Start(w.ctx, program, flow.Request{})
 		require.NoError(t, err)
@@ -360,7 +366,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		require.Zero(t, w.hub.asked+w.hub.looks, "the Hub is not asked with no token")
 		require.Empty(t, w.github.revoked)
 
-		_, err := w.Deliver(w.ctx, caller, "", false)
+		_, err := w.Deliver(w.ctx, caller, []string{""}, false)
 		require.NoError(t, err)
 		w.settle()
 		require.Equal(t, "ghu_first", w.servers.at(""), "the page sets a server up")
@@ -375,7 +381,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		w.settle()
 		require.Equal(t, "ghu_second", w.servers.at(""))
 	})
-	t.Run("unless the page was opened meanwhile", func(t *testing.T) {
+	t.Run("not even if the page was opened meanwhile", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		w.hub.runs("")
@@ -384,7 +390,8 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 		require.NoError(t, w.SignedIn(w.ctx, caller))
 		w.approve("ghu_first")
 		w.run(10 * time.Second)
-		require.Equal(t, "ghu_first", w.servers.at(""))
+		require.Empty(t, w.servers.content)
+		require.Empty(t, w.user().Deliveries)
 	})
 	t.Run("and a sign-out at the Hub ends only what a browser began", func(t *testing.T) {
 		t.Parallel()
@@ -412,7 +419,7 @@ func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
 	w.run(5 * time.Second)
 	require.Equal(t, flow.Connected, w.state())
 
-	_, err := w.Deliver(w.ctx, caller, "", false)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
 	require.NoError(t, err)
 	w.hub.err = &hub.UnavailableError{Err: errors.New("reset")}
 	w.run(20 * time.Minute)
@@ -445,7 +452,7 @@ func TestAStartThatTheHubForbidsIsNamed(t *testing.T) {
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
 	w.hub.startOK = func(string) error { return hub.ErrForbidden }
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.settle()
 	require.Equal(t, "hub_scope_missing", w.delivery("").Error.Code)
@@ -460,7 +467,7 @@ func TestASpawnLimitIsWaitedOut(t *testing.T) {
 		w.hub.startOK = func(string) error { w.hub.runs(""); return nil }
 		return &hub.UnavailableError{RetryAfter: 30 * time.Second, Err: errors.New("429")}
 	}
-	_, err := w.Deliver(w.ctx, caller, "", true)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, true)
 	require.NoError(t, err)
 	w.run(29 * time.Second)
 	require.Len(t, w.hub.starts, 1)
@@ -482,7 +489,7 @@ func TestADeliveryFails(t *testing.T) {
 		require.Equal(t, flow.Connected, w.state(), "the pull helper still has the token")
 		require.Equal(t, 1.0, w.metric("ghscoped_delivery_duration_seconds", "method", "none", "status", "error"))
 		w.servers.err = nil
-		_, err := w.Deliver(w.ctx, caller, "", false)
+		_, err := w.Deliver(w.ctx, caller, []string{""}, false)
 		require.NoError(t, err)
 		w.settle()
 		require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
@@ -514,21 +521,21 @@ func TestInPullModeNothingIsWrittenAndTheHubTokenKeptForTheFlowOnly(t *testing.T
 	require.NoError(t, w.SignedIn(w.ctx, caller))
 	require.True(t, w.user().HubToken.Empty())
 	require.Empty(t, w.user().Deliveries)
-	require.Zero(t, w.hub.looks)
+	require.Equal(t, 1, w.hub.looks, "which servers run")
 	require.Equal(t, "ghu_first", reveal(t, w))
-	_, err := w.Deliver(w.ctx, caller, "", false)
-	var refused *flow.Error
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, flow.CodePullOnly, refused.Code)
+	_, err := w.Deliver(w.ctx, caller, []string{"another"}, false)
+	require.NoError(t, err)
+	require.Empty(t, w.user().Deliveries)
+	require.Equal(t, []string{"", "another"}, w.user().Connection.Servers)
 	w.run(8 * time.Hour)
-	_, err = w.Credential(w.ctx, userName, "")
+	_, err = w.Credential(w.ctx, program(userName, ""), "")
 	require.Error(t, err, "an expired token is not handed out")
 }
 
 func TestDeliveriesLeftOverFromPushModeAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
-	_, err := w.Deliver(w.ctx, caller, "", false)
+	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
 	require.NoError(t, err)
 	w.options.Deliverer = nil
 	w.restart()
@@ -545,7 +552,7 @@ func TestAUserCannotFillTheStoreWithServers(t *testing.T) {
 	w := connected(t)
 	var err error
 	for n := 0; err == nil && n < 200; n++ {
-		_, err = w.Deliver(w.ctx, caller, fmt.Sprint("s", n), false)
+		_, err = w.Deliver(w.ctx, caller, []string{fmt.Sprint("s", n)}, false)
 	}
 	var refused *flow.Error
 	require.ErrorAs(t, err, &refused)

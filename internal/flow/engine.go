@@ -64,17 +64,26 @@ func New(options Options) *Engine {
 	return &Engine{Options: options, wake: make(chan struct{}, 1)}
 }
 
-// Caller is a signed-in Hub user and the token that the Hub gave for them.
+// Caller is a Hub user, by the Hub token that was shown: a browser's session has
+// one, a program shows its own.
 type Caller struct {
-	User     string
+	User string
+	// Created is when the Hub made the user, as the Hub writes it: names are given
+	// again, and with it this is a person.
+	Created  string
 	HubToken secret.String
 	// HubTokenExpires is when the session ends that HubToken is of; zero: nobody
 	// said so.
 	HubTokenExpires time.Time
+	// Program: no browser, so that nobody sees or confirms anything.
+	Program bool
+	// Server is the one that a program runs in, by its Hub token; nil: the token is
+	// not of one server.
+	Server *string
 }
 
-// User returns a user's record as it stands, for reading only.
-func (e *Engine) User(ctx context.Context, name string) (*User, error) {
+// load returns the record of a name as it stands, whoever's it is.
+func (e *Engine) load(ctx context.Context, name string) (*User, error) {
 	user, err := e.Store.Load(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("load the record of a user: %w", err)
@@ -91,12 +100,12 @@ func (e *Engine) Watch(ctx context.Context, name string) (<-chan struct{}, error
 // any record may have changed.
 func (e *Engine) WatchAll(ctx context.Context) (<-chan string, error) { return e.Store.WatchAll(ctx) }
 
-// update changes a user's record, reading it again whenever another writer was
-// faster; change may therefore run more than once. An error from change stores
-// nothing and is returned as it is.
-func (e *Engine) update(ctx context.Context, name string, change func(*User) error) (*User, error) {
+// updateNamed changes the record of a name, whoever's it is, reading it again whenever
+// another writer was faster; change may therefore run more than once. An error
+// from change stores nothing and is returned as it is.
+func (e *Engine) updateNamed(ctx context.Context, name string, change func(*User) error) (*User, error) {
 	for range saveAttempts {
-		user, err := e.User(ctx, name)
+		user, err := e.load(ctx, name)
 		if err != nil {
 			return nil, err
 		}

@@ -177,7 +177,11 @@ type fakeHub struct {
 	mint  error
 	// shows is what a server of that name shows as its own token: ownToken(name)
 	// where nothing else is said.
-	shows map[string]string
+	shows   map[string]string
+	created string
+	// refuseServers: the Hub does not let the service see servers.
+	refuseServers bool
+	shares        func() (map[string][]string, error)
 }
 
 // ownToken is the token that the Hub gave a server.
@@ -185,7 +189,8 @@ func ownToken(server string) string { return "server-token-marker-of-/" + url.Pa
 
 func newFakeHub() *fakeHub {
 	h := &fakeHub{known: map[string]hub.Server{}, tokens: map[string]bool{hubToken: true},
-		made: map[string]hub.ServerToken{}, shows: map[string]string{}}
+		made: map[string]hub.ServerToken{}, shows: map[string]string{}, created: created}
+	h.shares = func() (map[string][]string, error) { return nil, hub.ErrForbidden } // as without the scope
 	h.progress = func() (string, bool, error) { return "", false, nil }
 	h.startOK = func(name string) error {
 		h.spawning(name)
@@ -239,12 +244,15 @@ func (h *fakeHub) Whoami(_ context.Context, token secret.String) (hub.User, erro
 		err = nil // every token may ask this
 	}
 	h.hit("Whoami")
-	return hub.User{Kind: "user", Name: userName}, err
+	return hub.User{Kind: "user", Name: userName, Created: h.created}, err
 }
 
 func (h *fakeHub) Servers(_ context.Context, token secret.String, user string) ([]hub.Server, error) {
 	h.looks++
 	err := h.refuse(token, user)
+	if h.refuseServers {
+		err = hub.ErrForbidden
+	}
 	h.hit("Servers")
 	if err != nil {
 		return nil, err
@@ -254,6 +262,13 @@ func (h *fakeHub) Servers(_ context.Context, token secret.String, user string) (
 		servers = append(servers, s)
 	}
 	return servers, nil
+}
+
+func (h *fakeHub) Shares(_ context.Context, token secret.String, user string) (map[string][]string, error) {
+	if err := h.refuse(token, user); err != nil {
+		return nil, err
+	}
+	return h.shares()
 }
 
 func (h *fakeHub) StartServer(_ context.Context, token secret.String, user, name string) error {

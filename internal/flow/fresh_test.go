@@ -22,7 +22,7 @@ func TestATokenIsRefreshedOnceBeforeItExpiresAndDeliveredAgain(t *testing.T) {
 	t.Parallel()
 	w := connected(t, keepFresh)
 	w.hub.runs("a")
-	_, err := w.Deliver(w.ctx, caller, "a", false)
+	_, err := w.Deliver(w.ctx, caller, []string{"a"}, false)
 	require.NoError(t, err)
 	looks := w.hub.looks
 	w.run(7*time.Hour + 40*time.Minute)
@@ -214,7 +214,7 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 		t.Parallel()
 		w := connected(t, revokeOnStop)
 		w.hub.runs("a", "other")
-		_, err := w.Deliver(w.ctx, caller, "a", false)
+		_, err := w.Deliver(w.ctx, caller, []string{"a"}, false)
 		require.NoError(t, err)
 		w.run(10 * time.Minute)
 		w.hub.stopped("")
@@ -259,7 +259,7 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 		t.Parallel()
 		w := connected(t, revokeOnStop)
 		w.hub.tokens = map[string]bool{"fresh": true}
-		require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
+		require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
 		w.hub.stopped("")
 		w.run(2 * time.Minute)
 		require.Equal(t, flow.Expired, w.state())
@@ -295,7 +295,7 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 			w.run(9 * time.Minute)
 			again := fmt.Sprint("again", n)
 			w.hub.tokens[again] = true
-			require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New(again)}))
+			require.NoError(t, w.SignedIn(w.ctx, browser(userName, again)))
 			w.run(2 * time.Minute)
 		}
 		require.Equal(t, flow.Connected, w.state())
@@ -309,7 +309,7 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 		require.True(t, w.user().HubToken.Empty())
 		w.hub.stopped("")
 		w.hub.tokens = map[string]bool{"later": true}
-		require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("later")}))
+		require.NoError(t, w.SignedIn(w.ctx, browser(userName, "later")))
 		w.run(2 * time.Minute)
 		require.Equal(t, flow.Expired, w.state())
 	})

@@ -100,7 +100,7 @@ func TestAThousandOpenFlowsAreHandedOver(t *testing.T) {
 		names := make([]string, flows)
 		for i := range names {
 			names[i] = fmt.Sprintf("person-%03d", i)
-			_, created, err := w.Start(w.ctx, flow.Caller{User: names[i]}, flow.Request{})
+			_, created, err := w.Start(w.ctx, program(names[i], ""), flow.Request{})
 			require.NoError(t, err)
 			require.True(t, created)
 		}

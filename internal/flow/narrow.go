@@ -89,7 +89,7 @@ func (c *Connection) narrowed(repository string) *Narrowed {
 // repositoryCredential is a live token for the repository alone: the one that is
 // in the record, or one that the scheduler is asked for. Whoever asks meanwhile,
 // in whichever process, waits for the same one.
-func (e *Engine) repositoryCredential(ctx context.Context, name, repository string) (Credential, error) {
+func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, repository string) (Credential, error) {
 	if repository == "" {
 		return Credential{}, errRepositoryUnnamed
 	}
@@ -97,7 +97,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, name, repository stri
 	defer cancel()
 	var changes <-chan struct{}
 	for waited := false; ; {
-		user, err := e.want(ctx, name, repository, waited)
+		user, err := e.want(ctx, caller, repository, waited)
 		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
 			continue // many ask at once, as for submodules
 		}
@@ -113,7 +113,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, name, repository stri
 		}
 		waited = waited || n != nil
 		if changes == nil { // what changed before this is seen by looking again
-			if changes, err = e.Watch(ctx, name); err != nil {
+			if changes, err = e.Watch(ctx, caller.User); err != nil {
 				return Credential{}, err
 			}
 			continue
@@ -138,12 +138,12 @@ func (e *Engine) narrowCredential(c *Connection, n *Narrowed) Credential {
 // want plans a token for the repository, unless there is one or it is planned.
 // An error that was there before anybody waited is an old one: GitHub is asked
 // again. Where all places are taken by tokens yet to come, nothing is planned.
-func (e *Engine) want(ctx context.Context, name, repository string, waited bool) (*User, error) {
-	user, err := e.update(ctx, name, func(u *User) error {
+func (e *Engine) want(ctx context.Context, caller Caller, repository string, waited bool) (*User, error) {
+	user, err := e.update(ctx, caller, func(u *User) error {
 		now := e.Clock()
 		c := u.Connection
-		if c == nil || !c.Token.ExpiresAt.After(now) {
-			return errNotConnected
+		if err := e.mayHave(c, caller); err != nil {
+			return err
 		}
 		if n := c.narrowed(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) {
 			return errSettled
@@ -254,10 +254,10 @@ func (c *Connection) narrowing() bool {
 
 // Refused drops a one-repository token, named by its SHA-256, that GitHub has
 // refused to somebody: the next one who asks gets another.
-func (e *Engine) Refused(ctx context.Context, name, hash string) error {
-	_, err := e.update(ctx, name, func(u *User) error {
-		if u.Connection == nil {
-			return errNotConnected
+func (e *Engine) Refused(ctx context.Context, caller Caller, hash string) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
+		if err := e.mayHave(u.Connection, caller); err != nil {
+			return err
 		}
 		c := u.Connection
 		i := slices.IndexFunc(c.Narrowed, func(n Narrowed) bool { return hash != "" && n.Token.Access.Hash() == hash })

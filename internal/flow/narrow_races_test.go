@@ -25,7 +25,7 @@ func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
 		answer := make(chan got, 1)
 		w.github.during("Narrow", func() { // the other process is asked while this one asks GitHub
 			go func() {
-				credential, err := other.Credential(w.ctx, userName, "o/other")
+				credential, err := other.Credential(w.ctx, program(userName, ""), "o/other")
 				answer <- got{"o/other", credential, err}
 			}()
 			synctest.Wait()
@@ -145,11 +145,11 @@ func TestWhoHasWaitedTooLongFindsTheTokenNextTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
 		began := time.Now()
-		_, err := w.Credential(w.ctx, userName, "o/r") // no scheduler runs
+		_, err := w.Credential(w.ctx, program(userName, ""), "o/r") // no scheduler runs
 		requireCode(t, err, "interrupted")
 		require.Less(t, time.Since(began), 10*time.Second, "git's helper hears of it")
 		w.settle()
-		credential, err := w.Credential(w.ctx, userName, "o/r")
+		credential, err := w.Credential(w.ctx, program(userName, ""), "o/r")
 		require.NoError(t, err)
 		require.Equal(t, "ghu_narrow1", credential.Password.Reveal())
 	})

@@ -35,7 +35,7 @@ func (w *world) ask(repositories ...string) (answers []got) {
 	all := make(chan got, len(repositories))
 	for _, repository := range repositories {
 		go func() {
-			credential, err := w.Credential(w.ctx, userName, repository)
+			credential, err := w.Credential(w.ctx, program(userName, ""), repository)
 			all <- got{repository, credential, err}
 		}()
 	}
@@ -82,9 +82,9 @@ func TestGitGetsATokenForTheRepositoryItNames(t *testing.T) {
 		require.Equal(t, "ok", events[0].Outcome)
 		require.NotContains(t, w.audit.text(t)+w.log.String(), "ghu_")
 
-		_, err := w.Credential(w.ctx, userName, "")
+		_, err := w.Credential(w.ctx, program(userName, ""), "")
 		requireCode(t, err, flow.CodeRepositoryUnnamed)
-		_, err = w.Credential(w.ctx, "eve", "octo/papers")
+		_, err = w.Credential(w.ctx, program("eve", ""), "octo/papers")
 		requireCode(t, err, flow.CodeNotConnected)
 	})
 }
@@ -122,7 +122,7 @@ func TestNarrowedTokensDieWithTheConnection(t *testing.T) {
 		"expired, before them": func(w *world) { w.pass(8*time.Hour - 30*time.Second) },
 		"revoked at GitHub": func(w *world) {
 			w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
-			require.NoError(w.t, w.Recheck(w.ctx, userName, 0))
+			require.NoError(w.t, w.Recheck(w.ctx, caller, 0))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestNarrowedTokensDieWithTheConnection(t *testing.T) {
 				require.Subset(t, w.github.revoked, []string{"ghu_narrow1", "ghu_narrow2"})
 				require.Empty(t, w.user().Revocations)
 				if w.user().Connection == nil {
-					_, err := w.Credential(w.ctx, userName, "o/one")
+					_, err := w.Credential(w.ctx, program(userName, ""), "o/one")
 					requireCode(t, err, flow.CodeNotConnected)
 				} else {
 					require.NotContains(t, w.github.revoked, w.token("o/one"))
@@ -203,11 +203,11 @@ func TestATokenThatGitHubRefusedIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
 		hash := secret.New(w.token("o/r")).Hash()
-		requireCode(t, w.Refused(w.ctx, userName, "another"), flow.CodeTokenUnknown)
-		requireCode(t, w.Refused(w.ctx, userName, ""), flow.CodeTokenUnknown)
-		requireCode(t, w.Refused(w.ctx, "eve", hash), flow.CodeNotConnected)
+		requireCode(t, w.Refused(w.ctx, program(userName, ""), "another"), flow.CodeTokenUnknown)
+		requireCode(t, w.Refused(w.ctx, program(userName, ""), ""), flow.CodeTokenUnknown)
+		requireCode(t, w.Refused(w.ctx, program("eve", ""), hash), flow.CodeNotConnected)
 		require.Equal(t, "ghu_narrow1", w.token("o/r"))
-		require.NoError(t, w.Refused(w.ctx, userName, hash))
+		require.NoError(t, w.Refused(w.ctx, program(userName, ""), hash))
 		require.Equal(t, "ghu_narrow2", w.token("o/r"))
 		w.run(time.Minute)
 		require.Equal(t, []string{"ghu_narrow1"}, w.github.revoked)

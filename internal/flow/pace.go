@@ -37,9 +37,9 @@ func (u *User) count(now time.Time) error {
 
 // mayAsk counts an attempt before GitHub is asked for its code, unless another
 // tab has one already.
-func (e *Engine) mayAsk(ctx context.Context, name string) error {
-	_, err := e.update(ctx, name, func(u *User) error {
-		if now := e.Clock(); !u.blocks(Device, now) {
+func (e *Engine) mayAsk(ctx context.Context, caller Caller) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
+		if now := e.Clock(); !u.blocks(caller, Device, now) {
 			return u.count(now)
 		}
 		return errSettled

@@ -13,7 +13,7 @@ import (
 func TestAttemptsToConnectArePaced(t *testing.T) {
 	t.Parallel()
 	cancel := func(t *testing.T, w *world) {
-		_, err := w.Cancel(w.ctx, userName)
+		_, err := w.Cancel(w.ctx, caller)
 		require.NoError(t, err)
 	}
 	begin := map[string]func(w *world) error{

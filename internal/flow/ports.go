@@ -85,6 +85,9 @@ type Hub interface {
 	// [hub.ErrForbidden]: nobody's any more.
 	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
+	// Shares names, by server, the users and groups it is shared with;
+	// [hub.ErrForbidden] where the Hub does not tell.
+	Shares(ctx context.Context, token secret.String, user string) (map[string][]string, error)
 	StartServer(ctx context.Context, token secret.String, user, server string) error
 	// Progress is the Hub's last word on a server that is starting, within about
 	// a second.

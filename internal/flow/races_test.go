@@ -80,7 +80,7 @@ func TestCancelWinsOverAnApproval(t *testing.T) {
 			w.start()
 			w.approve("ghu_late")
 			at.hooked(w).during(at.call, func() {
-				_, err := w.Cancel(w.ctx, userName)
+				_, err := w.Cancel(w.ctx, caller)
 				require.NoError(t, err)
 			})
 			w.runUntil(time.Minute, func() bool { return w.state() == flow.Cancelled })
@@ -100,7 +100,7 @@ func TestCancelComesTooLateOnceTheTokenIsInAServer(t *testing.T) {
 	w.approve("ghu_first")
 	w.runUntil(time.Minute, func() bool { return w.servers.at("") != "" })
 	require.Equal(t, flow.Delivering, w.state())
-	_, err := w.Cancel(w.ctx, userName)
+	_, err := w.Cancel(w.ctx, caller)
 	var refused *flow.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, flow.CodeNoFlow, refused.Code)
@@ -108,26 +108,26 @@ func TestCancelComesTooLateOnceTheTokenIsInAServer(t *testing.T) {
 
 func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
 	t.Parallel()
-	other := flow.Caller{User: userName, HubToken: secret.New("another-browser")}
+	other := browser(userName, "another-browser")
 	for name, c := range map[string]struct {
 		begun, ended flow.Caller
 		want         flow.State
 	}{
 		"its own":             {caller, caller, flow.Cancelled},
-		"a program's":         {flow.Caller{User: userName}, caller, flow.Pending},
+		"a program's":         {program(userName, ""), caller, flow.Pending},
 		"another browser's":   {caller, other, flow.Pending},
-		"no token, no answer": {flow.Caller{User: userName}, flow.Caller{User: userName}, flow.Pending},
+		"no token, no answer": {program(userName, ""), program(userName, ""), flow.Pending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			require.NoError(t, w.SignedOut(w.ctx, c.ended), "there may be none")
+			require.NoError(t, w.SignedOut(w.ctx, c.ended.User, c.ended.HubToken), "there may be none")
 			_, _, err := w.Start(w.ctx, c.begun, flow.Request{})
 			require.NoError(t, err)
 			require.NoError(t, w.SignedIn(w.ctx, c.ended)) // looked at the page before, and left its token
-			require.NoError(t, w.SignedOut(w.ctx, c.ended))
+			require.NoError(t, w.SignedOut(w.ctx, c.ended.User, c.ended.HubToken))
 			require.Equal(t, c.want, w.state())
-			require.NoError(t, w.SignedOut(w.ctx, c.ended), "once more is no error")
+			require.NoError(t, w.SignedOut(w.ctx, c.ended.User, c.ended.HubToken), "once more is no error")
 		})
 	}
 	t.Run("trouble is told", func(t *testing.T) {
@@ -135,14 +135,14 @@ func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
 		w := newWorld(t)
 		w.start()
 		w.store.save = func() error { return errStore }
-		require.ErrorIs(t, w.SignedOut(w.ctx, caller), errStore)
+		require.ErrorIs(t, w.SignedOut(w.ctx, caller.User, caller.HubToken), errStore)
 	})
 	t.Run("a connection that another browser is being delivered stays", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.spawning("") })
 		w.settle()
 		require.Equal(t, flow.Delivering, w.state())
-		require.NoError(t, w.SignedOut(w.ctx, other))
+		require.NoError(t, w.SignedOut(w.ctx, other.User, other.HubToken))
 		require.NotNil(t, w.user().Connection)
 		require.Equal(t, flow.Delivering, w.state())
 	})
@@ -154,7 +154,7 @@ func TestATokenForAnEarlierFlowIsRevokedWhileTheNewFlowGoesOn(t *testing.T) {
 	w.start()
 	w.approve("ghu_early")
 	w.github.during("PollOnce", func() {
-		_, err := w.Cancel(w.ctx, userName)
+		_, err := w.Cancel(w.ctx, caller)
 		require.NoError(t, err)
 		w.start()
 	})
@@ -334,7 +334,7 @@ func TestACommandThatCannotBeStoredSaysSo(t *testing.T) {
 	_, _, err = w.Start(w.ctx, caller, flow.Request{})
 	require.ErrorIs(t, err, flow.ErrConflict, "not for ever")
 	w.store.save, w.store.load = nil, func() error { return errStore }
-	_, err = w.Credential(w.ctx, userName, "")
+	_, err = w.Credential(w.ctx, program(userName, ""), "")
 	require.ErrorIs(t, err, errStore)
 }
 
@@ -342,7 +342,7 @@ func TestNothingOfOneUserIsReachedByAnother(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	before := w.user()
-	eve := flow.Caller{User: "eve", HubToken: secret.New("eves-token")}
+	eve := browser("eve", "eves-token")
 	isRefused := func(err error) {
 		t.Helper()
 		var refused *flow.Error
@@ -351,16 +351,16 @@ func TestNothingOfOneUserIsReachedByAnother(t *testing.T) {
 	user, err := w.User(w.ctx, eve.User)
 	require.NoError(t, err)
 	require.Equal(t, &flow.User{Name: "eve"}, user)
-	_, err = w.Cancel(w.ctx, eve.User)
+	_, err = w.Cancel(w.ctx, eve)
 	isRefused(err)
 	_, err = w.Disconnect(w.ctx, eve)
 	isRefused(err)
-	_, err = w.Deliver(w.ctx, eve, "", true)
+	_, err = w.Deliver(w.ctx, eve, []string{""}, true)
 	isRefused(err)
-	_, err = w.Credential(w.ctx, eve.User, "")
+	_, err = w.Credential(w.ctx, program("eve", ""), "")
 	isRefused(err)
 	require.NoError(t, w.SignedIn(w.ctx, eve))
-	require.NoError(t, w.Recheck(w.ctx, eve.User, 0))
+	require.NoError(t, w.Recheck(w.ctx, eve, 0))
 	_, _, err = w.Start(w.ctx, eve, flow.Request{})
 	require.NoError(t, err)
 	w.approve("ghu_eve")

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 func TestDisconnectTakesTheTokenOutEverywhere(t *testing.T) {
@@ -19,13 +18,13 @@ func TestDisconnectTakesTheTokenOutEverywhere(t *testing.T) {
 	w.run(5 * time.Second)
 	w.hub.stopped("b")
 	w.hub.stopped("c")
-	_, err := w.Deliver(w.ctx, caller, "c", false) // waits, never written
+	_, err := w.Deliver(w.ctx, caller, []string{"c"}, false) // waits, never written
 	require.NoError(t, err)
 	w.settle()
 	_, err = w.Disconnect(w.ctx, caller)
 	require.NoError(t, err)
 	require.Nil(t, w.user().Connection, "at once")
-	_, err = w.Credential(w.ctx, userName, "")
+	_, err = w.Credential(w.ctx, program(userName, ""), "")
 	require.Error(t, err)
 	w.run(10 * time.Second)
 	require.Equal(t, map[string]string{"/user/ada/b": "ghu_first"}, w.servers.content)
@@ -37,7 +36,7 @@ func TestDisconnectTakesTheTokenOutEverywhere(t *testing.T) {
 	w.run(24 * time.Hour)
 	require.True(t, w.user().HubToken.Empty())
 	w.hub.runs("b")
-	require.NoError(t, w.SignedIn(w.ctx, flow.Caller{User: userName, HubToken: secret.New("fresh")}))
+	require.NoError(t, w.SignedIn(w.ctx, browser(userName, "fresh")))
 	w.settle()
 	require.Empty(t, w.servers.content, "the stopped server is cleaned when it next runs")
 	require.Empty(t, w.user().Deliveries)
@@ -91,7 +90,7 @@ func TestAWriteWhoseAnswerWasLostIsNotForgotten(t *testing.T) {
 	for name, meanwhile := range map[string]func(t *testing.T, w *world){
 		"by a look at the page": func(t *testing.T, w *world) { require.NoError(t, w.SignedIn(w.ctx, caller)) },
 		"by another delivery": func(t *testing.T, w *world) {
-			_, err := w.Deliver(w.ctx, caller, "", false)
+			_, err := w.Deliver(w.ctx, caller, []string{""}, false)
 			require.NoError(t, err)
 		},
 		"by a new connection": func(t *testing.T, w *world) {
@@ -153,7 +152,7 @@ func TestAReconnectionReplacesTheTokenEverywhere(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.hub.runs("a")
-	_, err := w.Deliver(w.ctx, caller, "a", false)
+	_, err := w.Deliver(w.ctx, caller, []string{"a"}, false)
 	require.NoError(t, err)
 	w.settle()
 	w.hub.stopped("a")

@@ -60,7 +60,7 @@ func TestTheNumberOfPendingFlows(t *testing.T) {
 	require.Zero(t, pending(), "polled by another process by now")
 	w.run(time.Minute)
 	require.Equal(t, 1.0, pending())
-	_, err := w.Cancel(w.ctx, userName)
+	_, err := w.Cancel(w.ctx, caller)
 	require.NoError(t, err)
 	require.Zero(t, pending())
 }

@@ -142,7 +142,7 @@ func (e *Engine) settle(ctx context.Context, name string, u *User, held time.Tim
 				e.giveUp(ctx, name, found, err)
 				return err
 			}
-			u, err = e.User(ctx, name)
+			u, err = e.load(ctx, name)
 		}
 	}
 }

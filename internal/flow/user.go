@@ -9,7 +9,10 @@ import (
 // User is all the service knows about one Hub user. Fields are changed only
 // inside a compare-and-swap of the whole record, so two of them never disagree.
 type User struct {
-	Name       string      `json:"name"`
+	Name string `json:"name"`
+	// Created is when the Hub made the user, as the Hub writes it: with the name it
+	// says which person this is. Empty: an earlier release stored the record.
+	Created    string      `json:"created,omitempty"`
 	Flow       *Flow       `json:"flow,omitempty"`
 	Connection *Connection `json:"connection,omitempty"`
 
@@ -102,6 +105,8 @@ type Flow struct {
 	// which has no Hub token to lose, nor one to deliver with: whoever began it
 	// asks for the credential.
 	Session string `json:"session_sha256,omitempty"`
+	// Program is the server in which a program began it; nil: a browser did.
+	Program *string `json:"program,omitempty"`
 	// Present: the Hub has said since the approval that the user is signed in.
 	Present bool `json:"present,omitempty"`
 
@@ -138,7 +143,8 @@ type Flow struct {
 	// Token is what GitHub granted, until the account has been checked and it
 	// moves to the connection.
 	Token Token `json:"token,omitzero"`
-	// Servers are those to deliver to, by name; "" is the default server.
+	// Servers are those that are to have the token, by name; "" is the default
+	// server.
 	Servers []string `json:"servers,omitempty"`
 }
 
@@ -174,6 +180,16 @@ type Connection struct {
 	Account Account   `json:"account"`
 	Token   Token     `json:"token"`
 	Since   time.Time `json:"since"`
+
+	// Servers are those that the person chose, by name: what delivers and what
+	// answers a server's question for the credential keeps to them.
+	Servers []string `json:"servers,omitempty"`
+	// AnyServer: the Hub does not let us see the servers, so none could be chosen,
+	// and each of the user's own may ask. Only where nothing is delivered.
+	AnyServer bool `json:"any_server,omitempty"`
+	// Program is the server in which a program began the connection, while the
+	// person has not confirmed it in a browser: until then nothing is delivered.
+	Program *string `json:"program,omitempty"`
 
 	Access Access `json:"access"`
 	// CheckedAt is when Access was last read from GitHub; zero: not yet.

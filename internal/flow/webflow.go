@@ -60,7 +60,7 @@ func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (
 // again, changes nothing. What waits for the person then, [Engine.AskToConfirm]
 // says.
 func (e *Engine) CompleteWeb(ctx context.Context, caller Caller, state, code string) (*User, error) {
-	user, err := e.User(ctx, caller.User)
+	user, err := e.Of(ctx, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (e *Engine) CompleteWeb(ctx context.Context, caller Caller, state, code str
 	if err := e.settle(ctx, caller.User, nil, time.Time{}, e.exchange(ctx, caller.User, f, code)); err != nil {
 		return nil, fmt.Errorf("save the record of a user: %w", err)
 	}
-	return e.User(ctx, caller.User)
+	return e.Of(ctx, caller)
 }
 
 // FailWeb takes GitHub's word that there is no code. Its reason goes into the
@@ -94,14 +94,14 @@ func (e *Engine) FailWeb(ctx context.Context, caller Caller, state, reason strin
 		return nil, err
 	}
 	e.Logger.Warn("GitHub answered a web flow without a code", "user", caller.User, "reason", fmt.Sprintf("%.60q", reason))
-	return e.User(ctx, caller.User)
+	return e.Of(ctx, caller)
 }
 
 // takeState finds the pending web flow that a state belongs to, and spends the
 // state. Who does not know it changes nothing.
 func (e *Engine) takeState(ctx context.Context, caller Caller, state string, then func(*User)) (Flow, error) {
 	var taken Flow
-	_, err := e.update(ctx, caller.User, func(u *User) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
 		f := u.Flow
 		if !u.underWay(e.Clock()) || f.Mode != Web || f.State != Pending || f.WebState.Empty() ||
 			subtle.ConstantTimeCompare([]byte(f.WebState.Reveal()), []byte(state)) != 1 {

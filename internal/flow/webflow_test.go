@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 const callback = "https://hub.test/services/connect-github/github_callback"
@@ -85,7 +84,7 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
 		state := w.startWeb()
-		eve := flow.Caller{User: "eve", HubToken: secret.New("eves")}
+		eve := browser("eve", "eves")
 		_, err := w.CompleteWeb(w.ctx, eve, state, "code")
 		refusedWith(t, flow.CodeWebState, err)
 		_, err = w.FailWeb(w.ctx, eve, state, "access_denied")
@@ -179,7 +178,7 @@ func TestAWebFlowLosesNoToken(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
 		w.github.during("Exchange", func() {
-			_, err := w.Cancel(w.ctx, userName)
+			_, err := w.Cancel(w.ctx, caller)
 			require.NoError(t, err)
 		})
 		_, err := w.CompleteWeb(w.ctx, caller, w.startWeb(), "code")
@@ -271,7 +270,7 @@ func TestTheWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
 func TestAnAdministratorSeesAndEndsConnections(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
-	_, _, err := w.Start(w.ctx, flow.Caller{User: "bob"}, flow.Request{})
+	_, _, err := w.Start(w.ctx, program("bob", ""), flow.Request{})
 	require.NoError(t, err)
 	users, next, err := w.Users(w.ctx, "", 1)
 	require.NoError(t, err)

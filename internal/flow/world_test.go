@@ -44,7 +44,20 @@ const (
 	hubToken = "hub-token-marker"
 )
 
-var caller = flow.Caller{User: userName, HubToken: secret.New(hubToken)}
+// created is when the Hub of these tests made its users.
+const created = "2026-01-05T08:00:00.123456Z"
+
+var caller = browser(userName, hubToken)
+
+// browser is a caller with a session.
+func browser(user, token string) flow.Caller {
+	return flow.Caller{User: user, Created: created, HubToken: secret.New(token)}
+}
+
+// program is a caller in a server of a user.
+func program(user, server string) flow.Caller {
+	return flow.Caller{User: user, Created: created, HubToken: secret.New(user + "-server-" + server), Program: true, Server: &server}
+}
 
 func newWorld(t *testing.T, adjust ...func(*flow.Options)) *world {
 	t.Helper()
@@ -145,6 +158,11 @@ func (w *world) runUntil(limit time.Duration, done func() bool) {
 		w.pass(max(due.Sub(w.clock()), time.Millisecond))
 	}
 	w.pass(max(0, end.Sub(w.clock())))
+}
+
+// User is a record as it is stored.
+func (w *world) User(ctx context.Context, name string) (*flow.User, error) {
+	return w.store.Load(ctx, name)
 }
 
 func (w *world) user() *flow.User {

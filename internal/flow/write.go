@@ -36,7 +36,11 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 			e.change(d, DeliveryDelivered, nil)
 		}
 	})
+	person := u.Created
 	return outcome{change: func(u *User) {
+		if u.Created != person { // that home is gone, or another's, and the token revoked
+			return
+		}
 		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
 			now := e.Clock()
 			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,

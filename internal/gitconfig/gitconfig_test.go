@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -229,6 +230,33 @@ func TestTheUsersFileIsTheOneThatGitWrites(t *testing.T) {
 			text, err := os.ReadFile(got)
 			require.NoError(t, err)
 			require.Contains(t, string(text), "[a]", "git itself wrote there")
+		})
+	}
+}
+
+// TestPutFollowsNothingPlanted: somebody who can write beside the file has put a
+// link or a pipe where the new text would be written first.
+func TestPutFollowsNothingPlanted(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(t *testing.T, victim, at string){
+		"a link":       func(t *testing.T, victim, at string) { require.NoError(t, os.Symlink(victim, at)) },
+		"a hard link":  func(t *testing.T, victim, at string) { require.NoError(t, os.Link(victim, at)) },
+		"a dead link":  func(t *testing.T, victim, at string) { require.NoError(t, os.Symlink(victim+"-not-there", at)) },
+		"a named pipe": func(t *testing.T, _, at string) { require.NoError(t, syscall.Mkfifo(at, 0o666)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			file, victim := folder+"/config", folder+"/victim"
+			require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada\n"), 0o644))
+			require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
+			plant(t, victim, file+".lock")
+			_, err := gitconfig.Put(file, lines)
+			require.ErrorIs(t, err, gitconfig.ErrBusy)
+			content, err := os.ReadFile(victim)
+			require.NoError(t, err)
+			require.Equal(t, "precious", string(content))
+			require.NoFileExists(t, victim+"-not-there")
 		})
 	}
 }

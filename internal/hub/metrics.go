@@ -55,5 +55,8 @@ func (m *measured) endpoint(r *http.Request) string {
 	if len(segments) > 4 && segments[1] == "users" { // /users/{user}/servers/{server}, /users/{user}/tokens/{token}
 		segments[4] = "{" + strings.TrimSuffix(segments[3], "s") + "}"
 	}
+	if len(segments) > 2 && segments[1] == "shares" {
+		segments[2] = "{user}"
+	}
 	return r.Method + " " + strings.Join(segments, "/")
 }

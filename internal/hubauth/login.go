@@ -120,7 +120,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string
 	}
 	now := a.Clock()
 	session := Session{
-		User: user.Name, HubToken: secret.Store(token), HubSessionID: user.SessionID,
+		User: user.Name, Holder: user, HubToken: secret.Store(token), HubSessionID: user.SessionID,
 		CSRF: secret.Store(secret.New(rand.Text())), CreatedAt: now, ExpiresAt: now.Add(a.Life),
 	}
 	a.trust.add(token, user)

@@ -1,7 +1,9 @@
 package hubauth
 
 import (
+	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,6 +34,21 @@ func (a *Auth) Holder(r *http.Request, token secret.String, fresh bool) (hub.Use
 func (a *Auth) HasScope(r *http.Request, token secret.String, scope string) error {
 	_, err := a.holder(r, token, false, []string{scope})
 	return err
+}
+
+// Own is nil for a request that shows the service's own Hub token, which only
+// whoever reads the service's settings has.
+func (a *Auth) Own(r *http.Request) error {
+	own, err := a.ClientSecret()
+	if err != nil {
+		return fmt.Errorf("read the service's Hub token: %w", err)
+	}
+	// Hashes, so that not even the length shows.
+	want, shown := own.Hash(), BearerToken(r).Hash()
+	if want == "" || subtle.ConstantTimeCompare([]byte(want), []byte(shown)) != 1 {
+		return ErrSignedOut
+	}
+	return nil
 }
 
 // holder finds out whose token this is, and demands one of the scopes. Where

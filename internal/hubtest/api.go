@@ -95,6 +95,13 @@ func (h *Hub) UserToken(ctx context.Context, user string, scopes ...string) (str
 	return out.Token, err
 }
 
+// ServerToken makes a token of an existing user that can do what the own token of
+// a server of theirs can, by the role "server" of these Hubs.
+func (h *Hub) ServerToken(ctx context.Context, user, server string) (string, error) {
+	return h.UserToken(ctx, user, "access:services!service="+ServiceName, "access:servers!server="+user+"/"+server,
+		"users:activity!user", "read:users!user")
+}
+
 // Server is the Hub's word on one server of a user.
 type Server struct {
 	Name    string `json:"name"`

@@ -17,12 +17,12 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.engine.Identity = flow.BoundAccount
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
 	ada, eve, grace := f.signIn("ada"), f.signIn("eve"), f.signIn("grace")
 	require.NotContains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `id="bound"`, "nobody is bound yet")
 	f.connect(ada)
 	bound := func() int64 {
-		user, err := f.engine.User(context.Background(), "ada")
+		user, err := f.users.Load(context.Background(), "ada")
 		require.NoError(t, err)
 		return user.BoundAccount
 	}
@@ -56,7 +56,7 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 func TestWhoIsAnAdminIsAskedOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
 	grace := f.signIn("grace")
 	f.asked = 0
 	require.Contains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")
@@ -70,7 +70,7 @@ func TestWhoIsAnAdminIsAskedOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, grace.do(http.MethodGet, "admin", nil, nil).StatusCode, "no word of the Hub's is no \"no\"")
 
 	f.hubDown = false
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access}}
 	require.Equal(t, http.StatusNotFound, grace.do(http.MethodGet, "admin", nil, nil).StatusCode)
 	require.NotContains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")
 }

@@ -32,24 +32,27 @@ type flowAnswer struct {
 	Error           *flow.Error `json:"error,omitempty"`
 }
 
-func answerFlow(f *flow.Flow) flowAnswer {
+// answerFlow says of a flow what its caller may know. The code is for whoever began
+// the flow: a program that read a browser's could have it approved by another
+// account, and a person would take a program's for their own.
+func answerFlow(f *flow.Flow, to flow.Caller) flowAnswer {
 	answer := flowAnswer{ID: f.ID, Mode: f.Mode, State: f.State, ExpiresAt: f.ExpiresAt.UTC(),
 		Interval: int(f.Interval.Seconds()), Error: f.Error}
-	if f.State == flow.Pending {
+	if f.State == flow.Pending && f.BegunBy(to) {
 		answer.UserCode, answer.VerificationURI = f.UserCode, f.VerificationURI
 	}
 	return answer
 }
 
 func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.User(r.Context(), c.user)
+	user, err := s.Flows.Of(r.Context(), c.forFlow())
 	if err != nil {
 		return err
 	}
 	if user.Flow == nil {
 		return errNoFlow
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
@@ -72,16 +75,16 @@ func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) erro
 	if created {
 		status = http.StatusCreated
 	}
-	writeJSON(w, status, answerFlow(user.Flow))
+	writeJSON(w, status, answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
 func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.Cancel(r.Context(), c.user)
+	user, err := s.Flows.Cancel(r.Context(), c.forFlow())
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow))
+	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
@@ -93,6 +96,11 @@ type connectionAnswer struct {
 	InstallationsURL string             `json:"installations_url,omitempty"`
 	FixURL           string             `json:"fix_url,omitempty"`
 	Deliveries       []deliveryAnswer   `json:"deliveries"`
+	// Servers are those that may have the token; nil: any of the user's.
+	Servers []string `json:"servers,omitzero"`
+	// Program is the server in which a program began what the person has not
+	// confirmed.
+	Program *string `json:"program,omitempty"`
 }
 
 type repositoryAnswer struct {
@@ -114,13 +122,18 @@ const tokenRecheckAge = 5 * time.Second
 
 func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller) error {
 	if c.holder != nil {
-		if err := s.Flows.Recheck(r.Context(), c.user, tokenRecheckAge); err != nil {
+		if err := s.Flows.Recheck(r.Context(), c.forFlow(), tokenRecheckAge); err != nil {
 			return err
 		}
 	}
-	user, err := s.Flows.User(r.Context(), c.user)
+	user, err := s.Flows.Of(r.Context(), c.forFlow())
 	if err != nil {
 		return err
+	}
+	if user.Connection != nil {
+		if err := user.Connection.Shown(c.forFlow()); err != nil {
+			return err
+		}
 	}
 	return s.writeConnection(w, http.StatusOK, user)
 }
@@ -133,7 +146,10 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 	answer := connectionAnswer{
 		Login: connection.Account.Login, ExpiresAt: connection.Token.ExpiresAt.UTC(), Access: connection.Access.State,
 		InstallationsURL: s.installURL(), FixURL: connection.Access.Fix,
-		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{},
+		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{}, Program: connection.Program,
+	}
+	if !connection.AnyServer {
+		answer.Servers = append([]string{}, connection.Servers...)
 	}
 	for _, repository := range connection.Access.Repositories {
 		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push})
@@ -159,13 +175,17 @@ func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) 
 			"Open “Connect GitHub” in the browser, or ask for the credential itself.")
 	}
 	var body struct {
-		Server string `json:"server"`
-		Start  bool   `json:"start"`
+		Server  string   `json:"server"`
+		Servers []string `json:"servers"`
+		Start   bool     `json:"start"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Server, body.Start && s.CanStart)
+	if body.Servers == nil {
+		body.Servers = []string{body.Server}
+	}
+	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Servers, body.Start && s.CanStart)
 	if err != nil {
 		return err
 	}

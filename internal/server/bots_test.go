@@ -94,10 +94,10 @@ func withBots(t *testing.T, change ...func(*fixture, *server.Options)) *fixture 
 	f := setUp(t, change...)
 	f.hubUser["nbbot"] = hub.User{Kind: "service", Name: "nbbot", Scopes: []string{access}}
 	f.hubUser["other"] = hub.User{Kind: "service", Name: "other", Scopes: []string{access}}
-	f.hubUser["server-tess"] = hub.User{Kind: "user", Name: "tess", Groups: []string{"teachers"}, Scopes: []string{access}}
-	f.hubUser["user-nbbot"] = hub.User{Kind: "user", Name: "nbbot", Scopes: []string{access}}
+	f.hubUser["server-tess"] = hub.User{Kind: "user", Name: "tess", Created: created, Groups: []string{"teachers"}, Scopes: []string{access, "access:servers!server=tess/"}}
+	f.hubUser["user-nbbot"] = hub.User{Kind: "user", Name: "nbbot", Created: created, Scopes: []string{access}}
 	f.hubUser["roleless"] = hub.User{Kind: "service", Name: "nbbot"}
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
 	return f
 }
 

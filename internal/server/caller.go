@@ -18,16 +18,26 @@ type caller struct {
 	user    string
 	session *hubauth.Session
 	holder  *hub.User
+	// shown is a program's Hub token.
+	shown secret.String
 }
 
 // forFlow is the caller as the engine knows one. Only a session's token was
 // granted for reaching into servers; a program's is never kept.
 func (c caller) forFlow() flow.Caller {
-	if c.session == nil {
-		return flow.Caller{User: c.user}
+	if c.session != nil {
+		return flow.Caller{User: c.user, Created: c.session.Holder.Created,
+			HubToken: c.session.HubToken.String, HubTokenExpires: c.session.ExpiresAt}
 	}
-	return flow.Caller{User: c.user, HubToken: c.session.HubToken.String, HubTokenExpires: c.session.ExpiresAt}
+	program := flow.Caller{User: c.user, Created: c.holder.Created, HubToken: c.shown, Program: true}
+	if server, one := c.holder.Server(); one {
+		program.Server = &server
+	}
+	return program
 }
+
+// of is the caller of a session.
+func of(session hubauth.Session) caller { return caller{user: session.User, session: &session} }
 
 // callerHandler is a handler that knows who calls.
 type callerHandler func(w http.ResponseWriter, r *http.Request, c caller) error
@@ -60,7 +70,7 @@ func (s *Server) calls(next callerHandler, question bool) http.HandlerFunc {
 				return errCSRF
 			}
 		}
-		return next(w, r, caller{user: session.User, session: &session})
+		return next(w, r, of(session))
 	})
 }
 
@@ -72,7 +82,7 @@ func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.
 	if holder.Kind != "user" {
 		return errUsersOnly
 	}
-	return next(w, r, caller{user: holder.Name, holder: &holder})
+	return next(w, r, caller{user: holder.Name, holder: &holder, shown: token})
 }
 
 // form wraps a handler of a plain form: a session, and the CSRF token as a
@@ -89,7 +99,7 @@ func (s *Server) form(next callerHandler) http.HandlerFunc {
 		if err := s.checkForm(w, r, session); err != nil {
 			return err
 		}
-		return next(w, r, caller{user: session.User, session: &session})
+		return next(w, r, of(session))
 	})
 }
 

@@ -25,7 +25,7 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 	if host := s.Flows.GitHubURL; body.Protocol != host.Scheme || body.Host != host.Host {
 		return refuse(http.StatusNotFound, "other_host", "There is no credential for this host.", "Only "+host.Host+" is connected.")
 	}
-	credential, err := s.Flows.Credential(r.Context(), c.user, repositoryOf(body.Path))
+	credential, err := s.Flows.Credential(r.Context(), c.forFlow(), repositoryOf(body.Path))
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Server) deleteCredential(w http.ResponseWriter, r *http.Request, c call
 	if c.holder == nil {
 		return errTokenOnly
 	}
-	if err := s.Flows.Refused(r.Context(), c.user, chi.URLParam(r, "id")); err != nil {
+	if err := s.Flows.Refused(r.Context(), c.forFlow(), chi.URLParam(r, "id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -51,6 +51,8 @@ var (
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
 	errManyStreams = refuse(http.StatusTooManyRequests, "too_many_streams", "Too many event streams are open.",
 		"Close pages of yours that you do not need, or ask GET api/flows/current every few seconds instead.")
+	errOwnTokenOnly = refuse(http.StatusUnauthorized, "own_token_only", "This address answers to the service's own Hub token only.",
+		"Run ghscoped-service user end NAME with the service's settings.")
 	errStopping  = refuse(http.StatusServiceUnavailable, "stopping", "The service is being restarted.", "Repeat what you did in a moment; whether it was done, the page says.")
 	errBody      = refuse(http.StatusBadRequest, "bad_request", "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
 	errTooLarge  = refuse(http.StatusRequestEntityTooLarge, "too_large", "The request's body is larger than this address takes.", "See api/openapi.yaml for its form.")
@@ -155,10 +157,16 @@ var statuses = map[string]int{
 	flow.CodeWebState:        http.StatusForbidden,
 	flow.CodeNotThisPage:     http.StatusForbidden,
 	flow.CodeFlowUnderWay:    http.StatusConflict,
-	flow.CodePullOnly:        http.StatusConflict,
 	flow.CodeManyServers:     http.StatusBadRequest,
 	flow.CodeServerName:      http.StatusBadRequest,
 	flow.CodeTooManyCodes:    http.StatusTooManyRequests,
+	flow.CodeFormerOwner:     http.StatusUnauthorized,
+	flow.CodeScopeMissing:    http.StatusForbidden,
+	flow.CodeNoRecord:        http.StatusNotFound,
+	flow.CodeServerTokenOnly: http.StatusForbidden,
+	flow.CodeServerNotChosen: http.StatusForbidden,
+	flow.CodeServersNamed:    http.StatusForbidden,
+	flow.CodeNotBegunHere:    http.StatusForbidden,
 }
 
 // tooLarge reports whether a body was cut off at its limit.

@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // events sends the flow at each change of the user's record, as server-sent
@@ -15,7 +19,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 		eventHeader(w.Header())
 		return nil
 	}
-	stream, err := s.streams.admit(c.user, s.Auth.Again(r))
+	stream, err := s.streams.admit(lasting(c), s.Auth.Again(r))
 	if err != nil {
 		w.Header().Set("Connection", "close") // an idle connection would cost more than a stream
 		return err
@@ -48,15 +52,22 @@ func (s *Server) eventHead(h http.Header) []byte {
 	return head.Bytes()
 }
 
-// flowEvent is a user's flow as an event.
-func (s *Server) flowEvent(ctx context.Context, name string) ([]byte, error) {
-	user, err := s.Flows.User(ctx, name)
+// lasting is a caller who stays for hours: nothing else of the request is kept.
+func lasting(c caller) flow.Caller {
+	kept := c.forFlow()
+	kept.HubToken = secret.New(strings.Clone(kept.HubToken.Reveal()))
+	return kept
+}
+
+// flowEvent is a caller's flow as an event.
+func (s *Server) flowEvent(ctx context.Context, c flow.Caller) ([]byte, error) {
+	user, err := s.Flows.Of(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	data := []byte("{}")
 	if user.Flow != nil {
-		if data, err = json.Marshal(answerFlow(user.Flow)); err != nil {
+		if data, err = json.Marshal(answerFlow(user.Flow, c)); err != nil {
 			return nil, err
 		}
 	}

@@ -36,8 +36,8 @@ var guarded = []guardedRoute{
 	{route: "POST /confirm", guard: ofPage, own: "303", foreign: "303"},
 	{route: "POST /cancel", guard: ofPage, given: pending, own: "303", foreign: "303"},
 	{route: "POST /disconnect", guard: ofPage, own: "303", foreign: "303"},
-	{route: "POST /deliver", guard: ofPage, own: "409 pull_only", foreign: "303"},
-	{route: "POST /start", guard: ofPage, own: "409 pull_only", foreign: "303"},
+	{route: "POST /deliver", guard: ofPage, own: "303", foreign: "303"},
+	{route: "POST /start", guard: ofPage, own: "303", foreign: "303"},
 
 	{route: "GET /admin", guard: ofPage, admin: true, own: "200", foreign: "404 not_found"},
 	{route: "POST /admin/disconnect", guard: ofFragment, admin: true, body: "user=ada", own: "303", foreign: "404 not_found"},
@@ -47,16 +47,18 @@ var guarded = []guardedRoute{
 
 	{route: "GET /api/openapi.yaml", guard: forAll("200")},
 	{route: "GET /api/flows/current", guard: ofAPI, given: pending, own: "200", foreign: "404 no_flow", server: "200", foreignServer: "404 no_flow"},
-	{route: "POST /api/flows", guard: ofAPI, own: "201", foreign: "201", server: "201", foreignServer: "201"},
-	{route: "DELETE /api/flows/current", guard: ofAPI, given: pending, own: "200", foreign: "404 no_flow", server: "200", foreignServer: "404 no_flow"},
+	{route: "POST /api/flows", guard: ofAPI, own: "201", foreign: "201", server: "201", ownToken: "403 server_token_only", foreignServer: "201"},
+	{route: "DELETE /api/flows/current", guard: ofAPI, given: pending, own: "200", foreign: "404 no_flow", server: "403 not_begun_here", foreignServer: "404 no_flow"},
 	{route: "GET /api/flows/current/events", guard: ofAPI, given: pending, own: "200", foreign: "200", server: "200", foreignServer: "200"},
-	{route: "GET /api/connection", guard: ofAPI, own: "200", foreign: "404 not_connected", server: "200", foreignServer: "404 not_connected"},
-	{route: "DELETE /api/connection", guard: ofAPI, own: "204", foreign: "404 not_connected", server: "204", foreignServer: "404 not_connected"},
-	{route: "POST /api/deliveries", guard: ofAPI, own: "409 pull_only", foreign: "404 not_connected", server: "403 session_only", foreignServer: "403 session_only"},
+	{route: "GET /api/connection", guard: ofAPI, own: "200", foreign: "404 not_connected", server: "200", unchosen: "403 server_not_chosen", foreignServer: "404 not_connected"},
+	{route: "DELETE /api/connection", guard: ofAPI, own: "204", foreign: "404 not_connected", server: "204", unchosen: "403 server_not_chosen", foreignServer: "404 not_connected"},
+	{route: "POST /api/deliveries", guard: ofAPI, own: "202", foreign: "404 not_connected", server: "403 session_only", foreignServer: "403 session_only"},
 	{route: "POST /api/credential", guard: ofAPI, body: `{"protocol":"https","host":"github.com"}`,
-		own: "403 token_only", foreign: "403 token_only", server: "200", foreignServer: "404 not_connected"},
+		own: "403 token_only", foreign: "403 token_only", server: "200", unchosen: "403 server_not_chosen", ownToken: "403 server_token_only", foreignServer: "404 not_connected"},
 	{route: "DELETE /api/credential/{id}", guard: ofAPI, given: narrowed,
-		own: "403 token_only", foreign: "403 token_only", server: "204", foreignServer: "404 not_connected"},
+		own: "403 token_only", foreign: "403 token_only", server: "204", unchosen: "403 server_not_chosen", ownToken: "403 server_token_only", foreignServer: "404 not_connected"},
+
+	{route: "DELETE /api/users/{name}", guard: forAll("401 own_token_only")},
 
 	{route: "GET /api/bot-tokens", guard: ofBots, service: "200", foreignService: "200", server: "200", foreignServer: "200"},
 	{route: "POST /api/bot-tokens", guard: ofBots, body: pushShared,
@@ -81,6 +83,8 @@ type guardedRoute struct {
 
 	own, foreign          string // sessions of ada and of eve
 	server, foreignServer string // tokens of their servers
+	unchosen              string // token of a server of ada's that she did not choose; empty: as server
+	ownToken              string // a token that opens all of ada's servers; empty: as server
 	service               string // token of the service nbbot
 	foreignService        string // token of another service
 }
@@ -117,6 +121,10 @@ func (g guardedRoute) want(caller string) string {
 		return cmp.Or(g.foreign, g.guard.nobody)
 	case "own server":
 		return cmp.Or(g.server, g.guard.nobody)
+	case "unchosen server":
+		return cmp.Or(g.unchosen, g.server, g.guard.nobody)
+	case "own token":
+		return cmp.Or(g.ownToken, g.server, g.guard.nobody)
 	case "foreign server":
 		return cmp.Or(g.foreignServer, g.guard.nobody)
 	case "service":
@@ -148,9 +156,11 @@ var (
 		"foreign session":      func(w *guardedWorld) (*browser, map[string]string) { return w.foreign, ownPage(w.foreign) },
 	}
 	insiders = map[string]caller{
-		"own server":  byToken("server-ada"),
-		"own session": func(w *guardedWorld) (*browser, map[string]string) { return w.own, ownPage(w.own) },
-		"service":     byToken("nbbot"),
+		"own server":      byToken("server-ada"),
+		"unchosen server": byToken("joint-ada"),
+		"own token":       byToken("own-ada"),
+		"own session":     func(w *guardedWorld) (*browser, map[string]string) { return w.own, ownPage(w.own) },
+		"service":         byToken("nbbot"),
 	}
 )
 
@@ -253,7 +263,7 @@ func (g guardedRoute) ask(w *guardedWorld, b *browser, headers map[string]string
 		headers["Content-Type"] = "application/x-www-form-urlencoded"
 		delete(headers, "X-CSRF-Token")
 	}
-	response := b.do(method, strings.NewReplacer("{id}", w.id, "*", "app.css").Replace(path), strings.NewReader(sent), headers)
+	response := b.do(method, strings.NewReplacer("{id}", w.id, "{name}", "ada", "*", "app.css").Replace(path), strings.NewReader(sent), headers)
 	outcome = strconv.Itoa(response.StatusCode)
 	if response.Header.Get("Content-Type") == "text/event-stream" {
 		first := make([]byte, 512)

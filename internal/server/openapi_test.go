@@ -66,6 +66,7 @@ func requireDescribed(t testing.TB, method, path string, response *http.Response
 	path, _, _ = strings.Cut("/"+path, "?")
 	path = regexp.MustCompile(`^/api/(credential|bot-tokens)/.*`).ReplaceAllString(path, "/api/$1/{id}")
 	all := description()
+	path = regexp.MustCompile(`^/api/users/.*`).ReplaceAllString(path, "/api/users/{name}")
 	operation, known := dig(all, "paths", path, strings.ToLower(method))
 	if !known || !strings.HasPrefix(path, "/api/") {
 		return
@@ -141,4 +142,5 @@ var contract = []string{
 	"GET /api/connection", "DELETE /api/connection",
 	"POST /api/deliveries", "POST /api/credential", "DELETE /api/credential/{id}", "GET /api/openapi.yaml",
 	"POST /api/bot-tokens", "GET /api/bot-tokens", "DELETE /api/bot-tokens/{id}",
+	"DELETE /api/users/{name}",
 }

@@ -97,8 +97,8 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // removals that need a Hub token, and a look at what the connection reaches.
 // The page shows what is known either way.
 func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
-	present := caller{user: session.User, session: &session}.forFlow()
-	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, session.User, recheckAge))
+	present := of(session).forFlow()
+	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, present, recheckAge))
 	if err != nil {
 		s.Logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
 	}
@@ -115,7 +115,7 @@ func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) e
 }
 
 func (s *Server) formCancel(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Cancel(r.Context(), c.user)
+	_, err := s.Flows.Cancel(r.Context(), c.forFlow())
 	return s.backToPage(w, r, err)
 }
 
@@ -125,12 +125,12 @@ func (s *Server) formDisconnect(w http.ResponseWriter, r *http.Request, c caller
 }
 
 func (s *Server) formDeliver(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), false)
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], false)
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm.Get("server"), s.CanStart)
+	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], s.CanStart)
 	return s.backToPage(w, r, err)
 }
 

@@ -22,6 +22,7 @@ import (
 // Hub is what the server asks of JupyterHub for a page.
 type Hub interface {
 	Servers(ctx context.Context, token secret.String, user string) ([]hub.Server, error)
+	Shares(ctx context.Context, token secret.String, user string) (map[string][]string, error)
 }
 
 // Options are what a Server is made of.
@@ -149,6 +150,7 @@ func (s *Server) mountAPI(r chi.Router, at string) {
 	r.Post(at+"/deliveries", s.api(s.postDelivery))
 	r.Post(at+"/credential", s.question(s.postCredential))
 	r.Delete(at+"/credential/{id}", s.api(s.deleteCredential))
+	r.Delete(at+"/users/{name}", s.handle(s.deleteUser))
 	r.Post(at+"/bot-tokens", s.bots(s.postBotToken))
 	r.Get(at+"/bot-tokens", s.bots(s.getBotTokens))
 	r.Delete(at+"/bot-tokens/{id}", s.bots(s.deleteBotToken))

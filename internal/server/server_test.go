@@ -34,6 +34,9 @@ import (
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
+// created is when the Hub made the users of these tests.
+const created = "2026-01-05T08:00:00.123456Z"
+
 const (
 	prefix = "/services/connect-github/"
 	access = "access:services!service=connect-github"
@@ -151,14 +154,16 @@ func (f *fixture) RoundTrip(r *http.Request) (*http.Response, error) {
 func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, github: &gitHub{}, bots: &botGitHub{}, hubUser: map[string]hub.User{
-		"hub-ada":      {Kind: "user", Name: "ada", Scopes: []string{access}},
-		"hub-eve":      {Kind: "user", Name: "eve", Scopes: []string{access}},
-		"server-ada":   {Kind: "user", Name: "ada", Scopes: []string{access}},
-		"server-eve":   {Kind: "user", Name: "eve", Scopes: []string{access}},
-		"no-access":    {Kind: "user", Name: "ada", Scopes: []string{"self"}},
+		"hub-ada":      {Kind: "user", Name: "ada", Created: created, Scopes: []string{access}},
+		"hub-eve":      {Kind: "user", Name: "eve", Created: created, Scopes: []string{access}},
+		"server-ada":   {Kind: "user", Name: "ada", Created: created, Scopes: []string{access, "access:servers!server=ada/"}},
+		"joint-ada":    {Kind: "user", Name: "ada", Created: created, Scopes: []string{access, "access:servers!server=ada/joint"}},
+		"own-ada":      {Kind: "user", Name: "ada", Created: created, Scopes: []string{access, "access:servers!user=ada"}},
+		"server-eve":   {Kind: "user", Name: "eve", Created: created, Scopes: []string{access, "access:servers!server=eve/"}},
+		"no-access":    {Kind: "user", Name: "ada", Created: created, Scopes: []string{"self"}},
 		"service-bot":  {Kind: "service", Name: "bot", Scopes: []string{access}},
 		"prometheus":   {Kind: "service", Name: "prometheus", Scopes: []string{"read:metrics"}},
-		"server-muted": {Kind: "user", Name: "ada"},
+		"server-muted": {Kind: "user", Name: "ada", Created: created},
 	}}
 	toHub := &http.Client{Transport: f}
 	api, _ := url.Parse("http://hub.test/hub/api")
@@ -275,11 +280,19 @@ func read(t testing.TB, response *http.Response) string {
 // connect brings ada to the end of a flow.
 func (f *fixture) connect(b *browser) {
 	require.Equal(f.t, http.StatusCreated, b.write(http.MethodPost, "api/flows").StatusCode)
+	f.approved(func(user *flow.User) bool {
+		return user.Connection != nil && !user.Connection.CheckedAt.IsZero() && user.Flow.State == flow.Connected
+	})
+}
+
+// approved lets GitHub answer until ada's record is as it is to be.
+func (f *fixture) approved(done func(*flow.User) bool) {
+	f.t.Helper()
 	f.github.approved = true
 	require.Eventually(f.t, func() bool {
 		f.engine.Advance(context.Background())
-		user, err := f.engine.User(context.Background(), "ada")
-		return err == nil && user.Connection != nil && !user.Connection.CheckedAt.IsZero()
+		user, err := f.users.Load(context.Background(), "ada")
+		return err == nil && done(user)
 	}, 30*time.Second, time.Millisecond)
 }
 
@@ -313,22 +326,28 @@ func TestAFlowThroughTheAPI(t *testing.T) {
 	require.Equal(t, "no_flow", code(t, ada.write(http.MethodDelete, "api/flows/current")))
 }
 
-func TestNothingIsDeliveredWhereGitAsks(t *testing.T) {
+func TestWhereGitAsksAServerIsAllowedAndNothingDelivered(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
 	require.Equal(t, "not_connected", code(t, ada.write(http.MethodPost, "api/deliveries")))
 	f.connect(ada)
-	response := ada.write(http.MethodPost, "api/deliveries")
-	require.Equal(t, http.StatusConflict, response.StatusCode)
-	require.Equal(t, "pull_only", code(t, response))
+	ask := func() *http.Response {
+		return f.program(http.MethodPost, "api/credential", "joint-ada", `{"protocol":"https","host":"github.com"}`)
+	}
+	require.Equal(t, "server_not_chosen", code(t, ask()))
+	response := ada.do(http.MethodPost, "api/deliveries", strings.NewReader(`{"servers":["joint"]}`),
+		map[string]string{"X-CSRF-Token": ada.csrf, "Origin": ada.origin()})
+	require.Equal(t, http.StatusAccepted, response.StatusCode)
+	require.Contains(t, read(t, response), `"deliveries":[],"servers":["","joint"]`)
+	require.Equal(t, http.StatusOK, ask().StatusCode)
 }
 
 func TestAHubTokenIsNotKeptBeyondItsSession(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.signIn("ada").write(http.MethodPost, "api/flows")
-	user, err := f.engine.User(t.Context(), "ada")
+	user, err := f.users.Load(t.Context(), "ada")
 	require.NoError(t, err)
 	require.False(t, user.HubToken.Empty())
 	require.WithinRange(t, user.HubTokenExpires, time.Now(), time.Now().Add(sessionLife))

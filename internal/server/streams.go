@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 const (
@@ -40,8 +42,8 @@ type streams struct {
 	// watch reports the names of users whose records change until ctx ends; "":
 	// any may have changed.
 	watch func(ctx context.Context) (<-chan string, error)
-	// event is what to tell a user now.
-	event func(ctx context.Context, user string) ([]byte, error)
+	// event is what to tell a caller now.
+	event func(ctx context.Context, c flow.Caller) ([]byte, error)
 	gauge prometheus.Gauge
 
 	mu     sync.Mutex
@@ -53,7 +55,7 @@ type streams struct {
 
 // stream is one reader. What is not set at first is guarded by streams.mu.
 type stream struct {
-	user string
+	caller flow.Caller
 	// may says whether the reader is still allowed to read.
 	may func(ctx context.Context) error
 
@@ -66,21 +68,21 @@ type stream struct {
 }
 
 func newStreams(registry prometheus.Registerer, watch func(context.Context) (<-chan string, error),
-	event func(context.Context, string) ([]byte, error)) *streams {
+	event func(context.Context, flow.Caller) ([]byte, error)) *streams {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "ghscoped_event_streams", Help: "Event streams that are open now."})
 	registry.MustRegister(gauge)
 	return &streams{watch: watch, event: event, gauge: gauge, byUser: map[string][]*stream{}}
 }
 
-// admit makes room for one more stream of a user, which begins with [streams.open],
+// admit makes room for one more stream of a caller, which begins with [streams.open],
 // or is given up with [streams.end].
-func (a *streams) admit(user string, may func(context.Context) error) (*stream, error) {
+func (a *streams) admit(c flow.Caller, may func(context.Context) error) (*stream, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.ended:
 		return nil, errStopping
-	case len(a.byUser[user]) >= streamsEach, a.count >= streamsAll:
+	case len(a.byUser[c.User]) >= streamsEach, a.count >= streamsAll:
 		return nil, errManyStreams
 	}
 	if a.stop == nil {
@@ -88,8 +90,8 @@ func (a *streams) admit(user string, may func(context.Context) error) (*stream, 
 			return nil, err
 		}
 	}
-	s := &stream{user: user, may: may, beat: time.Now().Add(heartbeat), writing: true}
-	a.byUser[user] = append(a.byUser[user], s)
+	s := &stream{caller: c, may: may, beat: time.Now().Add(heartbeat), writing: true}
+	a.byUser[c.User] = append(a.byUser[c.User], s)
 	a.count++
 	a.gauge.Inc()
 	return s, nil
@@ -155,7 +157,7 @@ func (a *streams) tell(s *stream, before []byte) error {
 			return err
 		}
 	}
-	event, err := a.event(ctx, s.user)
+	event, err := a.event(ctx, s.caller)
 	if err != nil {
 		return err
 	}
@@ -245,9 +247,9 @@ func (a *streams) drop(s *stream) {
 		return
 	}
 	s.gone = true
-	left := slices.DeleteFunc(a.byUser[s.user], func(other *stream) bool { return other == s })
-	if a.byUser[s.user] = left; len(left) == 0 {
-		delete(a.byUser, s.user)
+	left := slices.DeleteFunc(a.byUser[s.caller.User], func(other *stream) bool { return other == s })
+	if a.byUser[s.caller.User] = left; len(left) == 0 {
+		delete(a.byUser, s.caller.User)
 	}
 	a.count--
 	a.gauge.Dec()

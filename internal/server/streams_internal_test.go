@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 func TestStreamsOfAllUsersAreBounded(t *testing.T) {
@@ -20,19 +22,19 @@ func TestStreamsOfAllUsersAreBounded(t *testing.T) {
 	yes := func(context.Context) error { return nil }
 	var open []*stream
 	for i := range streamsAll {
-		s, err := all.admit(fmt.Sprintf("user%d", i), yes)
+		s, err := all.admit(flow.Caller{User: fmt.Sprintf("user%d", i)}, yes)
 		require.NoError(t, err)
 		open = append(open, s)
 	}
-	_, err := all.admit("one more", yes)
+	_, err := all.admit(flow.Caller{User: "one more"}, yes)
 	require.ErrorIs(t, err, errManyStreams)
 	require.Equal(t, http.StatusTooManyRequests, errManyStreams.status)
 
 	all.end(open[0])
 	all.end(open[0]) // by its reader and by its writer
-	_, err = all.admit("one more", yes)
+	_, err = all.admit(flow.Caller{User: "one more"}, yes)
 	require.NoError(t, err)
-	_, err = all.admit("two more", yes)
+	_, err = all.admit(flow.Caller{User: "two more"}, yes)
 	require.ErrorIs(t, err, errManyStreams)
 
 	ctx := <-watched

@@ -220,7 +220,7 @@ func (f *fixture) idle(token string) net.Conn {
 func crowd(n int) func(*fixture, *server.Options) {
 	return func(f *fixture, _ *server.Options) {
 		for i := range n {
-			f.hubUser[fmt.Sprintf("crowd-%d", i)] = hub.User{Kind: "user", Name: fmt.Sprintf("user%d", i), Scopes: []string{access}}
+			f.hubUser[fmt.Sprintf("crowd-%d", i)] = hub.User{Kind: "user", Name: fmt.Sprintf("user%d", i), Created: created, Scopes: []string{access}}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -26,14 +27,18 @@ const (
 
 // view is what a user's page shows. It holds no token.
 func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, error) {
-	user, err := s.Flows.User(ctx, session.User)
+	user, err := s.Flows.Of(ctx, of(session).forFlow())
 	if err != nil {
 		return web.View{}, err
 	}
 	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, Refresh: s.Refresh, WebFlow: s.WebFlow}
 	view.Admin = s.Admins.include(session.Holder)
-	if user.Flow != nil && !s.stale(user) {
-		view.State, view.Flow = web.State(user.Flow.State), flowView(user.Flow)
+	switch f := user.Flow; {
+	case f == nil || s.stale(user):
+	case f.State == flow.Pending && f.Program != nil:
+		view.Asking = f.Program
+	default:
+		view.State, view.Flow = web.State(f.State), flowView(f)
 	}
 	if user.Connection != nil {
 		view.Connection = s.connectionView(user.Connection)
@@ -42,9 +47,7 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 			view.State = web.Connected
 		}
 	}
-	if !s.Pull {
-		view.Servers, view.Problem = s.servers(ctx, session, user)
-	}
+	view.Servers, view.Problem = s.servers(ctx, session, user)
 	return view, nil
 }
 
@@ -71,7 +74,7 @@ func flowView(f *flow.Flow) *web.Flow {
 func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 	view := &web.Connection{
 		Login: c.Account.Login, Since: c.Since, ExpiresAt: c.Token.ExpiresAt,
-		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(),
+		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(), Program: c.Program,
 	}
 	if s.ShowAvatars && strings.HasPrefix(c.Account.AvatarURL, AvatarOrigin+"/") {
 		view.AvatarURL = c.Account.AvatarURL
@@ -90,24 +93,33 @@ func (s *Server) installURL() string {
 	return s.AppURL.JoinPath("installations", "new").String()
 }
 
-// servers joins what the Hub lists with where the credential is.
+// servers joins what the Hub lists with where the credential is, or may be asked
+// for.
 func (s *Server) servers(ctx context.Context, session hubauth.Session, user *flow.User) ([]web.Server, *web.Problem) {
 	ctx, cancel := context.WithTimeout(ctx, serversLimit)
 	defer cancel()
 	listed, err := s.Hub.Servers(ctx, session.HubToken.String, session.User)
+	if s.Pull && errors.Is(err, hub.ErrForbidden) {
+		return nil, nil // not needed there: then each of the user's servers may ask
+	}
 	var trouble *web.Problem
 	if err != nil {
 		trouble = problem(&asFault(err).shown)
 	}
-	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.CanStart}}
+	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.CanStart && !s.Pull}}
 	for _, server := range listed {
 		views[server.Name] = s.serverView(server)
 	}
-	for _, d := range user.Deliveries {
-		view := views[d.Server]
-		view.Name, view.State, view.Method = d.Server, web.ServerState(d.State), d.Method
-		view.Problem, view.Progress = problem(d.Error), d.Progress
-		views[d.Server] = view
+	if s.Pull {
+		mark(views, user.Connection)
+	} else {
+		join(views, user.Deliveries)
+	}
+	for name, shared := range s.shares(ctx, session) {
+		if view, known := views[name]; known {
+			view.Shared = shared
+			views[name] = view
+		}
 	}
 	sorted := make([]web.Server, 0, len(views))
 	for _, view := range views {
@@ -117,10 +129,51 @@ func (s *Server) servers(ctx context.Context, session hubauth.Session, user *flo
 	return sorted, trouble
 }
 
+// join shows where the credential is.
+func join(views map[string]web.Server, deliveries []flow.Delivery) {
+	for _, d := range deliveries {
+		view := views[d.Server]
+		view.Name, view.State, view.Method = d.Server, web.ServerState(d.State), d.Method
+		view.Problem, view.Progress = problem(d.Error), d.Progress
+		views[d.Server] = view
+	}
+}
+
+// mark shows which servers may ask for the credential.
+func mark(views map[string]web.Server, c *flow.Connection) {
+	if c == nil {
+		return
+	}
+	for name, view := range views {
+		if view.CanAllow = !c.AnyServer; c.AnyServer {
+			view.State = web.ServerAllowed
+		}
+		views[name] = view
+	}
+	for _, name := range c.Servers {
+		view := views[name]
+		view.Name, view.State = name, web.ServerAllowed
+		views[name] = view
+	}
+}
+
+// shares names who else may open the user's servers, as far as the Hub lets us
+// see it.
+func (s *Server) shares(ctx context.Context, session hubauth.Session) map[string][]string {
+	if !session.Holder.MayReadShares() {
+		return nil
+	}
+	shares, err := s.Hub.Shares(ctx, session.HubToken.String, session.User)
+	if err != nil {
+		s.Logger.Warn("the Hub did not say with whom servers are shared", "user", session.User, "error", err)
+	}
+	return shares
+}
+
 func (s *Server) serverView(server hub.Server) web.Server {
 	return web.Server{
 		Name: server.Name, State: web.ServerNone, Running: server.Ready, URL: server.URL,
-		CanStart: s.CanStart && !server.Ready && server.Pending == "",
+		CanStart: s.CanStart && !s.Pull && !server.Ready && server.Pending == "",
 	}
 }
 

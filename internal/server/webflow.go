@@ -47,7 +47,7 @@ func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
 	if !hubauth.Navigation(r) {
 		return errNoPage
 	}
-	query, by := r.URL.Query(), caller{user: session.User, session: &session}.forFlow()
+	query, by := r.URL.Query(), of(session).forFlow()
 	state, code := query.Get("state"), query.Get("code")
 	if reason := query.Get("error"); reason != "" {
 		_, err = s.Flows.FailWeb(r.Context(), by, state, reason)

@@ -45,13 +45,13 @@ var (
 // approveWeb begins a web flow and returns the address that GitHub sends the
 // browser back to.
 func (b *browser) approveWeb(code string) string {
-	found := leaveState.FindStringSubmatch(read(b.f.t, b.postForm("connect", url.Values{"mode": {"web"}})))
+	found := leaveState.FindStringSubmatch(read(b.f.t, b.postForm("connect", url.Values{"mode": {"web"}, "server": {""}})))
 	require.Len(b.f.t, found, 2)
 	return "github_callback?state=" + found[1] + "&code=" + code
 }
 
 func (f *fixture) connected(user string) bool {
-	record, err := f.engine.User(context.Background(), user)
+	record, err := f.users.Load(context.Background(), user)
 	require.NoError(f.t, err)
 	return record.Connection != nil
 }

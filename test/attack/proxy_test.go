@@ -154,7 +154,7 @@ func TestProxyForGitHubOnly(t *testing.T) {
 		require.Empty(t, p.others(), said)
 	})
 	t.Run("ghscoped in a user's server", func(t *testing.T) {
-		token, err := hub.UserToken(ctx, "ada", "access:services!service="+hubtest.ServiceName, "read:users:name!user")
+		token, err := hub.ServerToken(ctx, "ada", "")
 		require.NoError(t, err)
 		env := append(p.env(), "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "SSL_CERT_FILE="+authority, "GHSCOPED_GITHUB_URL="+gitHubURL,
 			"JUPYTERHUB_API_TOKEN="+token, "JUPYTERHUB_API_URL="+unproxied(hub.APIURL), "GHSCOPED_URL="+unproxied(hub.ServiceURL))

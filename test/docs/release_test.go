@@ -17,6 +17,7 @@ type workflow struct {
 	Permissions *map[string]string `yaml:"permissions"`
 	Jobs        map[string]struct {
 		Uses        string             `yaml:"uses"`
+		Container   string             `yaml:"container"`
 		Permissions *map[string]string `yaml:"permissions"`
 		Steps       []struct {
 			Uses string `yaml:"uses"`
@@ -41,22 +42,86 @@ func workflows(t *testing.T) map[string]string {
 
 func TestWorkflowsPinWhatTheyUseAndHoldNoSecret(t *testing.T) {
 	t.Parallel()
-	pinned := regexp.MustCompile(`^[\w-]+/[\w./-]+@v\d+\.\d+\.\d+$`)
+	// A tag can be moved to other code; the version behind it is what Dependabot
+	// reads and changes.
+	pinned := regexp.MustCompile(`(?m)^ *(?:- )?uses: ([\w-]+/[\w./-]+@[0-9a-f]{40}) # v\d+\.\d+\.\d+$`)
+	image := regexp.MustCompile(`^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$`)
 	for name, text := range workflows(t) {
 		var w workflow
 		require.NoError(t, yaml.Unmarshal([]byte(text), &w), name)
 		require.NotNil(t, w.Permissions, name)
 		require.Empty(t, *w.Permissions, "%s: permissions are given job by job", name)
 		require.NotContains(t, text, "secrets.", name)
+		var known []string
+		for _, match := range pinned.FindAllStringSubmatch(text, -1) {
+			known = append(known, match[1])
+		}
 		for job, j := range w.Jobs {
 			require.NotNil(t, j.Permissions, "%s: %s", name, job)
+			if j.Container != "" {
+				require.Regexp(t, image, j.Container, name)
+			}
+			if j.Uses != "" {
+				require.Equal(t, "./.github/workflows/ci.yml", j.Uses, "our own")
+			}
 			for _, step := range j.Steps {
 				if step.Uses != "" {
-					require.Regexp(t, pinned, step.Uses, name)
+					require.Contains(t, known, step.Uses, "%s: by its commit, and its version in a comment", name)
 				}
 				// A name from outside in a script would be run.
 				require.NotContains(t, step.Run, "${{", "%s: %s", name, job)
 			}
+		}
+	}
+}
+
+// TestDockerfileNamesItsBaseByDigest: in a FROM, and the one in which CI tests.
+func TestDockerfileNamesItsBaseByDigest(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(root + "/Dockerfile")
+	require.NoError(t, err)
+	bases := regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+)`).FindAllStringSubmatch(string(content), -1)
+	require.Len(t, bases, 3)
+	require.Regexp(t, `^golang:[\d.]+-bookworm@sha256:[0-9a-f]{64}$`, bases[0][1])
+	require.Equal(t, []string{"${BUILDER}", "${FINAL}"}, []string{bases[1][1], bases[2][1]})
+	require.Contains(t, string(content), "ARG BUILDER=golang\nARG FINAL=scratch\n", "the first one, and none")
+	var ci workflow
+	require.NoError(t, yaml.Unmarshal([]byte(workflows(t)["ci.yml"]), &ci))
+	for name, job := range ci.Jobs {
+		require.Equal(t, bases[0][1], job.Container, name)
+	}
+}
+
+// TestDependabotLooksEverywhere: in each folder that has a list of what others made.
+func TestDependabotLooksEverywhere(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(root + "/.github/dependabot.yml")
+	require.NoError(t, err)
+	var bot struct {
+		Updates []struct {
+			Ecosystem   string   `yaml:"package-ecosystem"`
+			Directory   string   `yaml:"directory"`
+			Directories []string `yaml:"directories"`
+		} `yaml:"updates"`
+	}
+	require.NoError(t, yaml.Unmarshal(content, &bot))
+	watched := map[string][]string{}
+	for _, update := range bot.Updates {
+		watched[update.Ecosystem] = append(update.Directories, update.Directory)
+	}
+	out, err := exec.Command("git", "-C", root, "ls-files").Output()
+	require.NoError(t, err)
+	for path := range strings.Lines(string(out)) {
+		path = "/" + strings.TrimSpace(path)
+		ecosystem := map[string]string{"go.mod": "gomod", "package.json": "npm", "pyproject.toml": "pip", "Dockerfile": "docker"}[filepath.Base(path)]
+		switch {
+		case strings.HasPrefix(path, "/.github/workflows/"):
+			require.Contains(t, watched["github-actions"], "/")
+		case strings.HasPrefix(path, "/demo/requirements/"):
+			ecosystem = "pip"
+		}
+		if ecosystem != "" {
+			require.Contains(t, watched[ecosystem], filepath.Dir(path), path)
 		}
 	}
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -110,7 +109,7 @@ func firstWay(ctx context.Context, b *testing.B, p *person) []string {
 	b.Helper()
 	fresh := *p
 	var err error
-	fresh.token, err = shared.hub.UserToken(ctx, p.name, "access:services!service="+hubtest.ServiceName)
+	fresh.token, err = shared.hub.ServerToken(ctx, p.name, "")
 	require.NoError(b, err)
 	return pullWay(b, &fresh)
 }

@@ -120,7 +120,7 @@ func (w *world) newPerson(ctx context.Context) (*person, error) {
 		errs = append(errs, err)
 	}
 	var err error
-	p.token, err = w.hub.UserToken(ctx, p.name, "access:services!service="+hubtest.ServiceName, "read:users:name!user")
+	p.token, err = w.hub.ServerToken(ctx, p.name, "")
 	p.Holder = w.hub.Holder(p.token)
 	return p, errors.Join(append(errs, err)...)
 }

@@ -1,7 +1,10 @@
 package helm_test
 
 import (
+	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +35,10 @@ func ways(t *testing.T, policy object, direction, peers string) []way {
 				names = append(names, at(t, block, "cidr").(string))
 				continue
 			}
+			if in, ok := one["namespaceSelector"]; ok {
+				names = append(names, fmt.Sprint(at(t, in, "matchExpressions", 0, "values")))
+				continue
+			}
 			names = append(names, at(t, one, "podSelector", "matchLabels", "component").(string))
 		}
 		for _, port := range ports {
@@ -46,7 +53,8 @@ func ways(t *testing.T, policy object, direction, peers string) []way {
 func TestTheNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
 	t.Parallel()
 	in := []way{{"http", "hub"}, {"http", "proxy"}, {"http", "singleuser-server"}, {"metrics", ""}}
-	out := []way{{53, ""}, {53, ""}, {8081, "hub"}, {8000, "proxy"}, {8443, "proxy"}, {443, "0.0.0.0/0"}, {443, "::/0"}}
+	const resolver = "[kube-system openshift-dns]"
+	out := []way{{53, resolver}, {53, resolver}, {5353, resolver}, {5353, resolver}, {8081, "hub"}, {8000, "proxy"}, {8443, "proxy"}, {443, "0.0.0.0/0"}, {443, "::/0"}}
 	policy := objects(t, render(t, enough))["NetworkPolicy/"+release]
 	require.ElementsMatch(t, []any{"Ingress", "Egress"}, at(t, policy, "spec", "policyTypes"))
 	require.Equal(t, in, ways(t, policy, "ingress", "from"))
@@ -72,7 +80,48 @@ func TestTheNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
 	require.Contains(t, ways(t, policy, "egress", "to"), way{443, "10.1.2.3/32"})
 	require.Contains(t, ways(t, policy, "ingress", "from"), way{"metrics", "prometheus"})
 	require.NotContains(t, ways(t, policy, "ingress", "from"), way{"metrics", ""})
+	policy = objects(t, render(t, enough+"networkPolicy: {dns: [{ipBlock: {cidr: 169.254.20.10/32}}]}"))["NetworkPolicy/"+release]
+	require.Contains(t, ways(t, policy, "egress", "to"), way{53, "169.254.20.10/32"})
+	require.NotContains(t, ways(t, policy, "egress", "to"), way{53, resolver})
 	require.NotContains(t, objects(t, render(t, matrix["no network policy"])), "NetworkPolicy/"+release)
+}
+
+// TestNetworkPolicyForGitHubLeavesOutMetadata: whoever makes the service call an
+// address of theirs reaches no network of the cluster, and no credentials of the
+// cloud's.
+func TestNetworkPolicyForGitHubLeavesOutMetadata(t *testing.T) {
+	t.Parallel()
+	policy := objects(t, render(t, enough))["NetworkPolicy/"+release]
+	allowed := func(address string) bool {
+		for _, rule := range at(t, policy, "spec", "egress").([]any) {
+			peers, _ := rule.(object)["to"].([]any)
+			for _, peer := range peers {
+				block, ok := peer.(object)["ipBlock"]
+				if ok && contains(t, at(t, block, "cidr"), address) &&
+					!slices.ContainsFunc(at(t, block, "except").([]any), func(except any) bool { return contains(t, except, address) }) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, address := range []string{"140.82.121.4", "20.205.243.166", "2606:50c0:8000::153", "168.63.129.15"} {
+		require.True(t, allowed(address), address)
+	}
+	for what, address := range map[string]string{
+		"AWS, GCP, Azure, OpenStack": "169.254.169.254", "ECS": "169.254.170.2", "AWS over IPv6": "fd00:ec2::254", "GCP over IPv6": "fd20:ce::254",
+		"Alibaba": "100.100.100.200", "Azure's host": "168.63.129.16", "Oracle": "192.0.0.192", "carrier-grade NAT": "100.64.0.1", "its end": "100.127.255.254",
+		"link-local": "fe80::1", "10": "10.96.0.1", "172": "172.31.0.1", "192": "192.168.1.1",
+	} {
+		require.False(t, allowed(address), what)
+	}
+}
+
+func contains(t *testing.T, block any, address string) bool {
+	t.Helper()
+	prefix, err := netip.ParsePrefix(block.(string))
+	require.NoError(t, err)
+	return prefix.Contains(netip.MustParseAddr(address))
 }
 
 func TestThePodsCarryTheLabelsThatLetThemIn(t *testing.T) {

@@ -84,7 +84,7 @@ func (w *world) oauthCalls() (calls int) {
 func (w *world) start(ctx context.Context, t *testing.T, r *replica, user string) (got journey.Flow) {
 	t.Helper()
 	require.NoError(t, w.hub.CreateUser(ctx, user))
-	token, err := w.hub.UserToken(ctx, user)
+	token, err := w.hub.ServerToken(ctx, user, "")
 	require.NoError(t, err)
 	response := w.request(ctx, t, r, token, http.MethodPost, "api/flows")
 	defer response.Body.Close()

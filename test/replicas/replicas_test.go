@@ -205,7 +205,7 @@ func (w *world) hearAcross(ctx context.Context, t *testing.T) {
 	ctx, cancel := context.WithTimeout(ctx, hubtest.Patience)
 	defer cancel()
 	require.NoError(t, w.hub.CreateUser(ctx, user))
-	token, err := w.hub.UserToken(ctx, user)
+	token, err := w.hub.ServerToken(ctx, user, "")
 	require.NoError(t, err)
 	events := w.listen(ctx, t, w.replicas[0], token)
 	require.Empty(t, (<-events).State, "no flow yet")

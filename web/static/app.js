@@ -280,6 +280,10 @@
       if (key === "csrf") continue;
       fields[key] = key === "start" ? true : data.get(key);
     }
+    if (data.getAll("server").length !== 1) {
+      delete fields.server;
+      fields.servers = data.getAll("server");
+    }
     return fields;
   }
 

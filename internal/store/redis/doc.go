@@ -39,8 +39,8 @@
 // # Faults
 //
 // What was not surely refused is tried again on a new connection, for a moment;
-// a write that had been done after all is recognised by the mark in t. Then,
-// and for READONLY, LOADING and a full memory, the answer is
+// a write or a claim that had been done after all is recognised by the mark in
+// t. Then, and for READONLY, LOADING and a full memory, the answer is
 // [store.ErrUnavailable]. After a connection for watching was lost, every
 // watcher is told that anything may have changed, and once a minute as well.
 //

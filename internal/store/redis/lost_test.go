@@ -81,3 +81,29 @@ func TestAWriteWhoseAnswerIsLostIsRecognised(t *testing.T) {
 	_, err = s.Put(t.Context(), record)
 	require.ErrorIs(t, err, store.ErrConflict, "somebody else's write of the same is refused")
 }
+
+func TestAClaimWhoseAnswerIsLostIsRecognised(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	proxy := newLossyProxy(t, server.Addr)
+	s := open(t, "redis://"+proxy.addr, time.Now)
+	for _, key := range []string{"a", "b", "c"} {
+		put(t, s, store.Record{Key: key, Due: time.Now().Add(-time.Minute)})
+	}
+	first, err := s.Claim(t.Context(), kind, time.Hour, 1) // so that the script is known there
+	require.NoError(t, err)
+	require.Len(t, first, 1)
+
+	proxy.lose.Store(1)
+	claimed, err := s.Claim(t.Context(), kind, time.Hour, 1)
+	require.NoError(t, err)
+	require.Negative(t, proxy.lose.Load(), "an answer was lost")
+	require.Len(t, claimed, 1)
+	stored, err := s.Get(t.Context(), kind, claimed[0].Key)
+	require.NoError(t, err)
+	require.Equal(t, stored, claimed[0])
+
+	others, err := s.Claim(t.Context(), kind, time.Hour, 10)
+	require.NoError(t, err)
+	require.Len(t, others, 1, "what nobody was given is not claimed")
+}

@@ -79,7 +79,7 @@ func (s *Store) Delete(ctx context.Context, kind store.Kind, key string, version
 
 // Claim takes up to limit due records, each until the end of hold.
 func (s *Store) Claim(ctx context.Context, kind store.Kind, hold time.Duration, limit int) ([]store.Record, error) {
-	rows, err := s.run(ctx, claimScript, kind, millis(s.clock().Add(hold)), limit).Slice()
+	rows, err := s.run(ctx, claimScript, kind, millis(s.clock().Add(hold)), limit, rand.Text()).Slice()
 	if err != nil {
 		return nil, unavailable(ctx, err)
 	}

@@ -95,10 +95,16 @@ return 'deleted'
 `)
 
 // claimScript answers key, version, due, expires, bytes and claim of each record.
-// Its arguments: until when to claim, limit.
+// Its arguments: until when to claim, limit, claimer.
 var claimScript = goredis.NewScript(prelude + `
-local claimedUntil, limit = ARGV[3], tonumber(ARGV[4])
+local claimedUntil, limit, claimer = ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local claimed = {}
+-- the answer got lost, not the claim
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', due, claimedUntil, claimedUntil)) do
+	local r = live(key)
+	if r and r[6] == claimer then claimed[#claimed + 1] = {key, r[1], r[2], r[3], r[4], r[5]} end
+end
+if #claimed > 0 then return claimed end
 while #claimed < limit do
 	local keys = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #claimed)
 	if #keys == 0 then break end
@@ -109,7 +115,7 @@ while #claimed < limit do
 		else
 			useNoMore(key)
 			local version = nextVersion()
-			redis.call('HSET', prefix .. key, 'v', version, 'c', claimedUntil, 't', '')
+			redis.call('HSET', prefix .. key, 'v', version, 'c', claimedUntil, 't', claimer)
 			redis.call('ZADD', due, claimedUntil, key)
 			redis.call('PUBLISH', changed, key)
 			claimed[#claimed + 1] = {key, version, r[2], r[3], r[4], claimedUntil}
