@@ -142,7 +142,7 @@ func requireNoToken(t *testing.T, folders ...string) {
 
 // swappers are stand-ins for the programs that the script starts. At the call
 // (1, 2, …) that the file "at" in their folder names, the file "deed" is run
-// first, which does what somebody else could do at that moment.
+// first (after mkdir), which does what somebody else could do at that moment.
 func swappers(t *testing.T, deed string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -150,9 +150,13 @@ func swappers(t *testing.T, deed string) string {
 	require.NoError(t, os.WriteFile(folder+"/deed", []byte(deed), 0o644))
 	for _, command := range commands {
 		real := program(t, command)
+		first, then := "", ""
+		if command == "mkdir" { // before the script goes into what was made
+			first, then = real+" \"$@\"; status=$?; ", "exit $status; "
+		}
 		text := "#!/bin/sh\nPATH=" + os.Getenv("PATH") + "\nread -r at <" + folder + "/at\nn=1\nset -C\n" +
 			"until command : 2>/dev/null >" + folder + "/call.$n; do n=$((n + 1)); done\nset +C\n" +
-			"if [ $n = \"$at\" ]; then . " + folder + "/deed; fi\nPATH=" + folder + "\nexec " + real + " \"$@\"\n"
+			"if [ $n = \"$at\" ]; then " + first + ". " + folder + "/deed; " + then + "fi\nPATH=" + folder + "\nexec " + real + " \"$@\"\n"
 		require.NoError(t, os.WriteFile(folder+"/"+command, []byte(text), 0o755))
 	}
 	return folder
