@@ -68,6 +68,12 @@ func (b builder) flows() []Sample {
 			v.WebFlow = true
 			v.Servers = append(v.Servers, b.server("gpu", web.ServerNone, false))
 		})},
+		{Name: "none-asking", Says: "not connected; a program in a server asks, and one server is shared", View: b.with(web.None, func(v *web.View) {
+			asking := "joint"
+			v.Asking = &asking
+			v.Servers = append(v.Servers, b.server("joint", web.ServerNone, true))
+			v.Servers[1].Shared = []string{"eve", "lab"}
+		})},
 		{Name: "pending", Says: "the code is shown", View: b.with(web.Pending, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "pending-web", Says: "the web flow is under way", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow, v.WebFlow = b.flow(), true
@@ -143,13 +149,18 @@ func (b builder) connections() []Sample {
 	}
 	servers.Servers[1].Problem = &web.Problem{Code: "disk_full", Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again."}
 	pull := b.connected(web.AccessReady, few)
-	pull.Pull, pull.Servers = true, nil
+	pull.Pull, pull.Servers = true, []web.Server{b.server("", web.ServerAllowed, true), b.server("joint", web.ServerNone, true)}
+	pull.Servers[1].CanAllow, pull.Servers[1].Shared = true, []string{"eve"}
+	program := b.connected(web.AccessReady, few)
+	joint := "joint"
+	program.Connection.Program, program.Servers[0].State = &joint, web.ServerNone
 	return []Sample{
 		{Name: "connected", Says: "connected", View: b.connected(web.AccessReady, few)},
 		{Name: "connected-servers", Says: "connected, servers in several states", View: servers},
 		{Name: "connected-many", Says: "connected, 500 repositories in 5 installations", View: b.connected(web.AccessReady, Many())},
 		{Name: "connected-reading", Says: "connected, the repositories are being read", View: b.connected(web.AccessUnknown, nil)},
 		{Name: "connected-pull", Says: "connected, the servers fetch the credential", View: pull},
+		{Name: "connected-by-program", Says: "a program in a server connected; nothing is delivered before a click", View: program},
 		{Name: "access-not-installed", Says: "connected, but no repository was chosen at GitHub", View: b.connected(web.AccessNotInstalled, nil)},
 		{Name: "access-no-repository", Says: "connected, the installation holds no repository", View: b.connected(web.AccessNoRepository, nil)},
 		{Name: "access-suspended", Says: "connected, but the installation is suspended", View: b.connected(web.AccessSuspended, nil)},
@@ -259,5 +270,8 @@ func (b builder) hostile() *web.View {
 	v.Servers[0].Method = Hostile
 	v.Servers[0].Problem = &web.Problem{Code: Hostile, Message: Hostile + Long, Hint: Hostile}
 	v.Servers[1].Progress = Hostile + Long
+	v.Servers[2].Shared = []string{Hostile, Long}
+	name := Hostile
+	v.Asking, v.Connection.Program = &name, &name
 	return v
 }
