@@ -134,8 +134,11 @@ func (s *stage) Identity(ctx context.Context, _ secret.String) (bot.Identity, er
 func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := bounded(ctx); err != nil {
+		s.note("%s", err)
+	}
 	s.note("revoke %s", token.Reveal())
-	return errors.Join(s.revokeErr, ctx.Err(), bounded(ctx))
+	return errors.Join(s.revokeErr, ctx.Err())
 }
 
 // bounded demands that what is done whether or not somebody waits for it has an
@@ -534,6 +537,7 @@ func TestTheOwnerOfEachRepositoryHasTheLastWord(t *testing.T) {
 			}
 			requireCode(t, err, tc.code)
 			require.Equal(t, bot.Refused, s.events[0].Outcome)
+			require.Equal(t, name == "one has no file", strings.Contains(s.events[0].Why, "has no "))
 			require.Len(t, s.asked, 1)
 		})
 	}

@@ -181,8 +181,8 @@ func (r *reader) reuse(n *yaml.Node) time.Duration {
 	if !ok {
 		return 0
 	}
-	minutes, err := strconv.Atoi(strings.TrimSuffix(text, "m"))
-	if err != nil || text != strconv.Itoa(minutes)+"m" || minutes < 1 || minutes > int(maxReuse/time.Minute) {
+	minutes, _ := strconv.Atoi(strings.TrimSuffix(text, "m")) // written again below, and compared
+	if text != strconv.Itoa(minutes)+"m" || minutes < 1 || minutes > int(maxReuse/time.Minute) {
 		r.problem(n.Line, "reuse must be 1m to %dm: a token lives an hour", int(maxReuse/time.Minute))
 		return 0
 	}

@@ -102,12 +102,22 @@ func TestAnExplanationNamesEachRule(t *testing.T) {
 	require.Equal(t, `rule "readers" (line 10) allows this to user:ada`, got.Why)
 
 	got = p.Explain(Caller{Kind: Service, Name: "reader"},
-		Request{Repositories: []string{"octo-org/handbook"}, Permissions: map[string]string{"contents": "write"}})
+		Request{Repositories: []string{"octo-org/handbook"}, Permissions: map[string]string{"contents": "read", "issues": "write"}})
 	require.Equal(t, []Step{
 		{Rule: "nightly", Line: 3, Why: "it does not name service:reader"},
-		{Rule: "readers", Line: 10, Why: "it does not allow contents:write"},
+		{Rule: "readers", Line: 10, Why: "it does not allow issues:write"},
 	}, got.Steps)
 	require.Equal(t, "no rule allows this to service:reader", got.Why)
+}
+
+func TestParsePolicyRuleThatExcludesLessIsNoRepetition(t *testing.T) {
+	t.Parallel()
+	const two = "version: 1\nrules:\n  - {name: one, reason: a, callers: [service:a], repositories: [o/*, p/*], except: [o/x], permissions: {contents: read}}\n" +
+		"  - {name: two, reason: b, callers: [service:a], repositories: [o/*], permissions: {contents: read}EXCEPT}\n"
+	_, err := ParsePolicy([]byte(strings.Replace(two, "EXCEPT", "", 1)))
+	require.NoError(t, err, "the second one adds o/x")
+	_, err = ParsePolicy([]byte(strings.Replace(two, "EXCEPT", ", except: [o/x]", 1)))
+	require.ErrorContains(t, err, `rule "two" can never match`)
 }
 
 func TestAnEmptyPolicyAllowsNothing(t *testing.T) {
@@ -175,6 +185,7 @@ var badPolicies = map[string]struct {
 	"a pattern in a name":             {ruleWith("repositories", `["o/r*"]`), `line 6: the repository "o/r*"`, true},
 	"a pattern in an owner":           {ruleWith("repositories", `["o*/r"]`), `line 6: the repository "o*/r"`, true},
 	"a repository without owner":      {ruleWith("repositories", "[r]"), `line 6: the repository "r"`, true},
+	"an owner that begins with dash":  {ruleWith("repositories", "[-o/r]"), `line 6: the repository "-o/r"`, true},
 	"a repository with a path":        {ruleWith("repositories", "[o/r/x]"), `line 6: the repository "o/r/x"`, true},
 	"an address":                      {ruleWith("repositories", "['https://github.com/o/r']"), "line 6: the repository", true},
 	"no repositories":                 {ruleWith("repositories", "[]"), "line 6: repositories is empty", true},
@@ -267,7 +278,8 @@ func TestARepositoryFileAllowsWhatItSays(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, f.Allows(nbbot, map[string]string{"contents": "read"}))
 	for _, bad := range []string{"", "version: 1", "allow: []", "version: 1\nallow: [{}]", "version: 1\nallow: []\nallow: []",
-		"version: 1\nallow:\n - {callers: [service:a], permissions: {contents: read}, repositories: [o/r]}"} {
+		"version: 1\nallow:\n - {callers: [service:a], permissions: {contents: read}, repositories: [o/r]}",
+		"version: 1\nallow: all", "version: 1\nallow:\n - {callers: [service:a], permissions: {contents: read}, reason: [ours]}"} {
 		_, err := ParseRepositoryFile([]byte(bad))
 		require.Error(t, err, bad)
 	}

@@ -72,8 +72,8 @@ func permissionProblem(name, level string) string {
 
 // splitRepository cuts OWNER/NAME; ok only where both can be names at GitHub.
 func splitRepository(full string) (owner, name string, ok bool) {
-	owner, name, ok = strings.Cut(full, "/")
-	return owner, name, ok && isOwner(owner) && isRepositoryName(name)
+	owner, name, _ = strings.Cut(full, "/")
+	return owner, name, isOwner(owner) && isRepositoryName(name)
 }
 
 func isOwner(s string) bool {
