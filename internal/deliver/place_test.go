@@ -83,7 +83,7 @@ func (p *place) run(job job) string {
 	var trouble bytes.Buffer
 	command.Stderr = &trouble
 	output, _ := command.Output() // the verdict says more than the status
-	if p.limit == 0 { // of which some shells tell
+	if p.limit == 0 {             // of which some shells tell
 		require.Empty(p.t, trouble.String())
 	}
 	word, code := "", ""
