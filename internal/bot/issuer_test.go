@@ -65,6 +65,7 @@ type stage struct {
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
 	fileErr                     error
+	counting                    sync.Mutex
 	counted                     []string
 }
 
@@ -74,7 +75,11 @@ type uncounted struct{}
 func (uncounted) Requested(string) {}
 
 // Requested counts what became of requests.
-func (s *stage) Requested(outcome string) { s.counted = append(s.counted, outcome) }
+func (s *stage) Requested(outcome string) {
+	s.counting.Lock()
+	defer s.counting.Unlock()
+	s.counted = append(s.counted, outcome)
+}
 
 func newStage(t *testing.T, policy string, change func(*stage)) *stage {
 	t.Helper()

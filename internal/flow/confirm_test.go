@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,7 +285,11 @@ func TestAskToConfirmGivesUpAndALaterLookHelps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWebWorld(t)
 		known := w.github.account
+		var back atomic.Bool
 		w.github.account = func() (flow.Account, error) {
+			if back.Load() {
+				return known()
+			}
 			return flow.Account{}, &flow.Error{Code: "github_unavailable", Passing: true}
 		}
 		stop := w.follow()
@@ -295,7 +300,7 @@ func TestAskToConfirmGivesUpAndALaterLookHelps(t *testing.T) {
 		since := time.Now()
 		require.True(t, w.page(state, "code").Empty())
 		require.Equal(t, 15*time.Second, time.Since(since))
-		w.github.account = known
+		back.Store(true)
 		time.Sleep(2 * time.Minute)
 		require.False(t, w.page(state, "code").Empty(), "the same page loaded again")
 	})

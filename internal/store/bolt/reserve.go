@@ -19,9 +19,13 @@ import (
 // It consists of buckets with random bytes, so that the file system has really given
 // the room. Each is given up by one small transaction, for which the pages that the
 // one before it freed are enough.
+//
+// A bucket's bytes are in values of half a page each. So they need no pages that lie
+// side by side, which a file that has been full has few of.
 const (
-	reserveParts = 32
-	reservePart  = 64 << 10
+	reserveParts  = 32
+	partValues    = 32
+	partValueSize = 1900 // two of them, their keys and a page's head take less than 4 KiB
 	// restoreEvery is how often it is tried whether the disk has room again.
 	restoreEvery = 5 * time.Second
 )
@@ -71,10 +75,12 @@ func (s *Store) restore() error {
 			if err != nil {
 				return err
 			}
-			bytes := make([]byte, reservePart)
-			rand.Read(bytes)
-			if err := bucket.Put([]byte("room"), bytes); err != nil {
-				return err
+			for value := range partValues {
+				bytes := make([]byte, partValueSize)
+				rand.Read(bytes)
+				if err := bucket.Put([]byte{byte(value)}, bytes); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
