@@ -220,6 +220,17 @@ func TestAnApprovalThatIsNotConfirmedIsRevoked(t *testing.T) {
 	}
 }
 
+func TestConfirmComesTooLateAtTheMinuteItself(t *testing.T) {
+	t.Parallel()
+	w := newWebWorld(t)
+	state := w.approveWeb()
+	token := w.page(state, "code")
+	w.pass(10 * time.Minute) // no scheduler has looked yet
+	_, err := w.Confirm(w.ctx, caller, token)
+	refusedWith(t, flow.CodeNoFlow, err)
+	require.True(t, w.page(state, "code").Empty())
+}
+
 func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
 	t.Parallel()
 	t.Run("a wrong account is not shown to be confirmed", func(t *testing.T) {

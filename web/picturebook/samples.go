@@ -188,7 +188,7 @@ func (b builder) others() []Sample {
 		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: "store_unavailable", Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
 		}},
-		{Name: "confirm", Says: "back from GitHub: is this you?", Write: func(p *web.Pages, w io.Writer, lang string) error {
+		{Name: "confirm", Says: "back from GitHub, the two names are to be confirmed", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: "ada", Login: "ada-lovelace", Confirmation: "a-token-of-this-page", Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
 		}},
 		{Name: "cookies", Says: "another page has set cookies beside ours", Write: func(p *web.Pages, w io.Writer, lang string) error {
