@@ -20,9 +20,9 @@ DEMO_FLAGS := -hub $(HUB) \
 SLOW   := /(internal/hubtest|test)(/|$$)
 CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
-LONG   := /test/(crash|replicas|helm|image|images|bench)$$
+LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-attack test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,17 +53,21 @@ vuln: ## known vulnerabilities in what the programs call; asks vuln.go.dev, and 
 	$(GO) run $(GOVULNCHECK) ./...
 
 test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redis-server
-	$(GO) test -skip '^TestValkey' $$($(GO) list ./... | grep -v -E '$(SLOW)')
+	$(GO) test -short -skip '^TestValkey' $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-race: rig ## the same with the race detector
-	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race $$($(GO) list ./... | grep -v -E '$(SLOW)')
+	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race -short $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
 	$(GO) test -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
 
-test-long: fuzz test-chaos test-deploy ## what CI runs besides: fuzzing, kills, replicas, chart, image
+test-long: fuzz test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, attacks, kills, replicas, chart, image
 
-test-chaos: rig ## the service killed at every point; two replicas on one Redis for two minutes
+test-attack: rig ## the attacks that once got through, on real JupyterHubs, servers and Chromium
+	$(GO) test -v -count=1 -timeout 30m ./test/attack
+
+test-chaos: rig ## 1,000 users and their claims; the service killed at every point; two replicas on one Redis for two minutes
+	$(GO) test -v -count=1 -timeout 15m -run '^TestClaimEndsWithItsStep$$' ./internal/flow
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
 test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers

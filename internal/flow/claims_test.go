@@ -29,7 +29,9 @@ import (
 )
 
 const (
-	claimUsers = 1000
+	// claimUsers is how many there are, and claimUsersShort with -short, where the
+	// test takes seconds instead of minutes.
+	claimUsers, claimUsersShort = 1000, 100
 	// atOnce is how many of them are there at once: so few that none waits for a
 	// worker, and commands meet steps under way.
 	atOnce = 100
@@ -115,9 +117,13 @@ func (c *crowdWorld) live(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), claimLimit)
 	defer cancel()
-	errs := make(chan error, claimUsers)
+	people := claimUsers
+	if testing.Short() {
+		people = claimUsersShort
+	}
+	errs := make(chan error, people)
 	room := make(chan struct{}, atOnce)
-	for i := range claimUsers {
+	for i := range people {
 		go func() {
 			room <- struct{}{}
 			defer func() { <-room }()
@@ -125,7 +131,7 @@ func (c *crowdWorld) live(t *testing.T) {
 			errs <- p.live(ctx)
 		}()
 	}
-	for range claimUsers {
+	for range people {
 		require.NoError(t, <-errs)
 	}
 }
