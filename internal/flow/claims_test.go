@@ -68,7 +68,9 @@ func TestClaimEndsWithItsStep(t *testing.T) {
 			t.Logf("approved to connected: %s", figures(c.connected))
 			t.Logf("disconnected to revoked: %s", figures(c.revoked))
 			require.Empty(t, c.claims.left, "a step ended and left its claim")
-			require.Zero(t, c.claimed(t), "claims that nobody holds")
+			// One that has just been taken is not noted yet; one that nobody holds
+			// stands for longer than this.
+			require.Eventually(t, func() bool { return c.claimed(t) == 0 }, flow.Hold/2, 10*time.Millisecond, "claims that nobody holds")
 		})
 	}
 }
