@@ -63,7 +63,7 @@ func TestAFaultHasANameAndLeavesNothingBehind(t *testing.T) {
 				before := p.state()
 				require.Equal(t, c.code, p.deliver(Options{GHCommand: true}))
 				require.Equal(t, before, p.state())
-				require.Contains(t, causes, c.code, "a person is told what it means")
+				require.Contains(t, causes, c.code, "it has a message for people")
 			})
 		}
 	}

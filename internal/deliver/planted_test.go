@@ -114,7 +114,7 @@ func TestDeliverSharedFolderIsRefused(t *testing.T) {
 					requireNoToken(t, p.home, outside)
 					return
 				}
-				require.Contains(t, causes, c.code, "a person is told what it means")
+				require.Contains(t, causes, c.code, "it has a message for people")
 				require.Equal(t, before, p.state())
 				requireNoToken(t, p.home, outside)
 			})
