@@ -24,13 +24,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 		w.Header().Set("Connection", "close") // an idle connection would cost more than a stream
 		return err
 	}
+	// Whoever may not read is told so by a status, not by a stream that breaks.
+	first, err := s.flowEvent(r.Context(), stream.caller)
+	if err != nil {
+		s.streams.end(stream)
+		return err
+	}
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		s.streams.end(stream)
 		return err
 	}
 	eventHeader(w.Header())
-	s.streams.open(stream, conn, s.eventHead(w.Header()))
+	s.streams.open(stream, conn, append(s.eventHead(w.Header()), first...))
 	return nil
 }
 

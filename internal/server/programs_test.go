@@ -86,9 +86,11 @@ func TestAHubThatDoesNotShowThePersonIsToldWhatToAllow(t *testing.T) {
 	require.Contains(t, page, "hub_scope_missing")
 	require.Contains(t, page, "read:users!user")
 	require.Contains(t, page, "oauth_client_allowed_scopes")
-	response = f.program(http.MethodGet, "api/connection", "server-old", "")
-	require.Equal(t, http.StatusForbidden, response.StatusCode)
-	require.Equal(t, "hub_scope_missing", code(t, response))
+	for _, path := range []string{"api/connection", "api/flows/current/events"} {
+		response = f.program(http.MethodGet, path, "server-old", "")
+		require.Equal(t, http.StatusForbidden, response.StatusCode)
+		require.Equal(t, "hub_scope_missing", code(t, response))
+	}
 }
 
 func TestAStreamOfTheFormerOwnerEnds(t *testing.T) {

@@ -110,8 +110,9 @@ func (a *streams) start() error {
 	return nil
 }
 
-// open writes a stream's head to the connection, and its first event.
-func (a *streams) open(s *stream, conn net.Conn, head []byte) {
+// open writes to the connection what a stream begins with: its head and its
+// first event.
+func (a *streams) open(s *stream, conn net.Conn, first []byte) {
 	a.mu.Lock()
 	s.conn = conn
 	gone := s.gone // the service was stopped meanwhile
@@ -121,7 +122,7 @@ func (a *streams) open(s *stream, conn net.Conn, head []byte) {
 		return
 	}
 	go a.read(s)
-	go a.write(s, head)
+	go a.write(s, first)
 }
 
 // read waits until the reader leaves; there is nothing that one could say.
@@ -131,10 +132,10 @@ func (a *streams) read(s *stream) {
 	a.end(s)
 }
 
-// write tells what there is to tell, and ends.
-func (a *streams) write(s *stream, head []byte) {
-	for more := true; more; head = nil {
-		if err := a.tell(s, head); err != nil {
+// write tells what there is to tell, after first if it is set, and ends.
+func (a *streams) write(s *stream, first []byte) {
+	for more := true; more; first = nil {
+		if err := a.tell(s, first); err != nil {
 			a.end(s) // the browser has left, or comes again by itself and is told then
 			return
 		}
@@ -144,8 +145,24 @@ func (a *streams) write(s *stream, head []byte) {
 	}
 }
 
-// tell writes one event, behind what goes before it.
-func (a *streams) tell(s *stream, before []byte) error {
+// tell writes first, or an event of its own if first is not set.
+func (a *streams) tell(s *stream, first []byte) error {
+	what := first
+	if what == nil {
+		var err error
+		if what, err = a.next(s); err != nil {
+			return err
+		}
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
+		return err
+	}
+	_, err := s.conn.Write(what)
+	return err
+}
+
+// next makes a stream's event, if its caller may still read.
+func (a *streams) next(s *stream) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), eventLimit)
 	defer cancel()
 	a.mu.Lock()
@@ -154,18 +171,10 @@ func (a *streams) tell(s *stream, before []byte) error {
 	a.mu.Unlock()
 	if ask {
 		if err := s.may(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	event, err := a.event(ctx, s.caller)
-	if err != nil {
-		return err
-	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return err
-	}
-	_, err = s.conn.Write(append(before, event...))
-	return err
+	return a.event(ctx, s.caller)
 }
 
 // follow tells streams of changes and of heartbeats, until there is no stream

@@ -38,7 +38,7 @@ func TestStreamsOfOneUserDoNotEndThePod(t *testing.T) {
 		return nil
 	}})
 	token := func(user string) string {
-		token, err := hub.UserToken(ctx, user, "access:services!service="+hubtest.ServiceName, "read:users:name!user")
+		token, err := hub.ServerToken(ctx, user, "")
 		require.NoError(t, err)
 		return token
 	}
@@ -95,7 +95,7 @@ func TestStreamsOfOneUserDoNotEndThePod(t *testing.T) {
 		holder := hub.Holder(ada)
 		_, err := journey.Begin(ctx, holder)
 		require.NoError(t, err)
-		require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.UserCode)))
+		require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.Asking)))
 		hidden, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](
 			`["problem", "offline", "signed-out"].every((id) => document.getElementById(id).hidden)`))
 		require.NoError(t, err)

@@ -13,6 +13,7 @@ const (
 	UserCode   = chromedp.CSS("#user-code")
 	OpenGitHub = chromedp.CSS("#open-github")
 	Disconnect = chromedp.CSS("#disconnect")
+	Asking     = chromedp.CSS("#asking") // a program has a code, which the page does not show
 
 	// The page that GitHub brings a person back to, the first time.
 	Confirm       = chromedp.CSS("#confirm")
