@@ -24,8 +24,7 @@ ARG TARGETARCH
 ARG VERSION=v0.0.0-unknown
 ENV CGO_ENABLED=0 GOOS=linux GOFLAGS="-trimpath -buildvcs=false"
 RUN GOARCH="${TARGETARCH}" go build -ldflags "-s -w -buildid= -X github.com/ghscoped/ghscoped-service/internal/release.version=${VERSION}" \
-    -o /out/ ./cmd/ghscoped-service ./cmd/ghscoped && \
-    go run ./release/sbom /out/ghscoped-service /out/ghscoped >/out/sbom.cdx.json
+    -o /out/ ./cmd/ghscoped-service ./cmd/ghscoped
 
 FROM ${FINAL}
 ARG VERSION=v0.0.0-unknown
@@ -36,7 +35,6 @@ LABEL org.opencontainers.image.title="ghscoped-service" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/ghscoped-service /out/ghscoped /usr/local/bin/
-COPY --from=build /out/sbom.cdx.json /usr/share/sbom/ghscoped-service.cdx.json
 USER 65532:65532
 EXPOSE 8080 9090
 # There is no HEALTHCHECK: Kubernetes ignores it. Elsewhere let the container's

@@ -31,20 +31,19 @@ var _ store.Backend = (*Store)(nil)
 // does not wait for the server, which may come up later: [Store.Ping] tells.
 // What is wrong with the server's settings goes to log, once for each fault.
 //
-// The form of the URL is redis://USER:PASSWORD@HOST:PORT/DATABASE, or
-// rediss:// for TLS; behind a ? may follow username_file, password_file,
-// ca_file, addr, master_name, sentinel_password_file, cluster and prefix.
+// The form of the URL is that of go-redis, redis://HOST:PORT/DATABASE or
+// rediss:// for TLS, with master_name for Sentinels; behind a ? may also stand
+// username_file, password_file, ca_file, sentinel_password_file, cluster and
+// prefix.
 func Open(spec string, clock func() time.Time, log *slog.Logger) (*Store, error) {
-	where, err := parseURL(spec)
+	advice := advisor{clock: clock, log: log}
+	client, prefix, err := connect(spec, advice.look)
 	if err != nil {
 		return nil, fmt.Errorf("the Redis URL: %w", err)
 	}
-	advice := advisor{clock: clock, log: log}
-	where.options.OnConnect = advice.look
-	client := goredis.NewUniversalClient(where.options)
 	done, end := context.WithCancel(context.Background())
 	return &Store{
-		client: client, prefix: where.prefix, clock: clock,
+		client: client, prefix: prefix, clock: clock,
 		done: done, close: end,
 	}, nil
 }

@@ -1,18 +1,17 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -21,79 +20,146 @@ import (
 // defaultPrefix keeps our keys apart from those of other programs.
 const defaultPrefix = "ghscoped:"
 
-// The limits of one call. A server that does not answer is given up after
-// about 5 s, whoever asks may give up earlier.
-const (
-	dialTimeout    = 2 * time.Second
-	commandTimeout = 2 * time.Second
-	maxRetries     = 2
-)
-
-// place is where the store is: what a URL says.
-type place struct {
-	options *goredis.UniversalOptions
-	prefix  string
+// defaults are parameters of go-redis where the URL has no others. A server that
+// does not answer is given up after about 5 s.
+var defaults = map[string]string{
+	"client_name": "ghscoped-service", "dial_timeout": "2s", "read_timeout": "2s", "write_timeout": "2s", "max_retries": "2",
 }
 
-// parseURL reads redis://USER:PASSWORD@HOST:PORT/DATABASE, or rediss:// for
-// TLS, with these parameters:
+// refused are parameters of go-redis that would read from replicas, which are
+// late, or trust any server; and secrets, which belong in files.
+var refused = []string{
+	"read_only", "replica_only", "route_by_latency", "route_randomly", "use_disconnected_replicas", "skip_verify", "username", "password",
+}
+
+// onConnect is called for each new connection.
+type onConnect = func(context.Context, *goredis.Conn) error
+
+// connect makes the client that a URL describes, and says what all our keys
+// begin with. go-redis reads the URL; these parameters are ours:
 //
 //	username_file, password_file   read at each new connection, so they may change
 //	ca_file                        PEM certificates to trust instead of the system's
-//	addr                           HOST:PORT of a further node or Sentinel; repeatable
-//	master_name                    HOST is a Sentinel, and this is what to ask it for
 //	sentinel_password_file         for Sentinels that want a password
 //	cluster=true                   HOST is a node of a Cluster
 //	prefix                         of all keys, instead of "ghscoped:"
 //
-// Its errors never quote the URL, which may hold a password.
-func parseURL(spec string) (place, error) {
+// Errors never quote the URL, which may hold a password.
+func connect(spec string, look onConnect) (goredis.UniversalClient, string, error) {
 	u, err := url.Parse(spec)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "redis" && u.Scheme != "rediss") {
-		return place{}, errors.New("not of the form redis://HOST:PORT/DATABASE or rediss://…")
+		return nil, "", errors.New("not of the form redis://HOST:PORT/DATABASE or rediss://…")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return place{}, errors.New("the parameters behind ? cannot be read")
+		return nil, "", errors.New("the parameters behind ? cannot be read")
 	}
-	parameters := parameters{values: query}
-	p := place{prefix: parameters.text("prefix", defaultPrefix)}
-	p.options = &goredis.UniversalOptions{
-		Addrs:                 []string{address(u.Host)},
-		MasterName:            parameters.text("master_name", ""),
-		IsClusterMode:         parameters.flag("cluster"),
-		DB:                    parameters.database(u.Path),
-		SentinelPassword:      parameters.file("sentinel_password_file"),
-		ClientName:            "ghscoped-service",
-		DialTimeout:           dialTimeout,
-		DialerRetries:         1,
-		ReadTimeout:           commandTimeout,
-		WriteTimeout:          commandTimeout,
-		MaxRetries:            maxRetries,
-		ContextTimeoutEnabled: true,
-		MaintNotificationsConfig: &maintnotifications.Config{
-			Mode: maintnotifications.ModeDisabled, // a service of Redis Enterprise
-		},
+	ours, err := takeOurs(query, u)
+	if err != nil {
+		return nil, "", err
 	}
-	for _, more := range parameters.all("addr") {
-		p.options.Addrs = append(p.options.Addrs, address(more))
+	for name, value := range defaults {
+		if !query.Has(name) {
+			query.Set(name, value)
+		}
 	}
-	parameters.credentials(u.User, p.options)
-	if ca := parameters.text("ca_file", ""); u.Scheme == "rediss" || ca != "" {
-		p.options.TLSConfig = parameters.tls(u.Scheme, ca)
-	}
-	return p, parameters.finish(p)
+	u.RawQuery = query.Encode()
+	client, err := ours.client(u.String(), query.Has("master_name"), look)
+	return client, ours.prefix, err
 }
 
-// address adds the port of Redis where none is named.
-func address(host string) string {
-	if _, _, err := net.SplitHostPort(host); err == nil {
-		return host
-	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), "6379")
+// own is what the URL says that go-redis does not know.
+type own struct {
+	prefix           string
+	cluster          bool
+	sentinelPassword string
+	authorities      *x509.CertPool
+	credentials      func(context.Context) (username, password string, err error)
 }
 
-// parameters takes the known ones out of values and gathers what is wrong.
+// takeOurs takes our parameters out of the query; its error names everything
+// that is wrong with them.
+func takeOurs(query url.Values, u *url.URL) (ours own, err error) {
+	p := parameters{values: query}
+	for _, name := range refused {
+		if query.Has(name) {
+			p.fault("the parameter %s is not supported", name)
+		}
+	}
+	ours.prefix = cmp.Or(p.take("prefix"), defaultPrefix)
+	if strings.ContainsAny(ours.prefix, "{}") {
+		p.fault("prefix holds a brace")
+	}
+	if ours.cluster, err = strconv.ParseBool(cmp.Or(p.take("cluster"), "false")); err != nil {
+		p.fault("cluster is neither true nor false")
+	}
+	if ours.cluster && strings.Trim(u.Path, "/0") != "" {
+		p.fault("a Cluster has no database but 0")
+	}
+	ours.sentinelPassword, _ = readLine(p.takeFile("sentinel_password_file"))
+	if user, password := p.takeFile("username_file"), p.takeFile("password_file"); user != "" || password != "" {
+		ours.credentials = func(context.Context) (string, string, error) {
+			username, userErr := readLine(user)
+			secret, err := readLine(password)
+			return username, secret, errors.Join(userErr, err)
+		}
+	}
+	if path := p.takeFile("ca_file"); path != "" {
+		pem, _ := os.ReadFile(path) // takeFile has said if that fails
+		ours.authorities = x509.NewCertPool()
+		if !ours.authorities.AppendCertsFromPEM(pem) {
+			p.fault("ca_file %s holds no certificate", path)
+		}
+		if u.Scheme != "rediss" {
+			p.fault("ca_file needs rediss://")
+		}
+	}
+	return ours, errors.Join(p.faults...)
+}
+
+// client lets go-redis read the rest of the URL. It has one type of options for
+// each kind of server, with the same fields.
+func (o own) client(u string, sentinel bool, look onConnect) (goredis.UniversalClient, error) {
+	off := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled} // a service of Redis Enterprise
+	switch {
+	case o.cluster:
+		options, err := goredis.ParseClusterURL(u)
+		if err != nil {
+			return nil, err
+		}
+		o.trust(options.TLSConfig)
+		options.CredentialsProviderContext, options.OnConnect, options.MaintNotificationsConfig = o.credentials, look, off
+		options.ContextTimeoutEnabled, options.DialerRetries = true, 1
+		return goredis.NewClusterClient(options), nil
+	case sentinel:
+		options, err := goredis.ParseFailoverURL(u)
+		if err != nil {
+			return nil, err
+		}
+		o.trust(options.TLSConfig)
+		options.CredentialsProviderContext, options.OnConnect, options.SentinelPassword = o.credentials, look, o.sentinelPassword
+		options.ContextTimeoutEnabled, options.DialerRetries = true, 1
+		return goredis.NewFailoverClient(options), nil
+	}
+	options, err := goredis.ParseURL(u)
+	if err != nil {
+		return nil, err
+	}
+	o.trust(options.TLSConfig)
+	options.CredentialsProviderContext, options.OnConnect, options.MaintNotificationsConfig = o.credentials, look, off
+	options.ContextTimeoutEnabled, options.DialerRetries = true, 1
+	return goredis.NewClient(options), nil
+}
+
+// trust adds the authorities of ca_file. Each of several servers has to show a
+// certificate for its own name, not for the first one's.
+func (o own) trust(config *tls.Config) {
+	if config != nil {
+		config.ServerName, config.MinVersion, config.RootCAs = "", tls.VersionTLS12, o.authorities
+	}
+}
+
+// parameters takes values out of a query and gathers what is wrong.
 type parameters struct {
 	values url.Values
 	faults []error
@@ -103,140 +169,33 @@ func (p *parameters) fault(format string, args ...any) {
 	p.faults = append(p.faults, fmt.Errorf(format, args...))
 }
 
-func (p *parameters) all(name string) []string {
-	values := p.values[name]
+func (p *parameters) take(name string) string {
+	value, count := p.values.Get(name), len(p.values[name])
 	delete(p.values, name)
-	return values
-}
-
-func (p *parameters) text(name, otherwise string) string {
-	values := p.all(name)
-	if len(values) > 1 {
-		p.fault("%s is given %d times", name, len(values))
-	}
-	if len(values) == 0 || values[0] == "" {
-		return otherwise
-	}
-	return values[0]
-}
-
-func (p *parameters) flag(name string) bool {
-	text := p.text(name, "false")
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		p.fault("%s is neither true nor false", name)
+	if count > 1 {
+		p.fault("%s is given %d times", name, count)
 	}
 	return value
 }
 
-func (p *parameters) database(path string) int {
-	path = strings.Trim(path, "/")
-	if path == "" {
-		return 0
-	}
-	number, err := strconv.Atoi(path)
-	if err != nil || number < 0 {
-		p.fault("the database is not a number")
-	}
-	return number
-}
-
-func (p *parameters) file(name string) string {
-	path := p.text(name, "")
-	if path == "" {
-		return ""
-	}
-	content, err := readLine(path)
-	if err != nil {
+// takeFile takes the path of a file that can be read.
+func (p *parameters) takeFile(name string) string {
+	path := p.take(name)
+	if _, err := readLine(path); err != nil {
 		p.fault("%s: %w", name, err)
 	}
-	return content
+	return path
 }
 
-// credentials come from the URL or from files; a file wins, and is read again
-// for each connection.
-func (p *parameters) credentials(user *url.Userinfo, options *goredis.UniversalOptions) {
-	options.Username = user.Username()
-	options.Password, _ = user.Password()
-	files := map[string]string{
-		"username_file": p.text("username_file", ""),
-		"password_file": p.text("password_file", ""),
-	}
-	fixed := map[string]string{"username_file": options.Username, "password_file": options.Password}
-	for name, path := range files {
-		if path == "" {
-			continue
-		}
-		if _, err := readLine(path); err != nil {
-			p.fault("%s: %w", name, err)
-		}
-	}
-	if files["username_file"] == "" && files["password_file"] == "" {
-		return
-	}
-	options.CredentialsProviderContext = func(context.Context) (username, password string, err error) {
-		read := func(name string) string {
-			if files[name] == "" {
-				return fixed[name]
-			}
-			content, readErr := readLine(files[name])
-			err = errors.Join(err, readErr)
-			return content
-		}
-		return read("username_file"), read("password_file"), err
-	}
-}
-
-func (p *parameters) tls(scheme, caFile string) *tls.Config {
-	if scheme != "rediss" {
-		p.fault("ca_file needs rediss://")
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile == "" {
-		return config
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		p.fault("ca_file: %w", unnamed(err))
-		return config
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		p.fault("ca_file %s holds no certificate", caFile)
-	}
-	return config
-}
-
-// finish reports everything that is wrong, together.
-func (p *parameters) finish(found place) error {
-	for name := range p.values {
-		p.fault("there is no parameter %q", name)
-	}
-	if strings.ContainsAny(found.prefix, "{}") {
-		p.fault("prefix holds a brace")
-	}
-	options := found.options
-	if options.IsClusterMode && options.MasterName != "" {
-		p.fault("cluster and master_name exclude each other")
-	}
-	if options.IsClusterMode && options.DB != 0 {
-		p.fault("a Cluster has no database %d", options.DB)
-	}
-	if len(options.Addrs) > 1 && !options.IsClusterMode && options.MasterName == "" {
-		p.fault("addr needs cluster=true or master_name")
-	}
-	return errors.Join(p.faults...)
-}
-
+// readLine is what a file holds; empty where there is no path. Its error does
+// not name the path, which may be a password by mistake.
 func readLine(path string) (string, error) {
-	content, err := os.ReadFile(path)
-	return strings.TrimRight(string(content), "\r\n"), unnamed(err)
-}
-
-// unnamed is the error without the path, which may be a password by mistake.
-func unnamed(err error) error {
-	if named, ok := errors.AsType[*fs.PathError](err); ok {
-		return named.Err
+	if path == "" {
+		return "", nil
 	}
-	return err
+	content, err := os.ReadFile(path)
+	if named, ok := errors.AsType[*fs.PathError](err); ok {
+		err = named.Err
+	}
+	return strings.TrimRight(string(content), "\r\n"), err
 }

@@ -13,6 +13,9 @@ import (
 // net below the channel, which Redis does not promise to deliver.
 const rereadEvery = time.Minute
 
+// subscribeTimeout is how long the server may take to begin a subscription.
+const subscribeTimeout = 2 * time.Second
+
 // Watch reports what any replica changes. The server must be there when it is
 // called; afterwards it may come and go.
 func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, error) {
@@ -24,7 +27,7 @@ func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, erro
 	}
 	subscription := s.client.Subscribe(ctx, s.channel(kind))
 	// The first answer says that the subscription stands.
-	if _, err := subscription.ReceiveTimeout(ctx, commandTimeout); err != nil {
+	if _, err := subscription.ReceiveTimeout(ctx, subscribeTimeout); err != nil {
 		_ = subscription.Close()
 		return nil, unavailable(ctx, err)
 	}
