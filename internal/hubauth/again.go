@@ -3,7 +3,6 @@ package hubauth
 import (
 	"context"
 	"net/http"
-	"strings"
 )
 
 // Again returns a check that asks once more what a request that reads was asked
@@ -14,7 +13,6 @@ import (
 func (a *Auth) Again(r *http.Request) func(ctx context.Context) error {
 	kept := &http.Request{Header: http.Header{}}
 	if token := BearerToken(r); !token.Empty() {
-		kept.Header.Set("Authorization", strings.Clone(r.Header.Get("Authorization")))
 		return func(ctx context.Context) error {
 			_, err := a.Holder(kept.WithContext(ctx), token, false)
 			return err

@@ -242,3 +242,70 @@ func TestHolderRemembersTheLastAnswer(t *testing.T) {
 	require.Zero(t, asked)
 	require.Equal(t, []string{"staff"}, user.Groups)
 }
+
+func TestOwn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		own    string
+		err    error
+		header string
+		want   error
+	}{
+		"the service's token":                      {own: "service-token", header: "Bearer service-token"},
+		"another token":                            {own: "service-token", header: "Bearer other", want: hubauth.ErrSignedOut},
+		"no token":                                 {own: "service-token", want: hubauth.ErrSignedOut},
+		"no token, where the service has none":     {want: hubauth.ErrSignedOut},
+		"where the service's token cannot be read": {err: errStore, header: "Bearer service-token", want: errStore},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			f.options.ClientSecret = func() (secret.String, error) { return secret.New(test.own), test.err }
+			r := request()
+			r.Header.Set("Authorization", test.header)
+			require.ErrorIs(t, hubauth.New(f.options).Own(r), test.want)
+		})
+	}
+}
+
+// A stream of events stays open as long as the credentials that it was opened
+// with are valid, and no longer.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	program := request()
+	program.Header.Set("Authorization", "Bearer hub-token")
+	for name, test := range map[string]struct {
+		program bool
+		end     func(f *fixture)
+		want    error
+	}{
+		"a session that ended": {end: func(f *fixture) { clear(f.sessions) }, want: hubauth.ErrSignedOut},
+		"a session whose token the Hub does not know any more": {end: func(f *fixture) {
+			f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrUnauthorized }
+		}, want: hubauth.ErrSignedOut},
+		"a token that the Hub does not know any more": {program: true, end: func(f *fixture) {
+			f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrUnauthorized }
+		}, want: hubauth.ErrSignedOut},
+		"a token that has lost its scope": {program: true, end: func(f *fixture) {
+			f.whoami = func() (hub.User, error) { return hub.User{Kind: "user", Name: "ada"}, nil }
+		}, want: hubauth.ErrNoAccess},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			r := program
+			if !test.program {
+				r = request(f.signIn(t), hubSession)
+			}
+			gone, cancel := context.WithCancel(r.Context())
+			cancel()
+			again := f.auth.Again(r.WithContext(gone))
+
+			f.now = f.now.Add(time.Minute)
+			require.NoError(t, again(t.Context()))
+			f.now = f.now.Add(time.Minute)
+			test.end(f)
+			require.ErrorIs(t, again(t.Context()), test.want)
+		})
+	}
+}

@@ -76,9 +76,7 @@ func (t *trust) refuse(token secret.String) {
 	defer t.mu.Unlock()
 	hash, now := token.Hash(), t.clock()
 	delete(t.known, hash)
-	if len(t.unknown) >= maxRefused {
-		maps.DeleteFunc(t.unknown, func(_ string, at time.Time) bool { return now.Sub(at) >= refuseFor })
-	}
+	maps.DeleteFunc(t.unknown, func(_ string, at time.Time) bool { return now.Sub(at) >= refuseFor })
 	if len(t.unknown) < maxRefused {
 		t.unknown[hash] = now
 	}
@@ -88,8 +86,7 @@ func (t *trust) refuse(token secret.String) {
 func (t *trust) refused(token secret.String) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	at, known := t.unknown[token.Hash()]
-	return known && t.clock().Sub(at) < refuseFor
+	return t.clock().Sub(t.unknown[token.Hash()]) < refuseFor
 }
 
 func (t *trust) drop(token secret.String) {

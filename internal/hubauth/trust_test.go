@@ -165,3 +165,32 @@ func TestSoManyTokensAreTrustedAndNoMore(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, asked)
 }
+
+func TestHolderRemembersAsManyRefusedTokensAndNoMore(t *testing.T) {
+	t.Parallel()
+	const most = 1024
+	f := setUp(t)
+	f.whoami = func() (hub.User, error) { return hub.User{}, hub.ErrUnauthorized }
+	name := func(i int) string { return fmt.Sprint("token-", i) }
+	for i := range most + 1 {
+		_, _, err := f.asks(name(i), false)
+		require.ErrorIs(t, err, hubauth.ErrSignedOut)
+	}
+	for i, want := range map[int]int{0: 0, most - 1: 0, most: 1} {
+		_, asked, err := f.asks(name(i), false)
+		require.ErrorIs(t, err, hubauth.ErrSignedOut)
+		require.Equal(t, want, asked, "token %d", i)
+	}
+
+	f.now = f.now.Add(2 * time.Second) // the others have run out and make room
+	for _, want := range []int{1, 0} {
+		_, asked, err := f.asks(name(most), false)
+		require.ErrorIs(t, err, hubauth.ErrSignedOut)
+		require.Equal(t, want, asked)
+	}
+	_, _, err := f.asks("another", false)
+	require.ErrorIs(t, err, hubauth.ErrSignedOut)
+	_, asked, err := f.asks(name(most), false)
+	require.ErrorIs(t, err, hubauth.ErrSignedOut)
+	require.Zero(t, asked, "making room forgets no token before its time")
+}
