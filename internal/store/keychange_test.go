@@ -1,12 +1,15 @@
 package store_test
 
 import (
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
@@ -70,4 +73,98 @@ func TestTryingTheKeysLeavesNothingBehind(t *testing.T) {
 	require.NoError(t, store.Verify(t.Context(), f, f.keys))
 	require.NoError(t, store.Try(t.Context(), f, f.keys))
 	require.ErrorIs(t, store.Try(t.Context(), f, newKeyring(t)), store.ErrWrongKey)
+}
+
+func TestKeyFileChangesKeepTheFile(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(string) error{"Rotate": store.Rotate, "AddKey": store.AddKey, "PromoteKey": store.PromoteKey} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path, link := filepath.Join(dir, "keys"), filepath.Join(dir, "link")
+			one, two := store.NewKey().Reveal(), store.NewKey().Reveal()
+			require.NoError(t, os.WriteFile(path, []byte("# ours\n\n"+one+"\n# next\n"+two), 0o600))
+			require.NoError(t, os.Symlink(path, link))
+			owner := os.Getuid()
+			if owner == 0 {
+				owner = 12345 // root rotates the file of the service's user
+			}
+			require.NoError(t, os.Chown(path, owner, -1))
+
+			require.NoError(t, change(link))
+			ring := load(t, link)
+			for _, key := range []string{one, two} {
+				old, err := store.NewKeyring(secret.New(key))
+				require.NoError(t, err)
+				_, err = ring.Open("k", "a", old.Seal("k", "a", nil))
+				require.NoError(t, err, "every key is kept")
+			}
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Contains(t, string(content), "# ours\n\n")
+			require.Contains(t, string(content), "# next\n")
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.EqualValues(t, owner, info.Sys().(*syscall.Stat_t).Uid)
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Len(t, entries, 2, "the link is a link still, and nothing is left behind")
+			info, err = os.Lstat(link)
+			require.NoError(t, err)
+			require.NotZero(t, info.Mode()&os.ModeSymlink)
+		})
+	}
+}
+
+func TestPromoteKeyWithoutASecondKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys")
+	require.NoError(t, store.CreateKeyFile(path))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.ErrorContains(t, store.PromoteKey(path), "add one first")
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}
+
+func TestCreateKeyFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys")
+	require.ErrorIs(t, store.CreateKeyFile(filepath.Join(dir, "missing", "keys")), os.ErrNotExist)
+	require.NoError(t, store.CreateKeyFile(path))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.ErrorIs(t, store.CreateKeyFile(path), os.ErrExist)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, after, "a key that is in use is never replaced")
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}
+
+func TestEnsureKeyringWhereNoFileCanBe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := store.EnsureKeyring(filepath.Join(dir, "missing", "keys"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "making the key file")
+	// A link to nowhere: no file is there, and none can be made.
+	path := filepath.Join(dir, "keys")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nowhere"), path))
+	_, err = store.EnsureKeyring(path)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, os.Chmod(dir, 0o700))
+	_, err = store.LoadKeyring(dir)
+	require.ErrorIs(t, err, syscall.EISDIR)
 }

@@ -191,3 +191,42 @@ func TestAKeyFileThatCannotBeTrustedIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorIs(t, store.Rotate(path+".missing"), os.ErrNotExist)
 }
+
+func TestNewKeyringRefusesAKeyWithMoreBehindIt(t *testing.T) {
+	t.Parallel()
+	_, err := store.NewKeyring(secret.New(store.NewKey().Reveal() + "!"))
+	require.ErrorContains(t, err, "key 1 is not 32 bytes")
+}
+
+func TestDeriveOfMoreThanThereIs(t *testing.T) {
+	t.Parallel()
+	_, err := newKeyring(t).Derive("cookie", 1<<20)
+	require.ErrorContains(t, err, "cookie")
+}
+
+func TestCurrentOfWhatWasNeverSealed(t *testing.T) {
+	t.Parallel()
+	ring := newKeyring(t)
+	sealed := ring.Seal("user", "ann", nil)
+	require.True(t, ring.Current(sealed))
+	for _, value := range [][]byte{nil, sealed[:5], flip(sealed, 0), flip(sealed, 1)} {
+		require.False(t, ring.Current(value))
+	}
+}
+
+// A key file that is there is read, also where no other file can be made: here
+// the name of one would be too long.
+func TestKeyFileWhereNoOtherCanBeMade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), strings.Repeat("k", 250))
+	content := store.NewKey().Reveal() + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	_, err := store.EnsureKeyring(path)
+	require.NoError(t, err)
+	for name, change := range map[string]func(string) error{"Rotate": store.Rotate, "AddKey": store.AddKey} {
+		require.ErrorContains(t, change(path), "changing the key file", name)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(after), name)
+	}
+}

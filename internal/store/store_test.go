@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 	"github.com/ghscoped/ghscoped-service/internal/store/storetest"
@@ -20,12 +21,16 @@ type fixture struct {
 	store.Backend
 	path  string
 	clock *storetest.Clock
+	key   secret.String // of keys
 	keys  *store.Keyring
 }
 
 func newFixture(t *testing.T) fixture {
 	t.Helper()
-	f := fixture{path: filepath.Join(t.TempDir(), "store.db"), clock: storetest.NewClock(), keys: newKeyring(t)}
+	f := fixture{path: filepath.Join(t.TempDir(), "store.db"), clock: storetest.NewClock(), key: store.NewKey()}
+	var err error
+	f.keys, err = store.NewKeyring(f.key)
+	require.NoError(t, err)
 	backend, err := bolt.Open(f.path, f.clock.Now)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = backend.Close() })
