@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"net/url"
 	"os"
@@ -12,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
@@ -24,26 +26,38 @@ const (
 	exitSignalled = 128
 )
 
-// botExec runs a command with a bot's token, and revokes it at the end.
-func botExec(set *flag.FlagSet, _ invocation) runner {
+// newBotExec runs a command with a bot's token, and revokes it at the end.
+// Options end at the first word of that command, as those of env(1) do.
+func newBotExec(in invocation) *cobra.Command {
 	var o botOptions
-	o.declare(set)
-	return func(ctx context.Context, in invocation, positional []string) error {
-		asked, err := o.request()
-		if err != nil {
-			return err
-		}
-		if len(positional) == 0 {
-			return &fault{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
-		}
-		service, err := in.service()
-		if err != nil {
-			return err
-		}
-		asked.Exclusive = true // it is revoked at the end, which must end no other job
-		k := &keeper{service: service, asked: asked, clock: in.clock}
-		return in.runJob(ctx, k, positional)
+	cmd := &cobra.Command{
+		Use:   "exec --repo OWNER/NAME --permission NAME:LEVEL -- COMMAND",
+		Short: "Run a command as a bot, and revoke the token at the end",
+
+		DisableFlagsInUseLine: true,
+
+		RunE: func(cmd *cobra.Command, command []string) error { return in.botExec(cmd.Context(), o, command) },
 	}
+	o.declare(cmd.Flags())
+	cmd.Flags().SetInterspersed(false)
+	return cmd
+}
+
+func (in invocation) botExec(ctx context.Context, o botOptions, command []string) error {
+	asked, err := o.request()
+	if err != nil {
+		return err
+	}
+	if len(command) == 0 {
+		return &fault{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
+	}
+	service, err := in.service()
+	if err != nil {
+		return err
+	}
+	asked.Exclusive = true // it is revoked at the end, which must end no other job
+	k := &keeper{service: service, asked: asked, clock: in.clock}
+	return in.runJob(ctx, k, command)
 }
 
 // runJob runs the command for as long as it takes, whatever becomes of ctx: it
@@ -117,7 +131,7 @@ func (in invocation) wait(job *exec.Cmd) error {
 // and a second signal would mean something else to many programs.
 func (in invocation) toldByTerminal(s os.Signal) bool {
 	file, ok := in.stdin.(*os.File)
-	return ok && (s == syscall.SIGINT || s == syscall.SIGQUIT) && isTerminal(file)
+	return ok && (s == syscall.SIGINT || s == syscall.SIGQUIT) && term.IsTerminal(int(file.Fd()))
 }
 
 func endedAs(err error) error {

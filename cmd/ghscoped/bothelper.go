@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
@@ -11,22 +12,31 @@ import (
 // botHelperName is git's credential helper inside bot exec.
 const botHelperName = "git-credential-bot"
 
-// botHelper answers git with the job's token, a new one when the old nears its
-// end. As gitHelper, it never stands in git's way.
-func botHelper(*flag.FlagSet, invocation) runner {
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if len(positional) == 0 || in.getenv(socketVariable) == "" {
+// newBotHelper explains what [invocation.answerGitForBot] is for.
+func newBotHelper() *cobra.Command {
+	return &cobra.Command{
+		Use: botHelperName + " {get|store|erase}",
+
+		DisableFlagsInUseLine: true,
+
+		Short:  "Be git's credential helper inside bot exec",
+		Hidden: true,
+		RunE: func(*cobra.Command, []string) error {
 			return &fault{exit: exitUsage, code: "usage", message: "This is for git inside of ghscoped bot exec.", hint: "ghscoped bot exec --help says how to call that."}
-		}
-		switch positional[0] {
-		case "get":
-			in.reportOnly(ctx, in.getForBot(ctx))
-		case "erase":
-			in.reportOnly(ctx, in.eraseForBot(ctx))
-		default:
-			_, _ = io.Copy(io.Discard, in.stdin)
-		}
-		return nil
+		},
+	}
+}
+
+// answerGitForBot answers git with the job's token, a new one when the old nears
+// its end. As [invocation.answerGit], it never stands in git's way.
+func (in invocation) answerGitForBot(ctx context.Context, operation string) {
+	switch operation {
+	case "get":
+		in.reportOnly(ctx, in.getForBot(ctx))
+	case "erase":
+		in.reportOnly(ctx, in.eraseForBot(ctx))
+	default:
+		_, _ = io.Copy(io.Discard, in.stdin)
 	}
 }
 

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -17,11 +18,11 @@ import (
 const mintLimit = 60 * time.Second
 
 // botOptions are what a bot asks for.
-type botOptions struct{ repositories, permissions words }
+type botOptions struct{ repositories, permissions []string }
 
-func (o *botOptions) declare(set *flag.FlagSet) {
-	set.Var(&o.repositories, "repo", "`OWNER/NAME` of a repository; may be given several times, for one owner")
-	set.Var(&o.permissions, "permission", "`NAME:LEVEL`, such as contents:write; may be given several times")
+func (o *botOptions) declare(set *pflag.FlagSet) {
+	set.StringArrayVar(&o.repositories, "repo", nil, "`OWNER/NAME` of a repository; may be given several times, for one owner")
+	set.StringArrayVar(&o.permissions, "permission", nil, "`NAME:LEVEL`, such as contents:write; may be given several times")
 }
 
 // request is what the options ask for. What is wrong with a name the service
@@ -42,39 +43,30 @@ func (o *botOptions) request() (client.BotRequest, error) {
 	return asked, nil
 }
 
-// words is an option that may be given several times.
-type words []string
-
-func (w *words) String() string { return strings.Join(*w, " ") }
-
-func (w *words) Set(text string) error {
-	if text == "" {
-		return errors.New("it is empty")
-	}
-	*w = append(*w, text)
-	return nil
-}
-
-// botToken prints a token for a bot; inside bot exec without options, the one
+// newBotToken prints a token for a bot; inside bot exec without options, the one
 // that the job has at that moment.
-func botToken(set *flag.FlagSet, _ invocation) runner {
+func newBotToken(in invocation) *cobra.Command {
 	var o botOptions
-	o.declare(set)
-	set.Bool("json", false, "for programs: one JSON object, with the expiry and the name for commits")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		token, err := in.botToken(ctx, o)
+	cmd := &cobra.Command{
+		Use:               "bot-token --repo OWNER/NAME --permission NAME:LEVEL [flags]",
+		Short:             "Print a token for a bot, as the Hub's policy allows it",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	o.declare(cmd.Flags())
+	asJSON := cmd.Flags().Bool("json", false, oneJSON+", with the expiry and the name for commits")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		token, err := in.botToken(cmd.Context(), o)
 		if err != nil {
 			return err
 		}
-		if wantsJSON(set) {
+		if *asJSON {
 			return printJSON(in, token)
 		}
 		_, err = fmt.Fprintln(in.stdout, token.Token.Reveal())
 		return err
 	}
+	return cmd
 }
 
 func (in invocation) botToken(ctx context.Context, o botOptions) (client.BotToken, error) {

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/ghscoped/ghscoped-service/internal/release"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -26,6 +26,15 @@ const (
 	exitInterrupted  = 130
 )
 
+// The two other names of the program.
+const (
+	helperName = "git-credential-ghscoped"
+	aliasName  = "gh-scoped-creds"
+)
+
+// oneJSON says what the option json does.
+const oneJSON = "print one JSON object, for programs"
+
 // invocation is everything of the process that a command sees.
 type invocation struct {
 	args           []string
@@ -36,129 +45,116 @@ type invocation struct {
 	http           *http.Client
 }
 
-// command is one way to call the program.
-type command struct {
-	name, synopsis, doc string
-	// flags declares the options and returns what runs with them.
-	flags func(*flag.FlagSet, invocation) runner
-}
-
-// runner does a command's work; positional are the words after the options.
-type runner func(ctx context.Context, in invocation, positional []string) error
-
-// commands lists them all.
-func commands() []command {
-	return []command{
-		{"login", "login [--client-id ID [--repository OWNER/NAME]] [--app-url URL] [--json]", "connects to GitHub: shows a code, waits for your approval, and says what you can push to", login},
-		{"status", "status [--json]", "says which account is connected, until when, and which repositories it reaches", status},
-		{"logout", "logout [--json]", "revokes the token and ends the connection", logout},
-		{"setup", "setup [--system] [--rewrite-ssh] [--use-http-path] [--undo]", "has git ask ghscoped for GitHub's credentials", setup},
-		{"doctor", "doctor [--json]", "checks every leg between git and GitHub, and says how to mend what is broken", doctor},
-		{"bot-token", "bot-token --repo OWNER/NAME --permission NAME:LEVEL [--json]", "prints a token for a bot, as the Hub's policy allows it", botToken},
-		{"bot exec", "bot exec --repo OWNER/NAME --permission NAME:LEVEL -- COMMAND", "runs a command as a bot, and revokes the token at the end", botExec},
-		{botHelperName, botHelperName + " get|store|erase", "is git's credential helper inside of bot exec", botHelper},
-		{helperName, helperName + " get|store|erase", "is git's credential helper; git calls it, people need not", gitHelper},
-		{aliasName, aliasName + " [--client-id ID] [--github-app-url URL] [--git-credentials-path FILE]", "is login with the options of the program of that name", alias},
-		{"version", "version", "prints the version", version},
-	}
-}
-
-// The two other names of the program.
-const (
-	helperName = "git-credential-ghscoped"
-	aliasName  = "gh-scoped-creds"
-)
-
-// run picks the command by the program's name or by the first argument.
+// run answers git, and leaves everything else to cobra. git waits for its
+// answer, so for its questions no commands are built and no signals are listened
+// for: that takes threads (docs/decisions/0015).
 func run(ctx context.Context, in invocation) int {
-	name := filepath.Base(in.args[0])
-	in.args = in.args[1:]
-	if name != helperName && name != aliasName {
-		if len(in.args) == 0 {
-			_ = usage(in.stderr)
-			return exitUsage
-		}
-		name, in.args = in.args[0], in.args[1:]
+	args := in.args[1:]
+	if name := filepath.Base(in.args[0]); name == helperName || name == aliasName {
+		args = append([]string{name}, args...)
 	}
-	if name == "bot" && len(in.args) > 0 { // its one command has two words
-		name, in.args = name+" "+in.args[0], in.args[1:]
-	}
-	if slices.Contains([]string{"help", "-h", "-help", "--help"}, name) {
-		_ = usage(in.stdout)
+
+	asksHelper := len(args) > 1 && !strings.HasPrefix(args[1], "-")
+	switch {
+	case asksHelper && args[0] == helperName:
+		in.answerGit(ctx, args[1])
+		return exitOK
+	case asksHelper && args[0] == botHelperName && in.getenv(socketVariable) != "":
+		in.answerGitForBot(ctx, args[1])
 		return exitOK
 	}
-	for _, c := range commands() {
-		if c.name == name {
-			return c.run(ctx, in)
-		}
-	}
-	fmt.Fprintf(in.stderr, "ghscoped: there is no command %q; see ghscoped help\n", secret.Scrub(name))
-	return exitUsage
+	return in.runCommand(ctx, args)
 }
 
-// run reads the options, does the work and tells people how it went.
-func (c command) run(ctx context.Context, in invocation) int {
-	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	work := c.flags(set, in)
-	switch err := set.Parse(in.args); {
-	case errors.Is(err, flag.ErrHelp):
-		_ = c.help(in.stdout, set)
-		return exitOK
-	case err != nil:
-		fmt.Fprintf(in.stderr, "ghscoped: %s\n", secret.Scrub(err.Error()))
-		_ = c.help(in.stderr, set)
-		return exitUsage
-	}
-	if c.name != helperName { // which has nothing to tidy up until it waits for somebody, see connectForGit
-		var stop context.CancelFunc
-		ctx, stop = interruptible(ctx)
-		defer stop()
-	}
-	err := work(ctx, in, set.Args())
+// runCommand runs the command that the words name, and says how it failed.
+func (in invocation) runCommand(ctx context.Context, args []string) int {
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	root := newRoot(in)
+	root.SetArgs(args)
+	called, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
+
 	f := asFault(err)
 	if ctx.Err() != nil && !f.shown && f.exit != exitInterrupted {
 		f = &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
 	}
-	f.show(in, wantsJSON(set))
+	f.show(in, wantsJSON(called))
 	return f.exit
 }
 
-func wantsJSON(set *flag.FlagSet) bool {
-	option := set.Lookup("json")
-	return option != nil && option.Value.String() == "true"
+// newRoot builds all commands.
+func newRoot(in invocation) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ghscoped",
+		Short: "Connect this Jupyter server to GitHub",
+		Long: `ghscoped connects the Jupyter server it runs in to GitHub, and is git's
+credential helper there.`,
+		Version:       release.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	asGroup(root)
+	root.SetIn(in.stdin)
+	root.SetOut(in.stdout)
+	root.SetErr(in.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, err.Error()) })
+
+	bot := &cobra.Command{Use: "bot", Short: "Run a command as a bot"}
+	asGroup(bot)
+	bot.AddCommand(newBotExec(in))
+	root.AddCommand(newLogin(in), newStatus(in), newLogout(in), newSetup(in), newDoctor(in), newBotToken(in), bot,
+		newGitHelper(), newBotHelper(), newAlias(in), newVersion())
+	return root
 }
 
-// noWords refuses words after the options.
-func noWords(positional []string) error {
-	if len(positional) > 0 {
-		return &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("There is no use for %q.", secret.Scrub(positional[0])),
-			hint: "--help lists the options."}
+// asGroup has a command that only holds others refuse words that name none of
+// them. Options are those of the others, so it ignores them.
+func asGroup(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.FParseErrWhitelist.UnknownFlags = true
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknownCommand(cmd, args[0])
+		}
+		cmd.PrintErr(cmd.UsageString())
+		return &fault{exit: exitUsage, code: "usage", shown: true}
+	}
+}
+
+// unknownCommand names the commands that are spelled alike, or else all.
+func unknownCommand(group *cobra.Command, name string) *fault {
+	hint := "See " + group.CommandPath() + " --help."
+	if near := group.SuggestionsFor(name); len(near) > 0 {
+		hint = "Did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("unknown command %q", secret.Scrub(name)), hint: hint}
+}
+
+// misused is a mistake in the options or arguments of a command.
+func misused(cmd *cobra.Command, message string) *fault {
+	return &fault{exit: exitUsage, code: "usage", message: secret.Scrub(message), hint: "See " + cmd.CommandPath() + " --help."}
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return misused(cmd, fmt.Sprintf("unexpected argument %q", secret.Scrub(args[0])))
 	}
 	return nil
 }
 
-func usage(w io.Writer) error {
-	var text strings.Builder
-	text.WriteString("Usage: ghscoped COMMAND [options]\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(&text, "  ghscoped %s\n      %s\n", c.synopsis, c.doc)
-	}
-	text.WriteString("\nEach command has --help.\n")
-	_, err := io.WriteString(w, text.String())
-	return err
+func wantsJSON(cmd *cobra.Command) bool {
+	option := cmd.Flags().Lookup("json")
+	return option != nil && option.Value.String() == "true"
 }
 
-func (c command) help(w io.Writer, set *flag.FlagSet) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "Usage: ghscoped %s\n\nghscoped %s %s.\n", c.synopsis, c.name, c.doc)
-	set.VisitAll(func(f *flag.Flag) {
-		value, doc := flag.UnquoteUsage(f)
-		fmt.Fprintf(&text, "\n  --%s\n      %s\n", strings.TrimSpace(f.Name+" "+value), doc)
-	})
-	_, err := io.WriteString(w, text.String())
-	return err
+// newVersion refuses a command that was removed, for one release.
+func newVersion() *cobra.Command {
+	return &cobra.Command{Use: "version", Hidden: true, DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error {
+		return &fault{exit: exitUsage, code: "usage", message: "There is no command version any more.", hint: "Use ghscoped --version."}
+	}}
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"io"
 	"net/http"
-
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
@@ -22,23 +22,29 @@ type finding struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
-func doctor(set *flag.FlagSet, _ invocation) runner {
-	asJSON := set.Bool("json", false, "for programs: one JSON object")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		e := &examination{in: in}
-		for _, leg := range []func(context.Context) finding{e.variables, e.hub, e.service, e.scope, e.connection, e.clocks, e.gitHub, e.git, e.helper} {
-			limited, cancel := context.WithTimeout(ctx, askLimit)
-			e.findings = append(e.findings, leg(limited))
-			cancel()
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
-		return e.report(*asJSON)
+func newDoctor(in invocation) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "doctor",
+		Short:             "Check everything between git and GitHub, and say how to fix what is broken",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	asJSON := cmd.Flags().Bool("json", false, oneJSON)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return in.doctor(cmd.Context(), *asJSON) }
+	return cmd
+}
+
+func (in invocation) doctor(ctx context.Context, asJSON bool) error {
+	e := &examination{in: in}
+	for _, leg := range []func(context.Context) finding{e.variables, e.hub, e.service, e.scope, e.connection, e.clocks, e.gitHub, e.git, e.helper} {
+		limited, cancel := context.WithTimeout(ctx, askLimit)
+		e.findings = append(e.findings, leg(limited))
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return e.report(asJSON)
 }
 
 // examination goes from leg to leg; one that stands on a broken one is skipped.

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
@@ -16,23 +17,31 @@ import (
 // GHSCOPED_WAIT says otherwise.
 const usualWait = 5 * time.Minute
 
-// gitHelper answers git (gitcredentials(7)). Whatever happens it exits with 0
-// and never says quit: git then goes on as if there were no helper.
-func gitHelper(*flag.FlagSet, invocation) runner {
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if len(positional) == 0 {
+// newGitHelper explains what [invocation.answerGit] is for; run calls that.
+func newGitHelper() *cobra.Command {
+	return &cobra.Command{
+		Use: helperName + " {get|store|erase}",
+
+		DisableFlagsInUseLine: true,
+
+		Short: "Be git's credential helper; git calls it, people need not",
+		RunE: func(*cobra.Command, []string) error {
 			return &fault{exit: exitUsage, code: "usage", message: "git names an operation: get, store or erase.",
 				hint: "People want ghscoped login or ghscoped setup."}
-		}
-		switch positional[0] {
-		case "get":
-			in.reportOnly(ctx, in.get(ctx))
-		case "erase":
-			in.reportOnly(ctx, in.erase(ctx))
-		default: // store: there is nothing to keep. Unknown ones: as the manual wants
-			_, _ = io.Copy(io.Discard, in.stdin)
-		}
-		return nil
+		},
+	}
+}
+
+// answerGit answers git (gitcredentials(7)). Whatever happens the program exits
+// with 0 and never says quit: git then continues as if there were no helper.
+func (in invocation) answerGit(ctx context.Context, operation string) {
+	switch operation {
+	case "get":
+		in.reportOnly(ctx, in.get(ctx))
+	case "erase":
+		in.reportOnly(ctx, in.erase(ctx))
+	default: // store: there is nothing to keep. Unknown ones: as the manual wants
+		_, _ = io.Copy(io.Discard, in.stdin)
 	}
 }
 

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
@@ -23,22 +24,30 @@ type loginOptions struct {
 	file string
 }
 
-func login(set *flag.FlagSet, in invocation) runner {
+func newLogin(in invocation) *cobra.Command {
 	var o loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "Connect to GitHub",
+		Long: `login connects to GitHub: it shows a code, waits for your approval, and says
+what you can push to.`,
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return in.login(cmd.Context(), o) },
+	}
+	set := cmd.Flags()
 	set.StringVar(&o.clientID, "client-id", "", "client `ID` of a GitHub App: asks GitHub itself, without the service (default $GH_SCOPED_CREDS_CLIENT_ID)")
-	set.StringVar(&o.appURL, "app-url", appURL(in.getenv), "public page `URL` of that App (default $GH_SCOPED_CREDS_APP_URL)")
+	set.StringVar(&o.appURL, "app-url", "", "public page `URL` of that App (default $GH_SCOPED_CREDS_APP_URL)")
 	set.StringVar(&o.repository, "repository", "", "without the service: `OWNER/NAME` of the only repository that the token is to reach")
 	set.Int64Var(&o.repositoryID, "repository-id", 0, "the same by its `NUMBER` at GitHub, for a private one")
-	set.BoolVar(&o.json, "json", false, "tell programs what happens: one JSON object a line")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		return in.login(ctx, o)
-	}
+	set.BoolVar(&o.json, "json", false, "print one JSON object a line, for programs")
+	return cmd
 }
 
 func (in invocation) login(ctx context.Context, o loginOptions) error {
+	if o.appURL == "" {
+		o.appURL = appURL(in.getenv)
+	}
 	if o.clientID != "" || in.alone() && clientID(in.getenv) != "" {
 		return in.loginAlone(ctx, o)
 	}

@@ -3,31 +3,39 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 )
 
-func logout(set *flag.FlagSet, _ invocation) runner {
-	asJSON := set.Bool("json", false, "for programs: one JSON object")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		end := in.logoutAtService
-		if in.alone() {
-			end = in.logoutAlone
-		}
-		if err := end(ctx); err != nil {
-			return err
-		}
-		if *asJSON {
-			return printJSON(in, map[string]bool{"connected": false})
-		}
-		newPrinter(in.stdout, in.getenv).line("Disconnected from GitHub; the token is being revoked.")
-		return nil
+func newLogout(in invocation) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "logout",
+		Short:             "Revoke the token and end the connection",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	asJSON := cmd.Flags().Bool("json", false, oneJSON)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return in.logout(cmd.Context(), *asJSON) }
+	return cmd
+}
+
+func (in invocation) logout(ctx context.Context, asJSON bool) error {
+	end := in.logoutAtService
+	if in.alone() {
+		end = in.logoutAlone
+	}
+	if err := end(ctx); err != nil {
+		return err
+	}
+
+	if asJSON {
+		return printJSON(in, map[string]bool{"connected": false})
+	}
+	newPrinter(in.stdout, in.getenv).line("Disconnected from GitHub; the token is being revoked.")
+	return nil
 }
 
 func (in invocation) logoutAtService(ctx context.Context) error {

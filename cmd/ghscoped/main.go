@@ -15,7 +15,7 @@ func main() {
 	os.Exit(run(context.Background(), invocation{
 		args: os.Args, getenv: os.Getenv,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		clock: time.Now, http: &http.Client{Transport: client.Once{Transport: http.DefaultTransport.(*http.Transport)}},
+		clock: time.Now, http: &http.Client{Transport: client.Transport(http.ProxyFromEnvironment)},
 	}))
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 )
 
 // printer writes for people: with colours and progress where they look at it
@@ -23,7 +25,7 @@ type printer struct {
 }
 
 func newPrinter(out *os.File, getenv func(string) string) printer {
-	live := isTerminal(out) && getenv("TERM") != "dumb"
+	live := term.IsTerminal(int(out.Fd())) && getenv("TERM") != "dumb"
 	return printer{out: out, live: live, hues: live && getenv("NO_COLOR") == ""}
 }
 

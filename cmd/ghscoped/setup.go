@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 )
@@ -19,30 +20,38 @@ type setupOptions struct{ system, rewriteSSH, useHTTPPath, undo bool }
 // wishLimit bounds the question what the service wants to be told by git.
 const wishLimit = 5 * time.Second
 
-func setup(set *flag.FlagSet, _ invocation) runner {
+func newSetup(in invocation) *cobra.Command {
 	var o setupOptions
-	set.BoolVar(&o.system, "system", false, "for all users of this machine, as in an image (/etc/gitconfig), not just for this one")
-	set.BoolVar(&o.rewriteSSH, "rewrite-ssh", false, "also has git use https where an address says ssh, as submodules may")
-	set.BoolVar(&o.useHTTPPath, "use-http-path", false, "has git name the repository it needs a token for, as the service of some Hubs wants it; set by itself where that service answers")
-	set.BoolVar(&o.undo, "undo", false, "takes out again what setup put in; the file is as it was, byte for byte")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		if !o.undo && !o.useHTTPPath {
-			o.useHTTPPath = in.repositoryWanted(ctx)
-		}
-		file, changed, err := in.setUp(o)
-		if err != nil {
-			return err
-		}
-		host, err := githubURL(in.getenv)
-		if err != nil {
-			return err
-		}
-		newPrinter(in.stdout, in.getenv).line(said(o, changed, host.String(), file))
-		return nil
+	cmd := &cobra.Command{
+		Use:               "setup",
+		Short:             "Have git ask ghscoped for GitHub's credentials",
+		SuggestFor:        []string{"push", "psuh", "pull", "clone"}, // which is git's to do, once it asks ghscoped
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return in.setup(cmd.Context(), o) },
 	}
+	set := cmd.Flags()
+	set.BoolVar(&o.system, "system", false, "set git up for all users of this machine, as in an image (/etc/gitconfig), not just for this one")
+	set.BoolVar(&o.rewriteSSH, "rewrite-ssh", false, "also have git use https where an address says ssh, as submodules may")
+	set.BoolVar(&o.useHTTPPath, "use-http-path", false, "have git name the repository it needs a token for, as the service of some Hubs wants it; set by itself where that service answers")
+	set.BoolVar(&o.undo, "undo", false, "take out again what setup put in; the file is as it was, byte for byte")
+	return cmd
+}
+
+func (in invocation) setup(ctx context.Context, o setupOptions) error {
+	if !o.undo && !o.useHTTPPath {
+		o.useHTTPPath = in.repositoryWanted(ctx)
+	}
+	file, changed, err := in.setUp(o)
+	if err != nil {
+		return err
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return err
+	}
+	newPrinter(in.stdout, in.getenv).line(said(o, changed, host.String(), file))
+	return nil
 }
 
 func said(o setupOptions, changed bool, host, file string) string {

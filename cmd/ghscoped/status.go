@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"io/fs"
-
 	"os"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
@@ -32,30 +32,37 @@ type attempt struct {
 	ExpiresAt       time.Time `json:"expires_at"`
 }
 
-func status(set *flag.FlagSet, _ invocation) runner {
-	asJSON := set.Bool("json", false, "for programs: one JSON object")
-	return func(ctx context.Context, in invocation, positional []string) error {
-		if err := noWords(positional); err != nil {
-			return err
-		}
-		read := in.standingByService
-		if in.alone() {
-			read = in.standingByFile
-		}
-		stands, err := read(ctx)
-		if err != nil {
-			return err
-		}
-		if *asJSON {
-			err = printJSON(in, stands)
-		} else {
-			stands.print(in)
-		}
-		if err == nil && !stands.Connected {
-			return &fault{exit: exitNotConnected, code: client.CodeNotConnected, shown: true}
-		}
+func newStatus(in invocation) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "status",
+		Short:             "Say which account is connected, until when, and which repositories it reaches",
+		Args:              noArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	asJSON := cmd.Flags().Bool("json", false, oneJSON)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return in.status(cmd.Context(), *asJSON) }
+	return cmd
+}
+
+func (in invocation) status(ctx context.Context, asJSON bool) error {
+	read := in.standingByService
+	if in.alone() {
+		read = in.standingByFile
+	}
+	stands, err := read(ctx)
+	if err != nil {
 		return err
 	}
+
+	if asJSON {
+		err = printJSON(in, stands)
+	} else {
+		stands.print(in)
+	}
+	if err == nil && !stands.Connected {
+		return &fault{exit: exitNotConnected, code: client.CodeNotConnected, shown: true}
+	}
+	return err
 }
 
 func (s standing) print(in invocation) {

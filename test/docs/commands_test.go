@@ -98,6 +98,11 @@ func requireCall(t *testing.T, b block, program string, args []string) {
 		require.Regexp(t, `(?m)^\s*(ghscoped )?`+regexp.QuoteMeta(name)+`\b`, help, "%v: no command %s", b, name)
 		own := helpOf(t, program, name)
 		help += own
+		if _, list, group := strings.Cut(own, "\nAvailable Commands:\n"); group { // as cobra writes it
+			require.Greater(t, len(args), 1, "%v: %s", b, name)
+			require.Regexp(t, `(?m)^  `+regexp.QuoteMeta(args[1])+`\b`, list, "%v: %s", b, name)
+			help += helpOf(t, program, name, args[1])
+		}
 		var below []string
 		for _, match := range regexp.MustCompile(`(?m)^(?:Usage:)? +[\w-]+ `+regexp.QuoteMeta(name)+` ([a-z]+)`).FindAllStringSubmatch(own, -1) {
 			below = append(below, match[1])
@@ -123,12 +128,9 @@ var helps = map[string]string{}
 // helpOf is what a program says of a command; of none, of itself.
 func helpOf(t *testing.T, program string, path ...string) string {
 	t.Helper()
-	args := []string{"-help"}
-	if len(path) > 0 {
-		args = []string{path[0], "-help"}
-	}
-	if len(path) == 1 && path[0] == "help" {
-		args = []string{"help"}
+	args := append(path, "--help")
+	if slices.Equal(path, []string{"help"}) {
+		args = path
 	}
 	key := program + strings.Join(args, " ")
 	if _, asked := helps[key]; !asked {

@@ -323,8 +323,8 @@ func requireInstalls(t *testing.T, files string) {
 	own := ownFolder(t)
 	out, err := inside(t.Context(), t, files, own, nil, "/usr/local/bin/ghscoped-service", "install", "/var/lib/ghscoped").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	out, err = exec.Command(own+"/ghscoped", "version").CombinedOutput()
+	out, err = exec.Command(own+"/ghscoped", "--version").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Equal(t, "ghscoped "+version+"\n", string(out))
+	require.Equal(t, "ghscoped version "+version+"\n", string(out))
 	require.Equal(t, sum(t, files+"/usr/local/bin/ghscoped"), sum(t, own+"/git-credential-ghscoped"))
 }

@@ -77,8 +77,8 @@ func TestTheWheelsWork(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, programs, 1)
 		require.NoError(t, os.Chmod(programs[0], 0o755)) // as pip does
-		said := run(t, "", []string{"HOME=" + folder}, "qemu-aarch64-static", programs[0], "version")
-		require.Equal(t, "ghscoped "+wheelsVersion+"\n", said)
+		said := run(t, "", []string{"HOME=" + folder}, "qemu-aarch64-static", programs[0], "--version")
+		require.Equal(t, "ghscoped version "+wheelsVersion+"\n", said)
 		require.Contains(t, run(t, "", []string{"HOME=" + folder, "GIT_CONFIG_NOSYSTEM=1"}, "qemu-aarch64-static", programs[0], "setup"), "git now asks")
 	})
 }

@@ -61,7 +61,7 @@ def events(arguments, last_words):
         if words:  # what is meant for people only, as --help
             yield {"event": "text", "text": "".join(words)}
         complaint = process.stderr.read().strip()
-        if process.wait() == 2:  # usage: told in words, not in JSON
+        if process.wait() == 2 and complaint:  # the option --json was not read yet
             yield {"error": {"code": "usage", "message": complaint, "hint": ""}}
     finally:
         if process is not None:
