@@ -53,7 +53,7 @@ func commands() []command {
 		{"policy", "checks a bot policy, or explains what it says to a request", policy},
 		{"audit", "finds lines of the audit by user, action, repository and time", audit},
 		{"install", "copies the ghscoped command into a folder, for users' servers", install},
-		{"doctor", "looks at each leg the service stands on, and says what to change", diagnose},
+		{"doctor", "checks everything the service depends on, and says how to fix what is broken", diagnose},
 		{"create-app", "registers the GitHub App, by a form that it serves to your browser", createApp},
 		{"keys", "makes and rotates the keys that seal the store", keys},
 		{"user", "ends what the running service knows of a user who is gone", user},

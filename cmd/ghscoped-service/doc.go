@@ -6,7 +6,7 @@
 //	ghscoped-service policy …             checks or explains a bot policy
 //	ghscoped-service audit …              finds lines of the audit
 //	ghscoped-service install FOLDER       copies the ghscoped command there
-//	ghscoped-service doctor …             looks at each leg it stands on
+//	ghscoped-service doctor …             checks everything it depends on
 //	ghscoped-service create-app …         registers the GitHub App
 //	ghscoped-service keys …               makes and rotates sealing keys
 //	ghscoped-service user end NAME        ends what is known of a user who is gone

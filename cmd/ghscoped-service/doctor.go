@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
+	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/doctor"
 	"github.com/ghscoped/ghscoped-service/internal/store/redis"
@@ -20,9 +21,9 @@ import (
 
 const doctorUsage = `Usage: ghscoped-service doctor [-json] [-env-file FILE] [settings]
 
-Looks at each leg the service stands on (settings, key file, store, Hub, the
-way to users' servers, GitHub, the App, the clock) and says what to change. It
-changes nothing.
+Checks everything the service depends on (settings, key file, store, Hub, the
+way to users' servers, GitHub, the App, the clock) and says how to fix what is
+broken. It changes nothing.
 
   -json      one JSON object instead of lines
   -env-file  read the variables of this file too: an EnvironmentFile of systemd,
@@ -32,7 +33,7 @@ It takes the settings of the service, too; see ghscoped-service help.
 Exit codes: 0 nothing failed; 1 something did; 2 the command line.
 `
 
-// diagnose looks at every leg.
+// diagnose makes every check.
 func diagnose(ctx context.Context, in invocation) int {
 	return in.report("doctor", doctorUsage, func(in invocation) (int, error) { return in.diagnose(ctx) })
 }
@@ -52,7 +53,7 @@ func (in invocation) diagnose(ctx context.Context) (int, error) {
 	case err != nil:
 		return exitUsage, err
 	}
-	quiet := slog.New(slog.DiscardHandler) // each leg says itself what is wrong
+	quiet := slog.New(slog.DiscardHandler) // each check says itself what is wrong
 	redis.LogTo(quiet)
 	d, err := app.NewDoctor(cfg, app.Dependencies{
 		Logger: quiet, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
@@ -62,31 +63,32 @@ func (in invocation) diagnose(ctx context.Context) (int, error) {
 	}
 	tell := in.line
 	if asJSON {
-		tell = func(doctor.Finding) {}
+		tell = func(check.Result) {}
 	}
-	findings := d.Run(ctx, tell)
+	results := d.Run(ctx, tell)
 	if asJSON {
-		return in.tell(findings, true), nil
+		return in.tell(results, true), nil
 	}
-	return verdict(findings), nil
+	return verdict(check.NewReport(results)), nil
 }
 
-// tell writes findings that are all known already.
-func (in invocation) tell(findings []doctor.Finding, asJSON bool) int {
+// tell writes results that are all known already.
+func (in invocation) tell(results []check.Result, asJSON bool) int {
+	report := check.NewReport(results)
 	if asJSON {
-		_ = doctor.JSON(in.stdout, findings) // nobody is left to hear of it
-		return verdict(findings)
+		_ = report.WriteJSON(in.stdout) // nobody is left to hear of it
+		return verdict(report)
 	}
-	for _, finding := range findings {
-		in.line(finding)
+	for _, result := range results {
+		in.line(result)
 	}
-	return verdict(findings)
+	return verdict(report)
 }
 
-func (in invocation) line(f doctor.Finding) { _ = doctor.Line(in.stdout, f, in.coloured()) }
+func (in invocation) line(r check.Result) { _ = r.WriteText(in.stdout, in.coloured()) }
 
-func verdict(findings []doctor.Finding) int {
-	if doctor.Well(findings) {
+func verdict(report check.Report) int {
+	if report.OK {
 		return exitOK
 	}
 	return exitFault

@@ -7,25 +7,24 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/check"
 )
 
 func TestTheDoctorNamesEveryFaultOfTheSettings(t *testing.T) {
 	t.Parallel()
 	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict"}, nil, nil, "doctor")
 	require.Equal(t, exitFault, got.code)
-	require.Contains(t, got.stdout, "fail  settings         Identity (environment GHSCOPED_IDENTITY): \"strict\" is not known. What to do: ")
-	require.Contains(t, got.stdout, "fail  settings         Client-id (not set): it is required. What to do: ")
+	require.Contains(t, got.stdout, "fail  settings: Identity (environment GHSCOPED_IDENTITY): \"strict\" is not known.\n      ")
+	require.Contains(t, got.stdout, "fail  settings: Client-id (not set): it is required.\n      ")
 	require.Empty(t, got.stderr)
 
-	var report struct {
-		Well   bool                `json:"well"`
-		Checks []map[string]string `json:"checks"`
-	}
+	var report check.Report
 	got = call(t.Context(), nil, nil, nil, "doctor", "--json")
 	require.Equal(t, exitFault, got.code)
 	require.NoError(t, json.Unmarshal([]byte(got.stdout), &report))
-	require.False(t, report.Well)
-	require.Equal(t, "settings", report.Checks[0]["check"])
+	require.False(t, report.OK)
+	require.Equal(t, "settings", report.Checks[0].Name)
 }
 
 func TestTheDoctorRefusesWhatItDoesNotUnderstand(t *testing.T) {

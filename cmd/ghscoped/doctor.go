@@ -11,16 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
-
-// finding is what doctor says of one leg.
-type finding struct {
-	Leg     string `json:"leg"`
-	State   string `json:"state"` // ok, note, broken or skipped
-	Message string `json:"message"`
-	Fix     string `json:"fix,omitempty"`
-}
 
 func newDoctor(in invocation) *cobra.Command {
 	cmd := &cobra.Command{
@@ -36,21 +29,43 @@ func newDoctor(in invocation) *cobra.Command {
 
 func (in invocation) doctor(ctx context.Context, asJSON bool) error {
 	e := &examination{in: in}
-	for _, leg := range []func(context.Context) finding{e.variables, e.hub, e.service, e.scope, e.connection, e.clocks, e.gitHub, e.git, e.helper} {
+	var results []check.Result
+	for _, c := range e.checks() {
 		limited, cancel := context.WithTimeout(ctx, askLimit)
-		e.findings = append(e.findings, leg(limited))
+		result := c.run(limited)
 		cancel()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		result.Name = c.name
+		results = append(results, result)
 	}
-	return e.report(asJSON)
+	return in.report(check.NewReport(results), asJSON)
 }
 
-// examination goes from leg to leg; one that stands on a broken one is skipped.
+func (in invocation) report(report check.Report, asJSON bool) error {
+	if asJSON {
+		if err := printJSON(in, report); err != nil {
+			return err
+		}
+	} else {
+		p := newPrinter(in.stdout, in.getenv)
+		for _, result := range report.Checks {
+			if err := result.WriteText(in.stdout, p.hues); err != nil {
+				return err
+			}
+		}
+	}
+	if !report.OK {
+		return &fault{exit: exitFailed, code: "broken", shown: true}
+	}
+	return nil
+}
+
+// examination goes from check to check; one that needs what a failed one would
+// have found is skipped.
 type examination struct {
-	in       invocation
-	findings []finding
+	in invocation
 
 	client   *client.Client // nil: the variables do not name a service
 	answers  bool           // the service answers
@@ -59,176 +74,147 @@ type examination struct {
 	askedErr error
 }
 
-func (e *examination) report(asJSON bool) error {
-	broken := 0
-	for _, f := range e.findings {
-		if f.State == "broken" {
-			broken++
-		}
-	}
-	if asJSON {
-		if err := printJSON(e.in, map[string]any{"ok": broken == 0, "legs": e.findings}); err != nil {
-			return err
-		}
-	} else {
-		e.print()
-	}
-	if broken > 0 {
-		return &fault{exit: exitFailed, code: "broken", shown: true}
-	}
-	return nil
+// checker makes one check.
+type checker struct {
+	name string
+	run  func(context.Context) check.Result
 }
 
-func (e *examination) print() {
-	p := newPrinter(e.in.stdout, e.in.getenv)
-	for _, f := range e.findings {
-		mark := map[string]string{"ok": p.green("ok    "), "note": "note  ", "broken": p.red("BROKEN"), "skipped": "-     "}[f.State]
-		p.line(mark + " " + p.bold(f.Leg) + ": " + printable(f.Message))
-		if f.Fix != "" {
-			p.line("         " + printable(f.Fix))
-		}
+func (e *examination) checks() []checker {
+	return []checker{
+		{"variables", e.variables}, {"hub", e.hub}, {"service", e.service}, {"scope", e.scope}, {"connection", e.connection},
+		{"clock", e.clocks}, {"github", e.gitHub}, {"git", e.git}, {"git-helper", e.helper},
 	}
 }
 
-func ok(leg, message string) finding          { return finding{leg, "ok", message, ""} }
-func note(leg, message, fix string) finding   { return finding{leg, "note", message, fix} }
-func broken(leg, message, fix string) finding { return finding{leg, "broken", message, fix} }
-func skipped(leg string) finding {
-	return finding{leg, "skipped", "not checked, since it needs what is broken above", ""}
+// skipped is a check that needs what a failed one would have found.
+func skipped() check.Result {
+	return check.Skipped("not checked, since it needs what has failed above")
 }
 
-func ofError(leg string, err error) finding {
+func ofError(err error) check.Result {
 	f := asFault(err)
-	return broken(leg, f.message, f.hint)
+	return check.Failed(f.message, f.hint)
 }
 
-func (e *examination) variables(context.Context) finding {
-	const leg = "variables"
+func (e *examination) variables(context.Context) check.Result {
 	service, err := e.in.service()
 	if err != nil {
 		if e.in.alone() {
-			return note(leg, "there is no service here; ghscoped login talks to GitHub itself", "")
+			return check.Warned("there is no service here; ghscoped login talks to GitHub itself", "")
 		}
-		return ofError(leg, err)
+		return ofError(err)
 	}
 	e.client = service
 	place := client.Find(e.in.getenv)
-	return ok(leg, "the service is at "+place.URL.String()+" (by "+place.Source+")")
+	return check.Passed("the service is at " + place.URL.String() + " (by " + place.Source + ")")
 }
 
-func (e *examination) hub(ctx context.Context) finding {
-	const leg = "Hub"
+func (e *examination) hub(ctx context.Context) check.Result {
 	api, token := e.in.getenv("JUPYTERHUB_API_URL"), e.in.getenv("JUPYTERHUB_API_TOKEN")
 	if api == "" || token == "" {
-		return skipped(leg)
+		return skipped()
 	}
 	status, body, err := e.fetch(ctx, strings.TrimSuffix(api, "/")+"/user", token)
 	var user struct{ Name string }
 	switch {
 	case err != nil:
-		return broken(leg, "the Hub does not answer at "+api, "Wait for the Hub to come back; if it goes on, tell the people who run it.")
+		return check.Failed("the Hub does not answer at "+api, "Wait for the Hub to come back; if this keeps happening, contact your Hub's administrators.")
 	case status == http.StatusForbidden || status == http.StatusUnauthorized:
-		return broken(leg, "the Hub does not know this server's token (any more)", "Restart your server from the Hub's home page.")
+		return check.Failed("the Hub does not know this server's token (any more)", "Restart your server from the Hub's home page.")
 	case status != http.StatusOK || json.Unmarshal(body, &user) != nil:
-		return broken(leg, "the Hub answers, but not as a Hub does", "Tell the people who run this Hub.")
+		return check.Failed("the Hub answers, but not as a Hub does", "Contact your Hub's administrators.")
 	}
-	return ok(leg, "this server belongs to "+user.Name)
+	return check.Passed("this server belongs to " + user.Name)
 }
 
-func (e *examination) service(ctx context.Context) finding {
-	const leg = "service"
+func (e *examination) service(ctx context.Context) check.Result {
 	if e.client == nil {
-		return skipped(leg)
+		return skipped()
 	}
 	place := client.Find(e.in.getenv)
 	status, body, err := e.fetch(ctx, place.URL.String()+"api/openapi.yaml", "")
 	switch {
 	case err != nil, status >= http.StatusInternalServerError:
-		return broken(leg, "it does not answer at "+place.URL.String(), "It may be restarting; if it goes on, tell the people who run this Hub.")
+		return check.Failed("it does not answer at "+place.URL.String(), "It may be restarting; if this keeps happening, contact your Hub's administrators.")
 	case status != http.StatusOK || !strings.Contains(string(body), "ghscoped-service"):
-		return broken(leg, "something else answers at "+place.URL.String(), "An admin must set GHSCOPED_URL to the address of the service “Connect GitHub”.")
+		return check.Failed("something else answers at "+place.URL.String(), "An admin must set GHSCOPED_URL to the address of the service “Connect GitHub”.")
 	}
 	e.answers = true
-	return ok(leg, "it answers")
+	return check.Passed("it answers")
 }
 
-func (e *examination) scope(ctx context.Context) finding {
-	const leg = "scope"
+func (e *examination) scope(ctx context.Context) check.Result {
 	if !e.answers {
-		return skipped(leg)
+		return skipped()
 	}
 	e.asked, e.askedErr = e.client.Connection(ctx)
 	if e.askedErr != nil && !client.Is(e.askedErr, client.CodeNotConnected) && !client.Is(e.askedErr, client.CodeServerNotChosen) {
-		return ofError(leg, e.askedErr)
+		return ofError(e.askedErr)
 	}
 	e.mayAsk = true
-	return ok(leg, "the service takes this server's token")
+	return check.Passed("the service takes this server's token")
 }
 
-func (e *examination) connection(context.Context) finding {
-	const leg = "connection"
+func (e *examination) connection(context.Context) check.Result {
 	switch {
 	case !e.mayAsk:
-		return skipped(leg)
+		return skipped()
 	case client.Is(e.askedErr, client.CodeServerNotChosen):
-		return note(leg, "you are connected to GitHub, but this server may not use that", "Allow it on the page “Connect GitHub”, or run ghscoped login.")
+		return check.Warned("you are connected to GitHub, but this server may not use that", "Allow it on the page “Connect GitHub”, or run ghscoped login.")
 	case e.askedErr != nil:
-		return note(leg, "you are not connected to GitHub", "Run ghscoped login.")
+		return check.Warned("you are not connected to GitHub", "Run ghscoped login.")
 	case e.asked.Access != "ready" && e.asked.Access != "unknown":
-		return note(leg, "connected as "+e.asked.Login+", but there is nothing you can push to ("+e.asked.Access+")", "Change that at "+e.asked.FixURL)
+		return check.Warned("connected as "+e.asked.Login+", but there is nothing you can push to ("+e.asked.Access+")", "Change that at "+e.asked.FixURL)
 	}
-	return ok(leg, "connected as "+e.asked.Login+", for "+lasts(e.asked.ExpiresAt.Sub(e.client.Now())))
+	return check.Passed("connected as " + e.asked.Login + ", for " + lasts(e.asked.ExpiresAt.Sub(e.client.Now())))
 }
 
-func (e *examination) clocks(context.Context) finding {
-	const leg = "clock"
+func (e *examination) clocks(context.Context) check.Result {
 	if !e.answers {
-		return skipped(leg)
+		return skipped()
 	}
 	if skew := e.client.Skew(); skew != 0 {
-		return note(leg, "this machine's clock is "+skew.Abs().Round(time.Second).String()+" off the service's", "Expiries are corrected for that; the people who run this machine should set its clock.")
+		return check.Warned("this machine's clock is "+skew.Abs().Round(time.Second).String()+" off the service's", "Expiries are corrected for that; the people who run this machine should set its clock.")
 	}
-	return ok(leg, "it agrees with the service's")
+	return check.Passed("it agrees with the service's")
 }
 
-func (e *examination) gitHub(ctx context.Context) finding {
-	const leg = "GitHub"
+func (e *examination) gitHub(ctx context.Context) check.Result {
 	host, err := githubURL(e.in.getenv)
 	if err != nil {
-		return ofError(leg, err)
+		return ofError(err)
 	}
 	status, _, err := e.fetch(ctx, host.String()+"/", "")
 	if err != nil || status >= http.StatusInternalServerError {
-		return broken(leg, host.String()+" cannot be reached from here", "Check the network of this server: a proxy, or a rule that forbids it, may be in the way.")
+		return check.Failed(host.String()+" cannot be reached from here", "Check the network of this server: a proxy, or a rule that forbids it, may be in the way.")
 	}
-	return ok(leg, host.String()+" answers")
+	return check.Passed(host.String() + " answers")
 }
 
-func (e *examination) git(context.Context) finding {
-	const leg = "git"
+func (e *examination) git(context.Context) check.Result {
 	out, err := exec.Command("git", "version").Output()
 	if err != nil {
-		return broken(leg, "there is no git here", "Install git, or ask for it to be put into the image.")
+		return check.Failed("there is no git here", "Install git, or ask for it to be put into the image.")
 	}
-	return ok(leg, strings.TrimSpace(string(out)))
+	return check.Passed(strings.TrimSpace(string(out)))
 }
 
-func (e *examination) helper(ctx context.Context) finding {
-	const leg = "git's helper"
+func (e *examination) helper(ctx context.Context) check.Result {
 	host, err := githubURL(e.in.getenv)
 	if err != nil {
-		return skipped(leg)
+		return skipped()
 	}
 	if readsDelivered(host) {
-		return note(leg, "git reads the token that was put into this server for "+host.String(), "Run ghscoped setup to have it ask ghscoped each time.")
+		return check.Warned("git reads the token that was put into this server for "+host.String(), "Run ghscoped setup to have it ask ghscoped each time.")
 	}
 	if !asksUs(host) {
-		return broken(leg, "git does not ask ghscoped for "+host.String(), "Run ghscoped setup.")
+		return check.Failed("git does not ask ghscoped for "+host.String(), "Run ghscoped setup.")
 	}
 	if e.mayAsk && !namesRepository(host) && e.client.WantsRepository(ctx, host.Scheme, host.Host) {
-		return broken(leg, "the service gives a token for one repository at a time, and git does not name it", "Run ghscoped setup.")
+		return check.Failed("the service gives a token for one repository at a time, and git does not name it", "Run ghscoped setup.")
 	}
-	return ok(leg, "git asks ghscoped for "+host.String())
+	return check.Passed("git asks ghscoped for " + host.String())
 }
 
 // fetch reads an address; a redirect is an answer as any other.

@@ -4,39 +4,20 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// legLimit bounds the look at one leg.
-const legLimit = 15 * time.Second
-
-// Outcome is how a leg does.
-type Outcome string
-
-// A warning is something that people should know and that does not keep the
-// service from working. A leg is skipped where another one, on which it stands,
-// has failed, and where the running service keeps it from being seen.
-const (
-	OK   Outcome = "ok"
-	Warn Outcome = "warn"
-	Fail Outcome = "fail"
-	Skip Outcome = "skip"
-)
-
-// Finding is what was seen of a leg.
-type Finding struct {
-	Check   string  `json:"check"`
-	Outcome Outcome `json:"outcome"`
-	// What was seen, in a sentence; Fix, what to change, is empty where that is
-	// nothing.
-	What string `json:"what"`
-	Fix  string `json:"fix,omitempty"`
-}
+// limit bounds one check.
+const limit = 15 * time.Second
 
 // What a [Store] may answer beside its own errors.
 var (
@@ -92,12 +73,12 @@ type Options struct {
 	Clock    func() time.Time
 }
 
-// Doctor looks at one service's legs. It is for one Run.
+// Doctor checks one service. It is for one Run.
 type Doctor struct {
 	Options
 	http *http.Client
 
-	// What one leg found and another one needs.
+	// What one check found and another one needs.
 	running    bool // on this machine, with these settings
 	events     []flow.Event
 	hubVersion string
@@ -108,73 +89,68 @@ type Doctor struct {
 	appErr     error
 }
 
-// New returns a Doctor. Redirects of the HTTP client are switched off: a leg
-// that leads elsewhere is not the one asked for.
+// New returns a Doctor. Redirects of the HTTP client are switched off: what
+// answers elsewhere is not what was asked for.
 func New(o Options) *Doctor {
 	plain := *o.HTTP
 	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Doctor{Options: o, http: &plain}
 }
 
-// leg is one thing to look at.
-type leg struct {
+// checker makes one check.
+type checker struct {
 	name string
-	// after are legs without which this one cannot be looked at.
+	// after are checks without which this one cannot be made.
 	after []string
-	look  func(ctx context.Context) Finding
+	run   func(ctx context.Context) check.Result
 }
 
-func (d *Doctor) legs() []leg {
-	return append(append(d.localLegs(), d.hubLegs()...), d.gitHubLegs()...)
+func (d *Doctor) checks() []checker {
+	return append(append(d.localChecks(), d.hubChecks()...), d.gitHubChecks()...)
 }
 
-// Run looks at every leg and tells of each as soon as it is known.
-func (d *Doctor) Run(ctx context.Context, tell func(Finding)) []Finding {
-	var findings []Finding
+// Run makes every check and tells of each as soon as it is known.
+func (d *Doctor) Run(ctx context.Context, tell func(check.Result)) []check.Result {
+	var results []check.Result
 	failed := map[string]bool{}
-	for _, l := range d.legs() {
-		finding := d.look(ctx, l, failed)
-		finding.Check = l.name
-		failed[l.name] = finding.Outcome == Fail || finding.Outcome == Skip
-		findings = append(findings, finding)
-		tell(finding)
+	for _, c := range d.checks() {
+		result := c.result(ctx, failed)
+		result.Name = c.name
+		failed[c.name] = result.State == check.Fail || result.State == check.Skip
+		results = append(results, result)
+		tell(result)
 	}
-	return findings
+	return results
 }
 
-func (d *Doctor) look(ctx context.Context, l leg, failed map[string]bool) Finding {
-	for _, name := range l.after {
+func (c checker) result(ctx context.Context, failed map[string]bool) check.Result {
+	for _, name := range c.after {
 		if failed[name] {
-			return Finding{Outcome: Skip, What: "Not looked at, because of " + name + "."}
+			return check.Skipped("Not checked, because of " + name + ".")
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, legLimit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return l.look(ctx)
+	return c.run(ctx)
 }
 
-// Well reports whether no leg failed.
-func Well(findings []Finding) bool {
-	for _, finding := range findings {
-		if finding.Outcome == Fail {
-			return false
-		}
-	}
-	return true
-}
-
-// OfSettings are the findings where the settings cannot be read: no other leg
-// can be looked at then.
-func OfSettings(faults config.Faults) []Finding {
-	findings := make([]Finding, len(faults))
+// OfSettings are the results where the settings cannot be read: nothing else can
+// be checked then.
+func OfSettings(faults config.Faults) []check.Result {
+	results := make([]check.Result, len(faults))
 	for i, fault := range faults {
-		findings[i] = Finding{Check: "settings", Outcome: Fail, Fix: sentence(fault.Fix),
-			What: sentence(fault.Setting + " (" + fault.Source + "): " + fault.Problem)}
+		results[i] = check.Failed(sentence(fault.Setting+" ("+fault.Source+"): "+fault.Problem), sentence(fault.Fix))
+		results[i].Name = "settings"
 	}
-	return findings
+	return results
 }
 
-func ok(what string) Finding        { return Finding{Outcome: OK, What: what} }
-func warn(what, fix string) Finding { return Finding{Outcome: Warn, What: what, Fix: fix} }
-func fail(what, fix string) Finding { return Finding{Outcome: Fail, What: what, Fix: fix} }
-func skip(what string) Finding      { return Finding{Outcome: Skip, What: what} }
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/check"
 )
 
-func (d *Doctor) localLegs() []leg {
-	return []leg{
+func (d *Doctor) localChecks() []checker {
+	return []checker{
 		{"settings", nil, d.settings},
 		{"key-file", nil, d.keyFile},
 		{"service", nil, d.service},
@@ -17,48 +19,48 @@ func (d *Doctor) localLegs() []leg {
 	}
 }
 
-func (d *Doctor) settings(context.Context) Finding {
+func (d *Doctor) settings(context.Context) check.Result {
 	if d.BotFiles == nil {
-		return ok("Without a fault.")
+		return check.Passed("Without a fault.")
 	}
 	if err := d.BotFiles(); err != nil {
-		return fail(sentence(err.Error()), "Mend the file that is named; 'ghscoped-service policy check' reads a policy alone.")
+		return check.Failed(sentence(err.Error()), "Fix the file that is named; 'ghscoped-service policy check' reads a policy alone.")
 	}
-	return ok("Without a fault; so are the bot policy and the App's private key as a file.")
+	return check.Passed("Without a fault; so are the bot policy and the App's private key as a file.")
 }
 
-func (d *Doctor) keyFile(context.Context) Finding {
+func (d *Doctor) keyFile(context.Context) check.Result {
 	path := d.Config.Store.KeyFile
 	switch err := d.Store.Keys(); {
 	case err == nil:
-		return ok(path + " is private and holds keys.")
+		return check.Passed(path + " is private and holds keys.")
 	case errors.Is(err, ErrNothingYet):
-		return ok(path + " is not there yet; the service makes it at its first start.")
+		return check.Passed(path + " is not there yet; the service makes it at its first start.")
 	case errors.Is(err, fs.ErrNotExist):
-		return fail(path+" is not there.", "Put the key file back from its backup, or make one: ghscoped-service keys new "+path)
+		return check.Failed(path+" is not there.", "Put the key file back from its backup, or make one: ghscoped-service keys new "+path)
 	case errors.Is(err, fs.ErrPermission):
-		return fail(path+" cannot be read by this user.", "Run this as the user of the service, to whom the file must belong.")
+		return check.Failed(path+" cannot be read by this user.", "Run this as the user of the service, to whom the file must belong.")
 	default:
-		return fail(sentence(err.Error()), "Only its owner may read it (mode 0600), and each line is 32 bytes in base64; 'ghscoped-service keys new' makes one.")
+		return check.Failed(sentence(err.Error()), "Only its owner may read it (mode 0600), and each line is 32 bytes in base64; 'ghscoped-service keys new' makes one.")
 	}
 }
 
-func (d *Doctor) store(ctx context.Context) Finding {
+func (d *Doctor) store(ctx context.Context) check.Result {
 	if d.held() {
-		return ok(d.storeName() + " is held by the running service, whose readiness speaks for it.")
+		return check.Passed(d.storeName() + " is held by the running service, whose readiness speaks for it.")
 	}
 	events, err := d.Store.Try(ctx)
 	switch {
 	case err == nil:
 		d.events = events
-		return ok(d.storeName() + " can be written to, and the key file opens it.")
+		return check.Passed(d.storeName() + " can be written to, and the key file opens it.")
 	case errors.Is(err, ErrHeld):
-		return fail("A process holds "+d.storeName()+", but no service with these settings answers.",
+		return check.Failed("A process holds "+d.storeName()+", but no service with these settings answers.",
 			"Another program, or a service with other settings, has the file: end it, or give each service a file of its own.")
 	case errors.Is(err, ErrNothingYet):
-		return ok(d.storeName() + " is not there yet; the service makes it at its first start.")
+		return check.Passed(d.storeName() + " is not there yet; the service makes it at its first start.")
 	}
-	return fail(sentence(err.Error()), "Mend what is named, or name another place in GHSCOPED_STORE; 'ghscoped-service store check' reads a file as a whole.")
+	return check.Failed(sentence(err.Error()), "Fix what is named, or name another place in GHSCOPED_STORE; 'ghscoped-service store check' reads a file as a whole.")
 }
 
 // held reports whether the running service has the store's file, which opens
@@ -73,18 +75,18 @@ func (d *Doctor) storeName() string {
 }
 
 // service asks the service that runs with the same settings on this machine.
-func (d *Doctor) service(ctx context.Context) Finding {
+func (d *Doctor) service(ctx context.Context) check.Result {
 	const log = "Its log says why, in the line \"not ready\"."
 	answer, err := d.get(ctx, d.ReadyURL)
 	switch {
 	case err != nil:
-		return skip("None runs on this machine with these settings: nothing answers at " + d.ReadyURL + ".")
+		return check.Skipped("None runs on this machine with these settings: nothing answers at " + d.ReadyURL + ".")
 	case answer.status == http.StatusOK && strings.Contains(string(answer.body), `"ok"`):
 		d.running = true
-		return ok("It runs and is ready.")
+		return check.Passed("It runs and is ready.")
 	case answer.status == http.StatusServiceUnavailable:
 		d.running = true
-		return fail("It runs and is not ready.", log)
+		return check.Failed("It runs and is not ready.", log)
 	}
-	return fail("Something else answers at "+d.ReadyURL+".", "Two programs want the same address: change GHSCOPED_LISTEN, or end the other one.")
+	return check.Failed("Something else answers at "+d.ReadyURL+".", "Two programs want the same address: change GHSCOPED_LISTEN, or end the other one.")
 }

@@ -1,7 +1,6 @@
 package doctor_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/doctor"
+	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
@@ -27,7 +26,7 @@ import (
 type broken struct {
 	// set breaks it and returns the environment to look at.
 	set func(t *testing.T, w *world) []string
-	// fails are the legs that fail, all of them; says is part of the first one's
+	// fails are the checks that fail, all of them; says is part of the first one's
 	// line.
 	fails []string
 	says  string
@@ -79,14 +78,14 @@ func TestEachMisconfigurationIsNamedRightly(t *testing.T) {
 			var failed []string
 			said := ""
 			for _, f := range seen {
-				if f.Outcome != doctor.Fail {
+				if f.State != check.Fail {
 					continue
 				}
-				require.NotEmpty(t, f.Fix, f.Check)
+				require.NotEmpty(t, f.Fix, f.Name)
 				if len(failed) == 0 {
-					said = f.What
+					said = f.Message
 				}
-				failed = append(failed, f.Check)
+				failed = append(failed, f.Name)
 			}
 			require.Equal(t, test.fails, failed, "%v", seen)
 			require.Contains(t, said, test.says)
@@ -266,7 +265,7 @@ func TestWhereAllIsWell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, line)
-			t.Run("each leg says so", func(t *testing.T) { eachLegSaysSo(t, w) })
+			t.Run("each check says so", func(t *testing.T) { eachCheckSaysSo(t, w) })
 			t.Run("before the first start nothing is made", func(t *testing.T) { nothingIsMade(t, w) })
 			t.Run("a client secret is taken", func(t *testing.T) { secretIsTaken(t, w) })
 			t.Run("a connection shows that tokens expire", func(t *testing.T) { tokensExpire(t, w) })
@@ -274,14 +273,14 @@ func TestWhereAllIsWell(t *testing.T) {
 	}
 }
 
-func eachLegSaysSo(t *testing.T, w *world) {
+func eachCheckSaysSo(t *testing.T, w *world) {
 	code, out := examine(t, w.env)
 	t.Log("\n" + out)
 	require.Contains(t, out, "leads to the Hub and to this service")
 	require.Equal(t, 0, code, out)
 	require.NotContains(t, out, "\x1b", "no colours in a pipe")
 	require.NotContains(t, out, rig.Variable(w.env, "JUPYTERHUB_API_TOKEN"))
-	lines := strings.Split(strings.TrimSpace(out), "\n")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(out), "\n"), func(line string) bool { return strings.HasPrefix(line, " ") }) // what to do
 	require.Len(t, lines, 19)
 	for _, line := range lines {
 		want := "ok  "
@@ -304,10 +303,10 @@ func eachLegSaysSo(t *testing.T, w *world) {
 func secretIsTaken(t *testing.T, w *world) {
 	env := app(func(*githubsim.App) {})(t, w)
 	_, seen := findings(t, with(env, "GHSCOPED_CLIENT_SECRET_FILE="+file(t, "right\n", 0o600)))
-	i := slices.IndexFunc(seen, func(f doctor.Finding) bool { return f.Check == "client-secret" })
+	i := slices.IndexFunc(seen, func(f check.Result) bool { return f.Name == "client-secret" })
 	require.GreaterOrEqual(t, i, 0, "%v", seen)
-	require.Equal(t, doctor.OK, seen[i].Outcome, seen[i].What)
-	require.Contains(t, seen[i].What, "GitHub takes it.")
+	require.Equal(t, check.OK, seen[i].State, seen[i].Message)
+	require.Contains(t, seen[i].Message, "GitHub takes it.")
 }
 
 func nothingIsMade(t *testing.T, w *world) {
@@ -317,14 +316,14 @@ func nothingIsMade(t *testing.T, w *world) {
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Empty(t, left)
-	require.Equal(t, fmt.Sprint(doctor.Skip), string(seen[2].Outcome), "no service runs with these settings")
-	require.Contains(t, seen[len(seen)-2].What, "before somebody has connected")
+	require.Equal(t, check.Skip, seen[2].State, "no service runs with these settings")
+	require.Contains(t, seen[len(seen)-2].Message, "before somebody has connected")
 }
 
 func tokensExpire(t *testing.T, w *world) {
 	path, env := w.alone(t)
 	written(t, path, flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "connected"})
 	_, seen := findings(t, env)
-	require.Contains(t, seen, doctor.Finding{Check: "token-expiry", Outcome: doctor.OK,
-		What: "On: the token of " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})
+	require.Contains(t, seen, check.Result{Name: "token-expiry", State: check.OK,
+		Message: "On: the token of " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})
 }

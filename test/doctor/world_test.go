@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/doctor"
+	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
@@ -103,14 +103,11 @@ func examine(t *testing.T, env []string, args ...string) (code int, stdout strin
 	return cmd.ProcessState.ExitCode(), out.String()
 }
 
-func findings(t *testing.T, env []string) (int, []doctor.Finding) {
+func findings(t *testing.T, env []string) (int, []check.Result) {
 	t.Helper()
 	code, out := examine(t, env, "-json")
-	var report struct {
-		Well   bool             `json:"well"`
-		Checks []doctor.Finding `json:"checks"`
-	}
+	var report check.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &report), out)
-	require.Equal(t, code == 0, report.Well)
+	require.Equal(t, code == 0, report.OK)
 	return code, report.Checks
 }
