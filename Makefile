@@ -22,7 +22,7 @@ CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
 LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-attack test-chaos test-deploy fuzz bench mutate python test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-attack test-chaos test-deploy fuzz bench mutate man python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,7 @@ test: rig lint test-race test-python test-slow ## the tests, under 20 minutes on
 
 lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet ./...
+	$(GO) vet -tags man ./cmd/...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(ACTIONLINT)
 	shellcheck demo/install.sh internal/deliver/helper.sh python/build.sh release/chart.sh release/notes.sh
@@ -86,6 +87,10 @@ bench: rig build ## the benchmarks, on the real thing
 
 mutate: ## switches guards off one by one; each has to fail a test, or has its reason in test/mutate/survivors.txt
 	nice $(GO) run ./test/mutate $(PACKAGES)
+
+man: ## the manual pages, into dist/man
+	@mkdir -p dist/man
+	$(GO) run -tags man ./cmd/ghscoped dist/man
 
 python: ## the Python package, one wheel a platform, into dist/
 	@python/build.sh
