@@ -60,7 +60,7 @@ type lookout struct {
 func (l *lookout) look(clock func() time.Time, look func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := clock(); l.at.IsZero() || now.Sub(l.at) >= readyFor {
+	if clock().Sub(l.at) >= readyFor {
 		l.seen = look()
 		l.at = clock()
 	}
