@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -39,12 +41,16 @@ type build struct {
 	all     []test
 }
 
-// test is one test of one of the packages.
+// test is one test of one of the packages, or one case of a test that is slow.
 type test struct {
-	of, name string
-	took     time.Duration
-	reaches  map[int]bool // mutants, by number
+	of, pattern string // as go test -run takes it
+	took        time.Duration
+	reaches     map[int]bool // mutants, by number
 }
+
+// slow is what a test takes whose cases are run one by one: a mutant then runs
+// only those that reach it.
+const slow = 5 * time.Second
 
 // switches is what the mutants of a package's Go code share.
 //
@@ -127,25 +133,64 @@ func (b *build) measure() error {
 			return fmt.Errorf("list the tests of %s: %w", of, err)
 		}
 		for _, name := range strings.Fields(string(names)) {
-			b.all = append(b.all, test{of: of, name: name, reaches: map[int]bool{}})
+			b.all = append(b.all, test{of: of, pattern: "^" + name + "$"})
 		}
 	}
-	return each(len(b.all), func(i int) error {
-		t, seen := &b.all[i], filepath.Join(b.temp, "seen"+strconv.Itoa(i))
-		began := time.Now()
-		result, out := runTests(b.temp, t.of, []string{t.name}, time.Hour, "MUTANTS_SEEN="+seen)
-		if result != survived {
-			return fmt.Errorf("%s of %s fails without any mutant: %s", t.name, t.of, out)
+	parts := make([][]test, len(b.all))
+	err := each(len(b.all), func(i int) error {
+		out, err := b.measureOne(&b.all[i])
+		if err != nil {
+			return err
 		}
-		t.took = time.Since(began)
-
-		numbers, _ := os.ReadFile(seen) // there is none where the test reaches no mutant
-		for _, number := range strings.Fields(string(numbers)) {
-			n, _ := strconv.Atoi(number)
-			t.reaches[n] = true
+		if b.all[i].took > slow {
+			parts[i] = cases(b.all[i], out)
+		}
+		for j := range parts[i] {
+			if _, err := b.measureOne(&parts[i][j]); err != nil {
+				return err
+			}
+		}
+		if len(parts[i]) == 0 {
+			parts[i] = []test{b.all[i]}
 		}
 		return nil
 	})
+	b.all = slices.Concat(parts...)
+	return err
+}
+
+func (b *build) measureOne(t *test) (out []byte, err error) {
+	seen, err := os.CreateTemp(b.temp, "seen")
+	if err != nil {
+		return nil, err
+	}
+	defer seen.Close()
+	began := time.Now()
+	result, out := runTests(b.temp, t.of, []string{t.pattern}, time.Hour, "MUTANTS_SEEN="+seen.Name())
+	if result != survived {
+		return nil, fmt.Errorf("%s of %s fails without any mutant: %s", t.pattern, t.of, out)
+	}
+	t.took, t.reaches = time.Since(began), map[int]bool{}
+	numbers, err := io.ReadAll(seen)
+	for _, number := range strings.Fields(string(numbers)) {
+		n, _ := strconv.Atoi(number)
+		t.reaches[n] = true
+	}
+	return out, err
+}
+
+// passed finds the cases of a test in what go test -v says of it.
+var passed = regexp.MustCompile(`(?m)^    --- PASS: (\S+) `)
+
+func cases(whole test, out []byte) (found []test) {
+	for _, name := range passed.FindAllSubmatch(out, -1) {
+		var parts []string
+		for part := range strings.SplitSeq(string(name[1]), "/") {
+			parts = append(parts, "^"+regexp.QuoteMeta(part)+"$")
+		}
+		found = append(found, test{of: whole.of, pattern: strings.Join(parts, "/")})
+	}
+	return found
 }
 
 // try switches a mutant on and runs the tests that reach it, or for a script's all.
@@ -176,12 +221,12 @@ func (b *build) try(m *mutant) (outcome, error) {
 			if len(some) == 0 {
 				continue
 			}
-			var names []string
+			var patterns []string
 			limit := 20 * time.Second
 			for _, t := range some {
-				names, limit = append(names, t.name), limit+5*t.took
+				patterns, limit = append(patterns, t.pattern), limit+5*t.took
 			}
-			if result, _ = runTests(folder, of, names, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
+			if result, _ = runTests(folder, of, patterns, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
 				return result, nil
 			}
 		}
@@ -191,10 +236,10 @@ func (b *build) try(m *mutant) (outcome, error) {
 
 // runTests runs tests of a package until the first one fails. Whatever they
 // started ends with them.
-func runTests(folder, of string, names []string, limit time.Duration, setting string) (outcome, []byte) {
+func runTests(folder, of string, patterns []string, limit time.Duration, setting string) (outcome, []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary(folder, of), "-test.run", "^("+strings.Join(names, "|")+")$", "-test.failfast")
+	command := exec.CommandContext(ctx, binary(folder, of), "-test.run", strings.Join(patterns, "|"), "-test.failfast", "-test.v")
 	command.Dir, command.Env = of, append(os.Environ(), setting)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
@@ -208,7 +253,7 @@ func runTests(folder, of string, names []string, limit time.Duration, setting st
 	case err != nil:
 		return killed, out.Bytes()
 	}
-	return survived, nil
+	return survived, out.Bytes()
 }
 
 // each calls do for each number below n, on all processors.
