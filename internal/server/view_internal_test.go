@@ -1,0 +1,211 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubauth"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/web"
+)
+
+// chosenHub gives the answers that a test chooses.
+type chosenHub struct {
+	servers  []hub.Server
+	shares   map[string][]string
+	err      error // of both
+	deadline time.Duration
+}
+
+func (h *chosenHub) Servers(ctx context.Context, _ secret.String, _ string) ([]hub.Server, error) {
+	at, _ := ctx.Deadline()
+	h.deadline = time.Until(at)
+	return h.servers, h.err
+}
+
+func (h *chosenHub) Shares(context.Context, secret.String, string) (map[string][]string, error) {
+	return h.shares, h.err
+}
+
+// record is a store of one user.
+type record struct {
+	flow.Store
+	user *flow.User
+}
+
+func (r record) Load(context.Context, string) (*flow.User, error) { return r.user, nil }
+
+const madeAt = "2026-01-05T08:00:00.123456Z"
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// viewed is ada's page of a record.
+func viewed(t *testing.T, user flow.User, of *chosenHub, change func(*Options)) web.View {
+	t.Helper()
+	user.Name, user.Created = "ada", madeAt
+	clock := func() time.Time { return noon }
+	options := Options{
+		Hub: of, Clock: clock, Logger: slog.New(slog.DiscardHandler),
+		Flows: flow.New(flow.Options{Store: record{user: &user}, Clock: clock, Logger: slog.New(slog.DiscardHandler)}),
+	}
+	if change != nil {
+		change(&options)
+	}
+	s := &Server{Options: options}
+	view, err := s.view(t.Context(), hubauth.Session{User: "ada", Holder: hub.User{
+		Kind: "user", Name: "ada", Created: madeAt, Groups: []string{"staff"}, Scopes: []string{"read:shares!user=ada"},
+	}})
+	require.NoError(t, err)
+	return view
+}
+
+func TestViewOfAFlow(t *testing.T) {
+	t.Parallel()
+	lab := "lab"
+	connection := &flow.Connection{}
+	long := noon.Add(-time.Hour - time.Second)
+	for name, test := range map[string]struct {
+		user   flow.User
+		state  web.State
+		asking *string
+	}{
+		"nobody began one":     {flow.User{}, web.None, nil},
+		"under way":            {flow.User{Flow: &flow.Flow{State: flow.Pending}}, web.Pending, nil},
+		"of a program":         {flow.User{Flow: &flow.Flow{State: flow.Pending, Program: &lab}}, web.None, &lab},
+		"of a program, ended":  {flow.User{Flow: &flow.Flow{State: flow.Denied, Program: &lab, ExpiresAt: noon}}, web.State(flow.Denied), nil},
+		"ended an hour ago":    {flow.User{Flow: &flow.Flow{State: flow.Denied, ExpiresAt: long.Add(time.Second)}}, web.State(flow.Denied), nil},
+		"ended long ago":       {flow.User{Flow: &flow.Flow{State: flow.Denied, ExpiresAt: long}}, web.None, nil},
+		"begun long ago":       {flow.User{Flow: &flow.Flow{State: flow.Pending, ExpiresAt: long}}, web.Pending, nil},
+		"ended, but connected": {flow.User{Flow: &flow.Flow{State: flow.Denied, ExpiresAt: long}, Connection: connection}, web.State(flow.Denied), nil},
+		"connected":            {flow.User{Connection: connection}, web.Connected, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			view := viewed(t, test.user, &chosenHub{}, nil)
+			require.Equal(t, test.state, view.State)
+			require.Equal(t, test.asking, view.Asking)
+			require.Equal(t, test.user.Connection != nil, view.Connection != nil)
+			require.Equal(t, "ada", view.User)
+			require.Equal(t, noon, view.Now)
+		})
+	}
+}
+
+func TestViewOfARefresh(t *testing.T) {
+	t.Parallel()
+	refresh := func(options *Options) { options.Refresh = true }
+	failed := &flow.Connection{RefreshError: &flow.Error{Code: "x"}}
+	require.True(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, refresh).Refresh)
+	require.False(t, viewed(t, flow.User{Connection: failed}, &chosenHub{}, refresh).Refresh)
+	require.False(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, nil).Refresh)
+}
+
+func TestViewOfAnAccount(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "octocat", viewed(t, flow.User{Flow: &flow.Flow{State: flow.Pending, Account: &flow.Account{Login: "octocat"}}}, &chosenHub{}, nil).Flow.Unconfirmed)
+
+	show := func(options *Options) { options.ShowAvatars = true }
+	avatar := func(address string, change func(*Options)) string {
+		user := flow.User{Connection: &flow.Connection{Account: flow.Account{AvatarURL: address}}}
+		return viewed(t, user, &chosenHub{}, change).Connection.AvatarURL
+	}
+	require.Equal(t, AvatarOrigin+"/u/1", avatar(AvatarOrigin+"/u/1", show))
+	require.Empty(t, avatar(AvatarOrigin+"/u/1", nil), "off unless the deployer wants them")
+	require.Empty(t, avatar(AvatarOrigin+".evil.example/u/1", show))
+
+	app, _ := url.Parse("https://github.com/apps/hub")
+	added := viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, func(options *Options) { options.AppURL = app })
+	require.Equal(t, "https://github.com/apps/hub/installations/new", added.Connection.AddURL)
+	require.Empty(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, nil).Connection.AddURL)
+}
+
+func TestViewOfAnAdmin(t *testing.T) {
+	t.Parallel()
+	require.True(t, viewed(t, flow.User{}, &chosenHub{}, func(o *Options) { o.Admins.Group = "staff" }).Admin)
+	require.False(t, viewed(t, flow.User{}, &chosenHub{}, nil).Admin)
+}
+
+func TestViewOfServers(t *testing.T) {
+	t.Parallel()
+	listed := []hub.Server{
+		{Name: "lab", Ready: true, URL: "/user/ada/lab/"}, {Name: "", Pending: "spawn"}, {Name: "off"},
+	}
+	pull := func(options *Options) { options.Pull, options.CanStart = true, true }
+	start := func(options *Options) { options.CanStart = true }
+	delivered := flow.Delivery{Server: "lab", State: flow.DeliveryDelivered, Method: "typed", Progress: "p", Error: &flow.Error{Code: "c"}}
+	for name, test := range map[string]struct {
+		user   flow.User
+		change func(*Options)
+		want   []web.Server
+	}{
+		"to deliver to": {flow.User{Deliveries: []flow.Delivery{delivered, {Server: "gone", State: flow.DeliveryDelivered}}}, start, []web.Server{
+			{State: web.ServerNone},
+			{Name: "gone", State: web.ServerDelivered},
+			{Name: "lab", State: web.ServerDelivered, Running: true, URL: "/user/ada/lab/", Method: "typed", Progress: "p",
+				Problem: &web.Problem{Code: "c"}, Shared: []string{"eve"}},
+			{Name: "off", State: web.ServerNone, CanStart: true},
+		}},
+		"that may not be started": {flow.User{}, nil, []web.Server{
+			{State: web.ServerNone}, {Name: "lab", State: web.ServerNone, Running: true, URL: "/user/ada/lab/", Shared: []string{"eve"}}, {Name: "off", State: web.ServerNone},
+		}},
+		"that ask, without a connection": {flow.User{}, pull, []web.Server{
+			{State: web.ServerNone}, {Name: "lab", State: web.ServerNone, Running: true, URL: "/user/ada/lab/", Shared: []string{"eve"}}, {Name: "off", State: web.ServerNone},
+		}},
+		"that ask, chosen": {flow.User{Connection: &flow.Connection{Servers: []string{"lab", "gone"}}}, pull, []web.Server{
+			{State: web.ServerNone, CanAllow: true},
+			{Name: "gone", State: web.ServerAllowed},
+			{Name: "lab", State: web.ServerAllowed, Running: true, URL: "/user/ada/lab/", CanAllow: true, Shared: []string{"eve"}},
+			{Name: "off", State: web.ServerNone, CanAllow: true},
+		}},
+		"that ask, any": {flow.User{Connection: &flow.Connection{AnyServer: true}}, pull, []web.Server{
+			{State: web.ServerAllowed}, {Name: "lab", State: web.ServerAllowed, Running: true, URL: "/user/ada/lab/", Shared: []string{"eve"}}, {Name: "off", State: web.ServerAllowed},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of := &chosenHub{servers: listed, shares: map[string][]string{"lab": {"eve"}, "unknown": {"eve"}}}
+			view := viewed(t, test.user, of, test.change)
+			require.Equal(t, test.want, view.Servers)
+			require.Nil(t, view.Problem)
+			require.LessOrEqual(t, of.deadline, serversLimit)
+			require.Positive(t, of.deadline)
+		})
+	}
+}
+
+func TestViewWithoutTheHubsList(t *testing.T) {
+	t.Parallel()
+	away := &chosenHub{err: &hub.UnavailableError{Err: errors.New("503")}}
+	for name, change := range map[string]func(*Options){
+		"to deliver to": func(options *Options) { options.CanStart = true },
+		"that ask":      func(options *Options) { options.Pull, options.CanStart = true, true },
+	} {
+		view := viewed(t, flow.User{}, away, change)
+		require.Equal(t, "hub_unavailable", view.Problem.Code, name)
+		require.Len(t, view.Servers, 1, "the default server")
+		require.Equal(t, name == "to deliver to", view.Servers[0].CanStart, name)
+	}
+
+	forbidden := &chosenHub{err: hub.ErrForbidden}
+	view := viewed(t, flow.User{Deliveries: []flow.Delivery{{Server: "lab"}}}, forbidden, nil)
+	require.Equal(t, "hub_refused", view.Problem.Code)
+	require.Len(t, view.Servers, 2)
+	view = viewed(t, flow.User{}, forbidden, func(options *Options) { options.Pull = true })
+	require.Nil(t, view.Problem, "not needed where each server may ask")
+	require.Empty(t, view.Servers)
+}
+
+func TestSharesAreAskedForByWhoMaySeeThem(t *testing.T) {
+	t.Parallel()
+	s := &Server{Options: Options{Hub: &chosenHub{shares: map[string][]string{"": {"eve"}}}, Logger: slog.New(slog.DiscardHandler)}}
+	require.Empty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada"}}))
+	require.NotEmpty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada", Scopes: []string{"shares"}}}))
+}
