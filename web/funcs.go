@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
 // funcs are what the templates can call.
@@ -80,12 +82,6 @@ type explanation struct {
 	Code, Message, Hint, Admin string
 }
 
-// forAdmins are the errors whose hint only those who run the Hub can follow.
-var forAdmins = map[string]bool{
-	"app_misconfigured": true, "app_unknown": true, "device_flow_disabled": true, "token_never_expires": true,
-	"github_refused": true, "hub_scope_missing": true, "insecure_host": true,
-}
-
 // problem explains p; nil for nil.
 func (t *translation) problem(p *Problem) *explanation {
 	if p == nil {
@@ -99,7 +95,7 @@ func (t *translation) problem(p *Problem) *explanation {
 	if known := t.texts["problem."+p.Code+".message"]; known != "" {
 		e.Message, e.Hint = known, t.texts["problem."+p.Code+".hint"]
 	}
-	if forAdmins[p.Code] {
+	if apierror.ForAdmins(p.Code) {
 		e.Hint, e.Admin = t.texts["problem.tell"], e.Hint
 	}
 	if e.Message == "" {
@@ -110,7 +106,7 @@ func (t *translation) problem(p *Problem) *explanation {
 
 // told is what ended a flow, unless the page says that in its own words.
 func (t *translation) told(v View) *explanation {
-	if v.Flow == nil || v.Flow.Problem == nil || v.Flow.Problem.Code == "code_expired" || v.Flow.Problem.Code == "denied" {
+	if v.Flow == nil || v.Flow.Problem == nil || v.Flow.Problem.Code == apierror.CodeCodeExpired || v.Flow.Problem.Code == apierror.CodeDenied {
 		return nil
 	}
 	return t.problem(v.Flow.Problem)

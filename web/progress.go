@@ -3,6 +3,8 @@ package web
 import (
 	"slices"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
 // titleKey is the text that heads a page.
@@ -27,11 +29,7 @@ func ended(v View) bool {
 	if v.State != Expired && v.State != Failed && v.State != Cancelled || v.Flow == nil || v.Flow.Problem == nil {
 		return false
 	}
-	switch v.Flow.Problem.Code {
-	case "connection_expired", "connection_revoked", "connection_ended", "service_updated", "refresh_failed", "servers_stopped", "servers_unseen":
-		return true
-	}
-	return false
+	return apierror.EndsConnection(v.Flow.Problem.Code)
 }
 
 // stuck: nothing can be pushed until the person does something at GitHub.

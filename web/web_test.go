@@ -299,7 +299,9 @@ var forPrograms = []string{
 	"bad_token", "users_only", "token_only", "other_host", "session_only", "bad_request", "too_large", "method_not_allowed",
 	"not_installed", "not_granted", "installation_suspended",
 	"repository_unnamed", "repository_not_chosen", "repository_unknown", "too_many_tokens", "token_unknown",
-	"bots_off", "no_caller", "app_not_public", "api_needs_login",
+	"app_not_public", "api_needs_login", "bots_off", "no_caller", "bot_refused", "repository_refused", "github_granted_otherwise",
+	"too_many_refusals", "repositories_missing", "too_many_repositories", "permissions_missing", "permission_invalid",
+	"repository_invalid", "several_owners", "unavailable",
 }
 
 func TestTroubleIsToldWhileAFlowGoesOn(t *testing.T) {
@@ -385,7 +387,7 @@ func TestEveryErrorOfTheServiceIsTranslated(t *testing.T) {
 	german := texts(t, "de")
 	made := regexp.MustCompile(`(?:Code: +|Code[A-Z]\w+ += +|refuse\([^,()]+, )"([a-z_]+)"|^\t"([a-z_]+)": +\{Message`)
 	var found int
-	for _, pattern := range []string{"flow", "github", "deliver", "hub", "hubauth", "server"} {
+	for _, pattern := range []string{"apierror", "deliver"} {
 		for _, line := range strings.Split(readAll(t, "../internal/"+pattern+"/*.go"), "\n") {
 			for _, match := range made.FindAllStringSubmatch(line, -1) {
 				code := cmp.Or(match[1], match[2])

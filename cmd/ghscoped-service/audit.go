@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	events "github.com/ghscoped/ghscoped-service/internal/audit"
 )
 
 const auditUsage = `Usage: ghscoped-service audit [--user NAME] [--action ACTION] [--repo OWNER/NAME] [--since TIME] [--file FILE]
@@ -103,7 +103,7 @@ func (f auditFilter) copy(to io.Writer, from io.Reader) (found int, err error) {
 	for lines.Scan() {
 		var line struct {
 			Audit bool `json:"audit"`
-			flow.Event
+			events.Event
 		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || !line.Audit || !f.fits(line.Event) {
 			continue
@@ -116,7 +116,7 @@ func (f auditFilter) copy(to io.Writer, from io.Reader) (found int, err error) {
 	return found, lines.Err()
 }
 
-func (f auditFilter) fits(e flow.Event) bool {
+func (f auditFilter) fits(e events.Event) bool {
 	sameRepository := func(name string) bool { return strings.EqualFold(name, f.repository) }
 	return (f.action == "" || f.action == e.Action) && !e.Time.Before(f.since) &&
 		(f.user == "" || f.names(e.User) || f.names(e.Caller) || f.names(e.By)) &&

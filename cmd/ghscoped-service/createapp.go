@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/createapp"
-	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
@@ -153,7 +153,7 @@ func (in invocation) register(ctx context.Context, r registration) error {
 	if err != nil {
 		return err
 	}
-	app, err := github.ConvertManifest(ctx, &http.Client{Timeout: 30 * time.Second}, r.api, code)
+	app, err := githubapi.ConvertManifest(ctx, &http.Client{Timeout: 30 * time.Second}, r.api, code)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (in invocation) code(ctx context.Context, r registration) (secret.String, e
 	return server.Code(ctx)
 }
 
-func (in invocation) tellRegistered(r registration, app github.Registered, paths []string) error {
+func (in invocation) tellRegistered(r registration, app githubapi.Registered, paths []string) error {
 	page := app.PageURL
 	if page == "" {
 		page = r.app.GitHub.JoinPath("apps", app.Slug).String()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -12,8 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"html"
 
 	"github.com/stretchr/testify/require"
 

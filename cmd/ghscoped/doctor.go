@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
@@ -149,7 +150,7 @@ func (e *examination) scope(ctx context.Context) check.Result {
 		return skipped()
 	}
 	e.asked, e.askedErr = e.client.Connection(ctx)
-	if e.askedErr != nil && !client.Is(e.askedErr, client.CodeNotConnected) && !client.Is(e.askedErr, client.CodeServerNotChosen) {
+	if e.askedErr != nil && !client.Is(e.askedErr, apierror.CodeNotConnected) && !client.Is(e.askedErr, apierror.CodeServerNotChosen) {
 		return ofError(e.askedErr)
 	}
 	e.mayAsk = true
@@ -160,7 +161,7 @@ func (e *examination) connection(context.Context) check.Result {
 	switch {
 	case !e.mayAsk:
 		return skipped()
-	case client.Is(e.askedErr, client.CodeServerNotChosen):
+	case client.Is(e.askedErr, apierror.CodeServerNotChosen):
 		return check.Warned("you are connected to GitHub, but this server may not use that", "Allow it on the page “Connect GitHub”, or run ghscoped login.")
 	case e.askedErr != nil:
 		return check.Warned("you are not connected to GitHub", "Run ghscoped login.")

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 // fault is an error as it is shown: what is wrong, what to do, and what the
@@ -22,7 +22,7 @@ func (f *fault) Error() string { return f.code + ": " + f.message }
 func asFault(err error) *fault {
 	var known *fault
 	var service *client.Error
-	var github *flow.Error
+	var github *apierror.Error
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -30,7 +30,7 @@ func asFault(err error) *fault {
 		return &fault{exit: exitOf(service), code: service.Code, message: service.Message, hint: service.Hint}
 	case errors.As(err, &github):
 		f := &fault{exit: exitFailed, code: github.Code, message: github.Message, hint: github.Hint}
-		if github.Passing {
+		if github.Retryable {
 			f.exit = exitUnreachable
 		}
 		return f
@@ -40,7 +40,7 @@ func asFault(err error) *fault {
 
 func exitOf(e *client.Error) int {
 	switch {
-	case e.Code == client.CodeNotConnected, e.Code == client.CodeServerNotChosen:
+	case e.Code == apierror.CodeNotConnected, e.Code == apierror.CodeServerNotChosen:
 		return exitNotConnected
 	case e.Status == 0 || e.Status >= 500 || e.Code == client.CodeNotTheService:
 		return exitUnreachable

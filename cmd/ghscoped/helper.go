@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
@@ -79,16 +80,16 @@ func (in invocation) get(ctx context.Context) error {
 		return err
 	}
 	got, err := askCredential(ctx, service, request)
-	if client.Is(err, client.CodeNotConnected) {
+	if client.Is(err, apierror.CodeNotConnected) {
 		if err := in.connectForGit(ctx, service); err != nil {
 			return err
 		}
 		got, err = askCredential(ctx, service, request)
 	}
 	switch {
-	case client.Is(err, client.CodeOtherHost):
+	case client.Is(err, apierror.CodeOtherHost):
 		return nil
-	case client.Is(err, client.CodeServerNotChosen):
+	case client.Is(err, apierror.CodeServerNotChosen):
 		return notChosen(in.getenv)
 	}
 	if err != nil {
@@ -165,7 +166,7 @@ func notConnected(getenv func(string) string) *fault {
 	if page := client.Page(getenv); page != "" {
 		hint = "Open " + page
 	}
-	return &fault{exit: exitNotConnected, code: client.CodeNotConnected, message: "You are not connected to GitHub.",
+	return &fault{exit: exitNotConnected, code: apierror.CodeNotConnected, message: "You are not connected to GitHub.",
 		hint: hint + ", or run ghscoped login; then do this again."}
 }
 
@@ -176,7 +177,7 @@ func notChosen(getenv func(string) string) *fault {
 	if page := client.Page(getenv); page != "" {
 		where = "at " + page
 	}
-	return &fault{exit: exitNotConnected, code: client.CodeServerNotChosen,
+	return &fault{exit: exitNotConnected, code: apierror.CodeServerNotChosen,
 		message: "You are connected to GitHub, but have not allowed this server to use that.",
 		hint:    "Allow it " + where + ", or run ghscoped login; then do this again."}
 }
@@ -195,7 +196,7 @@ func (in invocation) erase(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	if _, err := service.Connection(ctx); err != nil && !client.Is(err, client.CodeNotConnected) && !client.Is(err, client.CodeServerNotChosen) {
+	if _, err := service.Connection(ctx); err != nil && !client.Is(err, apierror.CodeNotConnected) && !client.Is(err, apierror.CodeServerNotChosen) {
 		return err
 	}
 	if request.Path == "" || request.Password.Empty() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
@@ -61,7 +62,7 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 	}
 	ui := in.loginUI(o)
 	connection, err := readConnection(ctx, service)
-	fresh := client.Is(err, client.CodeNotConnected) || client.Is(err, client.CodeServerNotChosen)
+	fresh := client.Is(err, apierror.CodeNotConnected) || client.Is(err, apierror.CodeServerNotChosen)
 	if fresh {
 		if err := loginByService(ctx, service, ui); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 )
@@ -47,7 +48,7 @@ func (in invocation) logoutAtService(ctx context.Context) error {
 	defer cancel()
 	err = service.Disconnect(asking)
 	switch {
-	case client.Is(err, client.CodeNotConnected):
+	case client.Is(err, apierror.CodeNotConnected):
 		return alreadyOut
 	case err != nil && ctx.Err() != nil:
 		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted before the service has answered.",
@@ -56,7 +57,7 @@ func (in invocation) logoutAtService(ctx context.Context) error {
 	return err
 }
 
-var alreadyOut = &fault{exit: exitNotConnected, code: client.CodeNotConnected,
+var alreadyOut = &fault{exit: exitNotConnected, code: apierror.CodeNotConnected,
 	message: "You are not connected to GitHub; there is nothing to end."}
 
 // logoutAlone revokes the token in the file and takes out what login put in.

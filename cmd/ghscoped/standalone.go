@@ -10,10 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
@@ -26,7 +28,7 @@ const grace = 2
 const accessLimit = time.Minute
 
 // github is a client of GitHub itself.
-func (in invocation) github(id, app string) (*github.Client, *url.URL, error) {
+func (in invocation) github(id, app string) (*githubapi.Client, *url.URL, error) {
 	web, err := githubURL(in.getenv)
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +39,7 @@ func (in invocation) github(id, app string) (*github.Client, *url.URL, error) {
 			return nil, nil, &fault{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_API_URL is not a web address."}
 		}
 	}
-	made, err := github.New(github.Options{Web: web, API: api, ClientID: id, AppURL: app,
+	made, err := githubapi.New(githubapi.Options{Web: web, API: api, ClientID: id, AppURL: app,
 		HTTP: in.http, Clock: in.clock})
 	return made, web, err
 }
@@ -63,7 +65,7 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	}
 	// From here on there is a token, which must end up in a file or dead.
 	keeping, stop := lingering(ctx)
-	var account flow.Account
+	var account github.Account
 	if err = surelyNarrow(keeping, gh, token.Access.String, o); err == nil {
 		account, err = in.keepToken(keeping, gh, web, token, o.file)
 	}
@@ -89,10 +91,10 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 
 // approval shows a code and polls until it is approved (RFC 8628). The token is
 // narrowed to one repository, by its number; 0: not.
-func (in invocation) approval(ctx context.Context, gh *github.Client, ui announcer, repository int64) (flow.Token, error) {
+func (in invocation) approval(ctx context.Context, gh *githubapi.Client, ui announcer, repository int64) (github.Token, error) {
 	code, err := gh.DeviceCode(ctx)
 	if err != nil {
-		return flow.Token{}, err
+		return github.Token{}, err
 	}
 	end := in.clock().Add(code.ExpiresIn)
 	ui.announce(client.Flow{State: "pending", UserCode: code.UserCode, VerificationURI: code.VerificationURI, ExpiresAt: end})
@@ -102,45 +104,45 @@ func (in invocation) approval(ctx context.Context, gh *github.Client, ui announc
 	for in.clock().Before(end) {
 		select {
 		case <-ctx.Done():
-			return flow.Token{}, ctx.Err()
+			return github.Token{}, ctx.Err()
 		case <-time.After(min(pause, end.Sub(in.clock()))):
 		}
 		polling, stop := lingering(ctx) // a token that comes now must not be lost
 		result, err := gh.PollOnceFor(polling, code.DeviceCode, repository)
 		stop()
 		pause = interval
-		var trouble *flow.Error
-		if errors.As(err, &trouble) && trouble.Passing { // the code outlives it
+		var trouble *apierror.Error
+		if errors.As(err, &trouble) && trouble.Retryable { // the code outlives it
 			pause = max(interval, trouble.RetryAfter)
 			continue
 		}
 		if err != nil {
-			return flow.Token{}, err
+			return github.Token{}, err
 		}
-		switch result.Outcome {
-		case flow.Granted:
+		switch result.Status {
+		case github.PollGranted:
 			return result.Token, nil
-		case flow.SlowDown:
+		case github.PollSlowDown:
 			interval = max(interval+5*time.Second, result.Interval)
 			pause = interval
-		case flow.WasDenied:
-			return flow.Token{}, outcome(client.Flow{State: "denied"})
-		case flow.CodeIncorrect:
+		case github.PollDenied:
+			return github.Token{}, outcome(client.Flow{State: "denied"})
+		case github.PollIncorrect:
 			if wrong++; wrong <= grace {
 				continue
 			}
-			return flow.Token{}, outcome(client.Flow{State: "expired"})
-		case flow.CodeExpired:
-			return flow.Token{}, outcome(client.Flow{State: "expired"})
+			return github.Token{}, outcome(client.Flow{State: "expired"})
+		case github.PollExpired:
+			return github.Token{}, outcome(client.Flow{State: "expired"})
 		}
 	}
-	return flow.Token{}, outcome(client.Flow{State: "expired"})
+	return github.Token{}, outcome(client.Flow{State: "expired"})
 }
 
 // keepToken checks a token and puts it where git finds it.
-func (in invocation) keepToken(ctx context.Context, gh *github.Client, web *url.URL, token flow.Token, file string) (flow.Account, error) {
+func (in invocation) keepToken(ctx context.Context, gh *githubapi.Client, web *url.URL, token github.Token, file string) (github.Account, error) {
 	if token.ExpiresAt.IsZero() {
-		return flow.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire.",
+		return github.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire.",
 			hint: "Its owner must opt in to “User-to-server token expiration” in the App's optional features at GitHub."}
 	}
 	account, err := gh.Account(ctx, token.Access.String)
@@ -155,7 +157,7 @@ func (in invocation) keepToken(ctx context.Context, gh *github.Client, web *url.
 	if err != nil {
 		return account, err
 	}
-	return account, deliverer.DeliverHere(ctx, flow.Credential{Host: web, Username: username,
+	return account, deliverer.DeliverHere(ctx, credential.Credential{Host: web, Username: username,
 		Password: token.Access.String, ExpiresAt: token.ExpiresAt, Account: account})
 }
 
@@ -175,14 +177,14 @@ func failed(ctx context.Context, err, notRevoked error) error {
 }
 
 // accessOf is what a token reaches, read page by page in a bounded time.
-func accessOf(ctx context.Context, gh *github.Client, token secret.String) (flow.Access, error) {
+func accessOf(ctx context.Context, gh *githubapi.Client, token secret.String) (github.Access, error) {
 	ctx, cancel := context.WithTimeout(ctx, accessLimit)
 	defer cancel()
 	return gh.Access(ctx, token)
 }
 
 // reach is what a token is good for, as the service would say it.
-func reach(ctx context.Context, gh *github.Client, token secret.String, loginName string) (client.Connection, error) {
+func reach(ctx context.Context, gh *githubapi.Client, token secret.String, loginName string) (client.Connection, error) {
 	access, err := accessOf(ctx, gh, token)
 	connection := client.Connection{Login: loginName, Access: string(access.State), FixURL: access.Fix, Repositories: []client.Repository{}}
 	for _, repository := range access.Repositories {

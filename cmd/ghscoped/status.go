@@ -9,9 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
-	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 )
 
 // standing is what status says, and its JSON.
@@ -60,7 +61,7 @@ func (in invocation) status(ctx context.Context, asJSON bool) error {
 		stands.print(in)
 	}
 	if err == nil && !stands.Connected {
-		return &fault{exit: exitNotConnected, code: client.CodeNotConnected, shown: true}
+		return &fault{exit: exitNotConnected, code: apierror.CodeNotConnected, shown: true}
 	}
 	return err
 }
@@ -88,14 +89,14 @@ func (in invocation) standingByService(ctx context.Context) (standing, error) {
 		s.Connected, s.Connection = true, &connection
 		return s, nil
 	}
-	if !client.Is(err, client.CodeNotConnected) {
+	if !client.Is(err, apierror.CodeNotConnected) {
 		return s, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	flow, err := service.Flow(ctx)
 	switch {
-	case client.Is(err, client.CodeNoFlow):
+	case client.Is(err, apierror.CodeNoFlow):
 		return s, nil
 	case err != nil:
 		return s, err
@@ -128,7 +129,7 @@ func (in invocation) standingByFile(ctx context.Context) (standing, error) {
 	return s, nil
 }
 
-func aboutToken(ctx context.Context, gh *github.Client, kept credential.Request) (client.Connection, error) {
+func aboutToken(ctx context.Context, gh *githubapi.Client, kept credential.Request) (client.Connection, error) {
 	account, err := gh.Account(ctx, kept.Password)
 	if err != nil {
 		return client.Connection{}, err

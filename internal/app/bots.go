@@ -9,9 +9,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/config"
-	"github.com/ghscoped/ghscoped-service/internal/github"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
@@ -38,29 +35,14 @@ func (p *parts) joinBots() error {
 	if err != nil {
 		return err
 	}
-	metrics.Policy(p.deps.Registry, policy)
+	policy.Measure(p.deps.Registry)
 	p.policy = policy
 	p.bots = bot.New(bot.Options{
-		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: botGitHub{p.github},
+		Policy: policy.Current, RepositoryFile: cfg.RepositoryFile, GitHub: p.github,
 		Store: store.NewBots(p.backend, p.keys), Audit: p.audit,
-		Clock: p.deps.Clock, Metrics: metrics.Bot(p.deps.Registry),
+		Clock: p.deps.Clock, Registry: p.deps.Registry,
 	})
 	return nil
-}
-
-// botGitHub says what GitHub answered in the words of internal/bot. The two
-// rooms do not know each other, since the program in the users' servers calls
-// GitHub too, and git would wait for a reader of policies (cmd/ghscoped).
-type botGitHub struct{ *github.Client }
-
-func (g botGitHub) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
-	token, err := g.Client.Mint(ctx, owner, repositories, permissions)
-	return bot.Minted(token), err
-}
-
-func (g botGitHub) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
-	identity, err := g.Client.Identity(ctx, token)
-	return bot.Identity(identity), err
 }
 
 // botsReady reports files of bot tokens that cannot be used as they are now.

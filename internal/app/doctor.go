@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/doctor"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 )
@@ -61,7 +61,7 @@ func (s sealedStore) load() (*store.Keyring, error) {
 	return store.EnsureKeyring(cfg.KeyFile)
 }
 
-func (s sealedStore) Try(ctx context.Context) (_ []flow.Event, err error) {
+func (s sealedStore) Try(ctx context.Context) (_ []audit.Event, err error) {
 	if path := s.cfg.Store.Path; path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			if err := canMake(path); err != nil {

@@ -14,10 +14,9 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/github"
-	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/githubapi"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -36,8 +35,8 @@ type parts struct {
 	backend store.Backend // measured; nil where only a doctor looks
 	events  *store.Events
 	audit   *audit.Log
-	hub     *hub.Client
-	github  *github.Client
+	hub     *hubapi.Client
+	github  *githubapi.Client
 	appKey  *appkey.File // nil where no key is configured
 	engine  *flow.Engine
 	bots    *bot.Issuer // nil where bot tokens are not enabled
@@ -110,7 +109,7 @@ func (p *parts) joinHub() error {
 	if proxy == nil { // pull mode: no server is ever reached into
 		proxy = p.cfg.Hub.APIURL
 	}
-	p.hub = hub.New(p.cfg.Hub.APIURL, proxy, p.cfg.Hub.Origin, p.deps.HTTP, metrics.Hub(p.deps.Registry))
+	p.hub = hubapi.New(p.cfg.Hub.APIURL, proxy, p.cfg.Hub.Origin, p.deps.HTTP, newHubMetrics(p.deps.Registry))
 	return nil
 }
 
@@ -133,16 +132,16 @@ func (p *parts) joinFlow() error {
 		Audit: p.audit, GitHubURL: p.cfg.GitHub.URL,
 		Identity: flow.Identity(p.cfg.GitHub.Identity), HubTokenLife: p.cfg.Service.SessionLifetime,
 		KeepFresh: p.cfg.Delivery.Refresh, RevokeOnStop: p.cfg.Delivery.RevokeOnStop, OneRepository: p.cfg.Delivery.OneRepository,
-		Clock: p.deps.Clock, Logger: p.deps.Logger, Metrics: metrics.Flow(p.deps.Registry, p.deps.Clock),
+		Clock: p.deps.Clock, Logger: p.deps.Logger, Registry: p.deps.Registry,
 	})
 	return nil
 }
 
-func (p *parts) gitHub() (*github.Client, error) {
+func (p *parts) gitHub() (*githubapi.Client, error) {
 	cfg := p.cfg.GitHub
-	options := github.Options{
+	options := githubapi.Options{
 		Web: cfg.URL, API: cfg.APIURL, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret.Value,
-		HTTP: p.deps.GitHub, Clock: p.deps.Clock, Metrics: metrics.GitHub(p.deps.Registry),
+		HTTP: p.deps.GitHub, Clock: p.deps.Clock, Metrics: newGitHubMetrics(p.deps.Registry),
 	}
 	if cfg.AppURL != nil {
 		options.AppURL = cfg.AppURL.String()
@@ -154,7 +153,7 @@ func (p *parts) gitHub() (*github.Client, error) {
 	if p.backend != nil {
 		options.Limits = store.NewLimits(p.backend)
 	}
-	return github.New(options)
+	return githubapi.New(options)
 }
 
 // deliverer is nil in pull mode: nothing is written into servers.

@@ -6,22 +6,19 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 // History remembers events for administrators.
 type History interface {
-	Add(ctx context.Context, event flow.Event) error
+	Add(ctx context.Context, event Event) error
 	// Recent returns up to limit events, the newest first.
-	Recent(ctx context.Context, limit int) ([]flow.Event, error)
+	Recent(ctx context.Context, limit int) ([]Event, error)
 }
 
 // addLimit bounds the remembering of one event.
 const addLimit = 5 * time.Second
 
-// Log is a [flow.Auditor] and a [bot.Auditor]. Safe for concurrent use.
+// Log is a [Recorder]. Safe for concurrent use.
 type Log struct {
 	history History
 	logger  *slog.Logger
@@ -31,8 +28,8 @@ type Log struct {
 }
 
 var (
-	_ flow.Auditor = (*Log)(nil)
-	_ bot.Auditor  = (*Log)(nil)
+	_ Recorder = (*Log)(nil)
+	_ Recorder = (*Log)(nil)
 )
 
 // New returns a Log that writes lines to out and remembers events in history.
@@ -45,19 +42,19 @@ func New(out io.Writer, history History, logger *slog.Logger) *Log {
 // where both end up in one stream.
 type line struct {
 	Audit bool `json:"audit"`
-	flow.Event
+	Event
 }
 
 // Record writes and remembers an event, cut to 4 KiB. An event that cannot be written is
 // logged as such, with what it says.
-func (l *Log) Record(ctx context.Context, event flow.Event) {
+func (l *Log) Record(ctx context.Context, event Event) {
 	_ = l.Keep(ctx, event) // it is logged, and what happened has happened
 }
 
 // Keep is Record for whoever does nothing without its line: the error says that
 // there is none. That the event could not be remembered is no error, since the
 // line is the record.
-func (l *Log) Keep(ctx context.Context, event flow.Event) error {
+func (l *Log) Keep(ctx context.Context, event Event) error {
 	event.Time = event.Time.UTC()
 	event, encoded, written := fit(event)
 	if written == nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -28,11 +27,11 @@ func TestAnEventIsOneLineOfJSON(t *testing.T) {
 	var out bytes.Buffer
 	log := audit.New(&out, &memory{}, quiet())
 
-	log.Record(t.Context(), flow.Event{
-		Time: noon.In(time.FixedZone("elsewhere", 3600)), Action: "delivered", User: "ada\n{\"audit\":true}",
+	log.Record(t.Context(), audit.Event{
+		Time: noon.In(time.FixedZone("elsewhere", 3600)), OfUser: audit.OfUser{User: "ada\n{\"audit\":true}"}, Action: "delivered",
 		TokenHash: strings.Repeat("0", 64), Outcome: "success",
 	})
-	log.Record(t.Context(), flow.Event{Time: noon, Action: "removed", User: "ada", Outcome: "success"})
+	log.Record(t.Context(), audit.Event{Time: noon, OfUser: audit.OfUser{User: "ada"}, Action: "removed", Outcome: "success"})
 
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	require.Len(t, lines, 2)
@@ -49,7 +48,7 @@ func TestTheLastHundredEventsAreRemembered(t *testing.T) {
 	history := &memory{}
 	log := audit.New(&bytes.Buffer{}, history, quiet())
 	for i := range 130 {
-		log.Record(t.Context(), flow.Event{Time: noon.Add(time.Duration(i) * time.Second), Action: "x"})
+		log.Record(t.Context(), audit.Event{Time: noon.Add(time.Duration(i) * time.Second), Action: "x"})
 	}
 	all, err := history.Recent(t.Context(), 1000)
 	require.NoError(t, err)
@@ -68,7 +67,9 @@ func TestEventsOfSeveralFlowsDoNotMix(t *testing.T) {
 	log := audit.New(&out, &memory{}, quiet())
 	var all sync.WaitGroup
 	for range 50 {
-		all.Go(func() { log.Record(context.Background(), flow.Event{Time: noon, Action: "delivered", User: "ada"}) })
+		all.Go(func() {
+			log.Record(context.Background(), audit.Event{Time: noon, OfUser: audit.OfUser{User: "ada"}, Action: "delivered"})
+		})
 	}
 	all.Wait()
 	for line := range strings.Lines(out.String()) {
@@ -80,9 +81,9 @@ type broken struct{}
 
 var errBroken = errors.New("no space left")
 
-func (broken) Write([]byte) (int, error)             { return 0, errBroken }
-func (broken) Add(context.Context, flow.Event) error { return errBroken }
-func (broken) Recent(context.Context, int) ([]flow.Event, error) {
+func (broken) Write([]byte) (int, error)              { return 0, errBroken }
+func (broken) Add(context.Context, audit.Event) error { return errBroken }
+func (broken) Recent(context.Context, int) ([]audit.Event, error) {
 	return nil, errBroken
 }
 
@@ -90,7 +91,7 @@ func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
 	log := audit.New(broken{}, broken{}, slog.New(slog.NewJSONHandler(&logged, nil)))
-	log.Record(t.Context(), flow.Event{Time: noon, Action: "delivered", User: "ada"})
+	log.Record(t.Context(), audit.Event{Time: noon, OfUser: audit.OfUser{User: "ada"}, Action: "delivered"})
 	require.Equal(t, 2, strings.Count(logged.String(), "no space left"))
 	require.Contains(t, logged.String(), `"action":"delivered"`)
 }
@@ -100,7 +101,7 @@ func TestWhatHappenedIsRememberedThoughNobodyWaits(t *testing.T) {
 	history := &memory{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	audit.New(io.Discard, history, quiet()).Record(ctx, flow.Event{Time: noon, Action: "bot_token_issue"})
+	audit.New(io.Discard, history, quiet()).Record(ctx, audit.Event{Time: noon, Action: "bot_token_issue"})
 	events, err := history.Recent(t.Context(), 1)
 	require.NoError(t, err)
 	require.Len(t, events, 1)
@@ -108,7 +109,7 @@ func TestWhatHappenedIsRememberedThoughNobodyWaits(t *testing.T) {
 
 func TestKeepSaysWhetherThereIsALine(t *testing.T) {
 	t.Parallel()
-	event := flow.Event{Time: noon, Action: "bot_token_issue", Caller: "service:nbbot", Permissions: map[string]string{"contents": "write"}}
+	event := audit.Event{Time: noon, OfBot: audit.OfBot{Caller: "service:nbbot", Permissions: map[string]string{"contents": "write"}}, Action: "bot_token_issue"}
 	require.ErrorIs(t, audit.New(broken{}, new(memory), quiet()).Keep(t.Context(), event), errBroken)
 
 	var out bytes.Buffer
@@ -119,13 +120,19 @@ func TestKeepSaysWhetherThereIsALine(t *testing.T) {
 
 // A field of another type could be a secret in its clear form, or a structure
 // that holds one.
-func TestAnEventHasOnlyPlainFields(t *testing.T) {
+func TestEventHasOnlyPlainFields(t *testing.T) {
 	t.Parallel()
-	for field := range reflect.TypeFor[flow.Event]().Fields() {
-		switch field.Type {
-		case reflect.TypeFor[string](), reflect.TypeFor[int](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]string](), reflect.TypeFor[map[string]string]():
-		default:
-			require.Fail(t, "unexpected type", "%s is a %s", field.Name, field.Type)
+	var requirePlain func(event reflect.Type)
+	requirePlain = func(event reflect.Type) {
+		for field := range event.Fields() {
+			switch field.Type {
+			case reflect.TypeFor[audit.OfUser](), reflect.TypeFor[audit.OfBot]():
+				requirePlain(field.Type)
+			case reflect.TypeFor[string](), reflect.TypeFor[int](), reflect.TypeFor[time.Time](), reflect.TypeFor[[]string](), reflect.TypeFor[map[string]string]():
+			default:
+				require.Fail(t, "unexpected type", "%s is a %s", field.Name, field.Type)
+			}
 		}
 	}
+	requirePlain(reflect.TypeFor[audit.Event]())
 }

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 const (
@@ -22,7 +20,7 @@ const (
 
 // fit is an event cut until it fits into maxLine, and its line. Lists are cut at
 // their end, and what is left out is counted.
-func fit(event flow.Event) (flow.Event, []byte, error) {
+func fit(event Event) (Event, []byte, error) {
 	for _, most := range []int{maxText, leastText} {
 		event = clip(event, most)
 		for more := true; more; more = shorten(&event) {
@@ -37,7 +35,7 @@ func fit(event flow.Event) (flow.Event, []byte, error) {
 
 // shorten leaves out an eighth of the repositories, or of the permissions where
 // no repository is left. False: there is nothing to leave out.
-func shorten(event *flow.Event) bool {
+func shorten(event *Event) bool {
 	if n := len(event.Repositories); n > 0 {
 		out := (n + 7) / 8
 		event.Repositories = event.Repositories[:n-out]
@@ -55,7 +53,7 @@ func shorten(event *flow.Event) bool {
 }
 
 // clip cuts every text of an event, and shares nothing with the one it was given.
-func clip(e flow.Event, most int) flow.Event {
+func clip(e Event, most int) Event {
 	for _, field := range []*string{&e.Action, &e.User, &e.FlowID, &e.Account, &e.Server, &e.Method, &e.TokenHash,
 		&e.Outcome, &e.Code, &e.Reason, &e.Caller, &e.By, &e.Rule, &e.RequestID, &e.Why} {
 		*field = cut(*field, most)

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 // memorySize is how many events a memory keeps.
@@ -15,13 +14,13 @@ const memorySize = 100
 // memory is a history of the last 100 events of this process.
 type memory struct {
 	mu     sync.Mutex
-	events []flow.Event // oldest first
+	events []audit.Event // oldest first
 }
 
 var _ audit.History = (*memory)(nil)
 
 // Add remembers an event, and forgets the oldest one when there are too many.
-func (m *memory) Add(ctx context.Context, event flow.Event) error {
+func (m *memory) Add(ctx context.Context, event audit.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -35,7 +34,7 @@ func (m *memory) Add(ctx context.Context, event flow.Event) error {
 }
 
 // Recent returns up to limit events, the newest first.
-func (m *memory) Recent(_ context.Context, limit int) ([]flow.Event, error) {
+func (m *memory) Recent(_ context.Context, limit int) ([]audit.Event, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	recent := slices.Clone(m.events[max(0, len(m.events)-limit):])

@@ -1,7 +1,6 @@
 package bot_test
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -17,13 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/github"
+	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
@@ -63,19 +62,6 @@ func (loopback) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// realGitHub is how the service itself joins the two (internal/app).
-type realGitHub struct{ *github.Client }
-
-func (g realGitHub) Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (bot.Minted, error) {
-	token, err := g.Client.Mint(ctx, owner, repositories, permissions)
-	return bot.Minted(token), err
-}
-
-func (g realGitHub) Identity(ctx context.Context, token secret.String) (bot.Identity, error) {
-	identity, err := g.Client.Identity(ctx, token)
-	return bot.Identity(identity), err
-}
-
 func newGitHub(t *testing.T) (*githubsim.Server, bot.GitHub) {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -93,10 +79,10 @@ func newGitHub(t *testing.T) (*githubsim.Server, bot.GitHub) {
 	require.NoError(t, err)
 	web, err := url.Parse(sim.URL())
 	require.NoError(t, err)
-	client, err := github.New(github.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: githubsim.DefaultClientID, Signer: appkey.New(keyFile),
+	client, err := githubapi.New(githubapi.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: githubsim.DefaultClientID, Signer: appkey.New(keyFile),
 		HTTP: &http.Client{Transport: loopback{}}, Clock: time.Now})
 	require.NoError(t, err)
-	return sim, realGitHub{client}
+	return sim, client
 }
 
 func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {
@@ -105,7 +91,7 @@ func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {
 	fakes := newStage(t, policyText, nil)
 	fakes.now = time.Now()
 	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return fakes.policy }, GitHub: client, Store: fakes, Audit: fakes,
-		Clock: time.Now, Metrics: uncounted{}})
+		Clock: time.Now, Registry: prometheus.NewRegistry()})
 
 	token, err := issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "request-1")
 	require.NoError(t, err)
@@ -137,7 +123,7 @@ func TestTheFileInTheRealRepositoryDecides(t *testing.T) {
 	sim, client := newGitHub(t)
 	fakes := newStage(t, policyText, nil)
 	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return fakes.policy }, RepositoryFile: true, GitHub: client, Store: fakes, Audit: fakes,
-		Clock: time.Now, Metrics: uncounted{}})
+		Clock: time.Now, Registry: prometheus.NewRegistry()})
 	_, err := issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	requireCode(t, err, "repository_refused")
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -15,25 +16,25 @@ type identity struct {
 	// turn is held by who reads or asks; a lock that can be waited for no longer
 	// than the caller has time.
 	turn  chan struct{}
-	known Identity
+	known github.Identity
 	until time.Time
 }
 
 // identify is the App's name, asked of GitHub once an hour with a token that is
 // at hand.
-func (i *Issuer) identify(ctx context.Context, token secret.String) (Identity, error) {
+func (i *Issuer) identify(ctx context.Context, token secret.String) (github.Identity, error) {
 	select {
 	case i.identity.turn <- struct{}{}:
 		defer func() { <-i.identity.turn }()
 	case <-ctx.Done():
-		return Identity{}, unavailable("GitHub has not said the App's name in time.", ctx.Err())
+		return github.Identity{}, unavailable("GitHub has not said the App's name in time.", ctx.Err())
 	}
 	if i.Clock().Before(i.identity.until) {
 		return i.identity.known, nil
 	}
 	known, err := i.GitHub.Identity(ctx, token)
 	if err != nil {
-		return Identity{}, err
+		return github.Identity{}, err
 	}
 	i.identity.known, i.identity.until = known, i.Clock().Add(identityLife)
 	return known, nil

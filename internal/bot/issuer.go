@@ -9,7 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -26,9 +30,9 @@ type Options struct {
 	RepositoryFile bool
 	GitHub         GitHub
 	Store          Store
-	Audit          Auditor
+	Audit          audit.Recorder
 	Clock          func() time.Time
-	Metrics        Metrics
+	Registry       prometheus.Registerer // gets what the issuer counts
 }
 
 // Issuer gives out installation tokens. Safe for concurrent use.
@@ -36,11 +40,12 @@ type Issuer struct {
 	Options
 	identity identity
 	refusals *pace
+	issued   *prometheus.CounterVec
 }
 
 // New returns an issuer.
 func New(o Options) *Issuer {
-	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)},
+	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)}, issued: newIssued(o.Registry),
 		refusals: &pace{clock: o.Clock, callers: map[string]*refusals{}}}
 }
 
@@ -52,30 +57,31 @@ type Token struct {
 	Permissions  map[string]string
 	Rule         string
 	// Identity is what commits by it should carry.
-	Identity Identity
+	Identity github.Identity
 }
 
 // Issue gives a caller a token for what it asks, if the policy in force allows
 // it. Every request becomes one audit event, written before the token is
 // returned, but for those of a caller who was refused too often, which are counted
-// ([Issuer.ReportPaced]). Errors are [*flow.Error]; one that is no matter of GitHub
+// ([Issuer.ReportPaced]). Errors are [*apierror.Error]; one that is no matter of GitHub
 // has the code too_many_refusals, bot_refused (the policy), repository_refused (a
 // repository's file) or one of those of a request that cannot be ([Invalid]).
 func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID string) (Token, error) {
 	if err := i.refusals.take(c.String()); err != nil {
-		i.Metrics.Requested(Paced)
+		i.issued.WithLabelValues(Paced).Inc()
 		return Token{}, err
 	}
-	event := flow.Event{Time: i.Clock(), Action: ActionIssue, Caller: c.String(), RequestID: requestID,
-		Repositories: r.Repositories, Permissions: r.Permissions}
+	event := audit.Event{Time: i.Clock(), Action: ActionIssue,
+		OfBot:        audit.OfBot{Caller: c.String(), RequestID: requestID, Permissions: r.Permissions},
+		Repositories: r.Repositories}
 	token, err := i.issue(ctx, c, r, &event)
 	if err == nil {
-		i.Metrics.Requested(event.Outcome)
+		i.issued.WithLabelValues(event.Outcome).Inc()
 		return token, nil
 	}
-	var e *flow.Error
+	var e *apierror.Error
 	if !errors.As(err, &e) {
-		e = &flow.Error{Code: "internal", Message: "Something went wrong inside the service.", Err: err}
+		e = &apierror.Error{Code: apierror.CodeInternal, Message: "Something went wrong inside the service.", Err: err}
 		err = e
 	}
 	if event.Outcome == "" {
@@ -85,11 +91,11 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 		i.refusals.add(c.String())
 	}
 	event.Code = e.Code
-	i.Metrics.Requested(event.Outcome)
+	i.issued.WithLabelValues(event.Outcome).Inc()
 	return Token{}, errors.Join(err, i.Audit.Keep(ctx, event))
 }
 
-func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *flow.Event) (Token, error) {
+func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *audit.Event) (Token, error) {
 	a, problem := r.check()
 	if problem != nil {
 		event.Outcome, event.Why = Refused, problem.Message
@@ -99,7 +105,7 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *flow.Eve
 	decision := i.Policy().decide(c, a)
 	if !decision.Allowed {
 		event.Outcome, event.Why = Refused, decision.Why
-		return Token{}, &flow.Error{Code: "bot_refused", Message: "No rule of the bot policy allows this.",
+		return Token{}, &apierror.Error{Code: apierror.CodeBotRefused, Message: "No rule of the bot policy allows this.",
 			Hint: "An administrator can see why: ghscoped-service policy explain --as " + c.String() + "."}
 	}
 	event.Rule, event.Reason = decision.Rule, decision.Reason
@@ -137,7 +143,7 @@ func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Liv
 
 // mint makes a new token. Once GitHub has made it, it is either kept for its
 // revocation or revoked, also if the caller has left.
-func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *flow.Event) (Token, error) {
+func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *audit.Event) (Token, error) {
 	minted, err := i.GitHub.Mint(ctx, a.owner, a.names, a.permissions)
 	if err != nil {
 		return Token{}, err
@@ -150,7 +156,7 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *f
 		Exclusive: a.exclusive}
 	if difference := compare(a, minted); difference != "" {
 		live.Repositories, live.Permissions = minted.Repositories, minted.Permissions
-		return Token{}, i.undo(ctx, live, event, &flow.Error{Code: "github_granted_otherwise",
+		return Token{}, i.undo(ctx, live, event, &apierror.Error{Code: apierror.CodeGitHubGrantedOtherwise,
 			Message: "GitHub granted something else than was asked for, so the token was withdrawn.",
 			Hint:    "Check that the names of the repositories are the current ones.", Err: errors.New(difference)})
 	}
@@ -166,7 +172,7 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *f
 
 // give completes the token, writes the audit event and, after that, gives the
 // token away.
-func (i *Issuer) give(ctx context.Context, live Live, event *flow.Event, outcome string) (Token, error) {
+func (i *Issuer) give(ctx context.Context, live Live, event *audit.Event, outcome string) (Token, error) {
 	who, err := i.identify(ctx, live.Token.String)
 	if err != nil {
 		return Token{}, err
@@ -183,7 +189,7 @@ func (i *Issuer) give(ctx context.Context, live Live, event *flow.Event, outcome
 // undo revokes a token that nobody got, and forgets it then. One that could not
 // be revoked is kept, so that it can be tried again. What came before may have
 // used up the time of ctx.
-func (i *Issuer) undo(ctx context.Context, live Live, event *flow.Event, cause error) error {
+func (i *Issuer) undo(ctx context.Context, live Live, event *audit.Event, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
 	if err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String); err != nil {
@@ -198,7 +204,7 @@ func (i *Issuer) undo(ctx context.Context, live Live, event *flow.Event, cause e
 
 // compare says how what GitHub granted differs from what was asked; "": it does
 // not. Reading metadata comes with every token.
-func compare(a ask, m Minted) string {
+func compare(a ask, m github.InstallationToken) string {
 	if !m.Selected {
 		return "the token is not limited to repositories"
 	}
@@ -228,6 +234,6 @@ func compare(a ask, m Minted) string {
 	return ""
 }
 
-func unavailable(message string, err error) *flow.Error {
-	return &flow.Error{Code: "unavailable", Message: message, Hint: "Try again later.", Passing: true, Err: err}
+func unavailable(message string, err error) *apierror.Error {
+	return &apierror.Error{Code: apierror.CodeUnavailable, Message: message, Hint: "Try again later.", Retryable: true, Err: err}
 }

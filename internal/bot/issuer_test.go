@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -12,10 +13,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -51,12 +55,12 @@ type stage struct {
 	mu     sync.Mutex
 	now    time.Time
 	log    []string
-	asked  []bot.Minted
+	asked  []github.InstallationToken
 	live   map[string]bot.Live
-	events []flow.Event
+	events []audit.Event
 	files  map[string]string
 	// What goes wrong.
-	tamper                      func(*bot.Minted)
+	tamper                      func(*github.InstallationToken)
 	mintErr, storeErr, auditErr error
 	revokeErr, nameErr          error
 	naming                      func(context.Context)
@@ -65,32 +69,19 @@ type stage struct {
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
 	fileErr                     error
-	counting                    sync.Mutex
-	counted                     []string
-}
-
-// uncounted is a [bot.Metrics] that nobody reads.
-type uncounted struct{}
-
-func (uncounted) Requested(string) {}
-
-// Requested counts what became of requests.
-func (s *stage) Requested(outcome string) {
-	s.counting.Lock()
-	defer s.counting.Unlock()
-	s.counted = append(s.counted, outcome)
+	registry                    *prometheus.Registry
 }
 
 func newStage(t *testing.T, policy string, change func(*stage)) *stage {
 	t.Helper()
 	p, err := bot.ParsePolicy([]byte(policy))
 	require.NoError(t, err)
-	s := &stage{now: noon, live: map[string]bot.Live{}, policy: p}
+	s := &stage{now: noon, live: map[string]bot.Live{}, policy: p, registry: prometheus.NewRegistry()}
 	if change != nil {
 		change(s)
 	}
 	s.Issuer = bot.New(bot.Options{Policy: func() *bot.Policy { return s.policy }, RepositoryFile: s.repositoryFile,
-		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Metrics: s})
+		GitHub: s, Store: s, Audit: s, Clock: func() time.Time { return s.now }, Registry: s.registry})
 	return s
 }
 
@@ -98,13 +89,13 @@ func (s *stage) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
 }
 
-func (s *stage) Mint(_ context.Context, owner string, names []string, permissions map[string]string) (bot.Minted, error) {
+func (s *stage) Mint(_ context.Context, owner string, names []string, permissions map[string]string) (github.InstallationToken, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mintErr != nil {
-		return bot.Minted{}, s.mintErr
+		return github.InstallationToken{}, s.mintErr
 	}
-	m := bot.Minted{Token: secret.New(fmt.Sprintf("ghs_%d", len(s.asked))), ExpiresAt: s.now.Add(time.Hour), Selected: true, Permissions: map[string]string{"metadata": "read"}}
+	m := github.InstallationToken{Token: secret.New(fmt.Sprintf("ghs_%d", len(s.asked))), ExpiresAt: s.now.Add(time.Hour), Selected: true, Permissions: map[string]string{"metadata": "read"}}
 	for name, level := range permissions {
 		m.Permissions[name] = level
 	}
@@ -123,7 +114,7 @@ func (s *stage) Mint(_ context.Context, owner string, names []string, permission
 	return m, nil
 }
 
-func (s *stage) Identity(ctx context.Context, _ secret.String) (bot.Identity, error) {
+func (s *stage) Identity(ctx context.Context, _ secret.String) (github.Identity, error) {
 	s.mu.Lock()
 	s.named++
 	s.mu.Unlock()
@@ -131,9 +122,9 @@ func (s *stage) Identity(ctx context.Context, _ secret.String) (bot.Identity, er
 		s.naming(ctx)
 	}
 	if s.nameErr != nil {
-		return bot.Identity{}, s.nameErr
+		return github.Identity{}, s.nameErr
 	}
-	return bot.Identity{Name: "ghscoped-demo[bot]", Email: "7+ghscoped-demo[bot]@users.noreply.github.com"}, nil
+	return github.Identity{Name: "ghscoped-demo[bot]", Email: "7+ghscoped-demo[bot]@users.noreply.github.com"}, nil
 }
 
 func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String) error {
@@ -202,7 +193,9 @@ func (s *stage) Remove(ctx context.Context, _, id string) error {
 	return ctx.Err()
 }
 
-func (s *stage) Keep(ctx context.Context, event flow.Event) error {
+func (s *stage) Record(ctx context.Context, event audit.Event) { _ = s.Keep(ctx, event) }
+
+func (s *stage) Keep(ctx context.Context, event audit.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note("audit %s", event.Outcome)
@@ -212,7 +205,7 @@ func (s *stage) Keep(ctx context.Context, event flow.Event) error {
 
 func requireCode(t *testing.T, err error, code string) {
 	t.Helper()
-	var e *flow.Error
+	var e *apierror.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, code, e.Code, "%v", err)
 }
@@ -227,9 +220,10 @@ func TestATokenIsAuditedBeforeItIsGiven(t *testing.T) {
 	require.Equal(t, map[string]string{"contents": "write"}, token.Permissions)
 	require.Equal(t, noon.Add(time.Hour), token.ExpiresAt)
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued"}, s.log)
-	require.Equal(t, []flow.Event{{Time: noon, Action: bot.ActionIssue, Caller: "service:nbbot", Rule: "nightly",
-		Reason: "The nightly job refreshes the course material.", Repositories: token.Repositories, Permissions: token.Permissions,
-		TokenHash: token.Token.Hash(), ExpiresAt: token.ExpiresAt, RequestID: "request-1", Outcome: bot.Issued}}, s.events)
+	require.Equal(t, []audit.Event{{Time: noon, Action: bot.ActionIssue,
+		OfBot:  audit.OfBot{Caller: "service:nbbot", Rule: "nightly", Permissions: token.Permissions, RequestID: "request-1"},
+		Reason: "The nightly job refreshes the course material.", Repositories: token.Repositories,
+		TokenHash: token.Token.Hash(), ExpiresAt: token.ExpiresAt, Outcome: bot.Issued}}, s.events)
 }
 
 func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
@@ -256,7 +250,11 @@ func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
 			s := newStage(t, policyText, nil)
 			token, err := s.Issue(t.Context(), tc.caller, tc.request, "r")
 			requireCode(t, err, tc.code)
-			require.Equal(t, tc.code != "bot_refused", bot.Invalid(tc.code))
+			status := http.StatusBadRequest
+			if tc.code == apierror.CodeBotRefused {
+				status = http.StatusForbidden
+			}
+			require.Equal(t, status, (&apierror.Error{Code: tc.code}).Status())
 			require.Empty(t, token)
 			require.Equal(t, []string{"audit refused"}, s.log)
 			require.Equal(t, tc.code, s.events[0].Code)
@@ -267,16 +265,20 @@ func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
 
 func TestATokenThatIsNotWhatWasAskedForIsRevoked(t *testing.T) {
 	t.Parallel()
-	for name, tamper := range map[string]func(*bot.Minted){
-		"all repositories":     func(m *bot.Minted) { m.Selected = false },
-		"one too many":         func(m *bot.Minted) { m.Repositories = append(m.Repositories, "octo-org/other") },
-		"another":              func(m *bot.Minted) { m.Repositories = []string{"octo-org/other"} },
-		"none":                 func(m *bot.Minted) { m.Repositories = nil },
-		"a permission more":    func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "write", "issues": "read"} },
-		"a higher permission":  func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "admin"} },
-		"writing metadata":     func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "write", "metadata": "write"} },
-		"a lower permission":   func(m *bot.Minted) { m.Permissions = map[string]string{"contents": "read"} },
-		"no word of any right": func(m *bot.Minted) { m.Permissions = nil },
+	for name, tamper := range map[string]func(*github.InstallationToken){
+		"all repositories": func(m *github.InstallationToken) { m.Selected = false },
+		"one too many":     func(m *github.InstallationToken) { m.Repositories = append(m.Repositories, "octo-org/other") },
+		"another":          func(m *github.InstallationToken) { m.Repositories = []string{"octo-org/other"} },
+		"none":             func(m *github.InstallationToken) { m.Repositories = nil },
+		"a permission more": func(m *github.InstallationToken) {
+			m.Permissions = map[string]string{"contents": "write", "issues": "read"}
+		},
+		"a higher permission": func(m *github.InstallationToken) { m.Permissions = map[string]string{"contents": "admin"} },
+		"writing metadata": func(m *github.InstallationToken) {
+			m.Permissions = map[string]string{"contents": "write", "metadata": "write"}
+		},
+		"a lower permission":   func(m *github.InstallationToken) { m.Permissions = map[string]string{"contents": "read"} },
+		"no word of any right": func(m *github.InstallationToken) { m.Permissions = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -296,9 +298,9 @@ func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
 	s := newStage(t, policyText, func(s *stage) { s.storeErr = broken })
 	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	requireCode(t, err, "unavailable")
-	var told *flow.Error
+	var told *apierror.Error
 	require.ErrorAs(t, err, &told)
-	require.True(t, told.Passing, "so it is answered 503")
+	require.True(t, told.Retryable, "so it is answered 503")
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "revoke ghs_0", "audit failed"}, s.log)
 
 	s = newStage(t, policyText, func(s *stage) { s.mintErr = broken })
@@ -312,7 +314,7 @@ func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued", "revoke ghs_0", "audit failed"}, s.log)
 	require.Empty(t, s.live)
 
-	s = newStage(t, policyText, func(s *stage) { s.mintErr = &flow.Error{Code: "github_limited", Passing: true} })
+	s = newStage(t, policyText, func(s *stage) { s.mintErr = &apierror.Error{Code: "github_limited", Retryable: true} })
 	_, err = s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	requireCode(t, err, "github_limited")
 	require.Equal(t, []string{"audit failed"}, s.log)
@@ -329,18 +331,22 @@ func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
 		goWrong func(*stage)
 		code    string
 	}{
-		"no name":         {func(s *stage) { s.nameErr = &flow.Error{Code: "github_unreachable"} }, "github_unreachable"},
-		"no audit":        {func(s *stage) { s.auditErr = errors.New("disk full") }, "unavailable"},
-		"something else":  {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Repositories = []string{"octo-org/other"} } }, "github_granted_otherwise"},
-		"not even listed": {func(s *stage) { s.tamper = func(m *bot.Minted) { m.Selected = false } }, "github_granted_otherwise"},
+		"no name":  {func(s *stage) { s.nameErr = &apierror.Error{Code: "github_unreachable"} }, "github_unreachable"},
+		"no audit": {func(s *stage) { s.auditErr = errors.New("disk full") }, "unavailable"},
+		"something else": {func(s *stage) {
+			s.tamper = func(m *github.InstallationToken) { m.Repositories = []string{"octo-org/other"} }
+		}, "github_granted_otherwise"},
+		"not even listed": {func(s *stage) { s.tamper = func(m *github.InstallationToken) { m.Selected = false } }, "github_granted_otherwise"},
 		"not limited": {func(s *stage) {
-			s.tamper = func(m *bot.Minted) { m.Selected, m.Permissions = false, map[string]string{"contents": "write"} }
+			s.tamper = func(m *github.InstallationToken) {
+				m.Selected, m.Permissions = false, map[string]string{"contents": "write"}
+			}
 		}, "github_granted_otherwise"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, policyText, func(s *stage) {
-				s.revokeErr = &flow.Error{Code: "github_limited", Passing: true}
+				s.revokeErr = &apierror.Error{Code: "github_limited", Retryable: true}
 				tc.goWrong(s)
 			})
 			token, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
@@ -480,7 +486,14 @@ func TestIssueCountsEachRequest(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
 	require.Error(t, err)
-	require.Equal(t, []string{bot.Issued, bot.Refused}, s.counted)
+	families, err := s.registry.Gather()
+	require.NoError(t, err)
+	require.Equal(t, "ghscoped_bot_tokens_issued_total", families[0].GetName())
+	counted := map[string]float64{}
+	for _, m := range families[0].GetMetric() {
+		counted[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+	}
+	require.Equal(t, map[string]float64{bot.Issued: 1, bot.Refused: 1}, counted)
 }
 
 func TestIssueAsksNoOwnerInVain(t *testing.T) {
@@ -498,9 +511,9 @@ func TestIssueAsksNoOwnerInVain(t *testing.T) {
 		asked        int
 	}{
 		"more than fifty": {names, func(*stage) {}, "too_many_repositories", bot.Refused, 0},
-		"GitHub gives no token to read with": {names[:1], func(s *stage) { s.mintErr = &flow.Error{Code: "github_limited"} },
+		"GitHub gives no token to read with": {names[:1], func(s *stage) { s.mintErr = &apierror.Error{Code: "github_limited"} },
 			"github_limited", bot.Failed, 0},
-		"GitHub does not show the file": {names[:1], func(s *stage) { s.fileErr = &flow.Error{Code: "github_unreachable"} },
+		"GitHub does not show the file": {names[:1], func(s *stage) { s.fileErr = &apierror.Error{Code: "github_unreachable"} },
 			"github_unreachable", bot.Failed, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -566,11 +579,11 @@ func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {
 	require.NoError(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()))
 	requireCode(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()), "token_unknown")
 	last := s.events[len(s.events)-1]
-	require.Equal(t, flow.Event{Time: noon, Action: bot.ActionRevoke, Caller: "service:minutely", By: "user:admin", Rule: "frequent",
-		Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "write"}, TokenHash: other.Token.Hash(),
+	require.Equal(t, audit.Event{Time: noon, OfBot: audit.OfBot{Caller: "service:minutely", By: "user:admin", Rule: "frequent", Permissions: map[string]string{"contents": "write"}}, Action: bot.ActionRevoke,
+		Repositories: []string{"octo-org/shared"}, TokenHash: other.Token.Hash(),
 		ExpiresAt: noon.Add(time.Hour), Outcome: bot.Revoked}, last)
 
-	s.revokeErr = &flow.Error{Code: "github_unreachable", Passing: true}
+	s.revokeErr = &apierror.Error{Code: "github_unreachable", Retryable: true}
 	n, err := s.RevokeAll(t.Context(), "user:admin", "")
 	requireCode(t, err, "github_unreachable")
 	require.Zero(t, n)
@@ -623,7 +636,7 @@ func TestWhatGitHubIsAskedIsWhatIsAnswered(t *testing.T) {
 func BenchmarkIssueRefused(b *testing.B) {
 	p, err := bot.ParsePolicy([]byte(policyText))
 	require.NoError(b, err)
-	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return p }, Audit: discard{}, Clock: time.Now, Metrics: uncounted{}})
+	issuer := bot.New(bot.Options{Policy: func() *bot.Policy { return p }, Audit: discard{}, Clock: time.Now, Registry: prometheus.NewRegistry()})
 	request := push("octo-org/secrets")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -636,7 +649,9 @@ func BenchmarkIssueRefused(b *testing.B) {
 
 type discard struct{}
 
-func (discard) Keep(context.Context, flow.Event) error { return nil }
+func (discard) Record(context.Context, audit.Event) {}
+
+func (discard) Keep(context.Context, audit.Event) error { return nil }
 
 func TestAnExclusiveTokenIsGivenToNobodyElse(t *testing.T) {
 	t.Parallel()

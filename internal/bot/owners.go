@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -16,10 +17,10 @@ const maxAsked = 50
 
 // askOwners reads the file of each repository, with a token for nothing but
 // that, and is an error unless each of them allows the request.
-func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *flow.Event) error {
+func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *audit.Event) error {
 	if len(a.names) > maxAsked {
 		event.Outcome, event.Why = Refused, "too many repositories for asking their owners"
-		return invalid("too_many_repositories", fmt.Sprintf("%d repositories are named.", len(a.names)),
+		return invalid(apierror.CodeTooManyRepositories, fmt.Sprintf("%d repositories are named.", len(a.names)),
 			fmt.Sprintf("Where repositories have the last word, at most %d can be asked for at once.", maxAsked))
 	}
 	reading, err := i.GitHub.Mint(ctx, a.owner, a.names, map[string]string{"contents": "read"})
@@ -44,8 +45,8 @@ func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *flow.Eve
 	}
 	group.Wait()
 	for _, err := range refusals {
-		var e *flow.Error
-		if errors.As(err, &e) && e.Code == "repository_refused" {
+		var e *apierror.Error
+		if errors.As(err, &e) && e.Code == apierror.CodeRepositoryRefused {
 			event.Outcome, event.Why = Refused, e.Message
 		}
 		if err != nil {
@@ -74,7 +75,7 @@ func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, tok
 	return nil
 }
 
-func repositoryRefused(full, why string, err error) *flow.Error {
-	return &flow.Error{Code: "repository_refused", Message: full + " " + why + ".",
+func repositoryRefused(full, why string, err error) *apierror.Error {
+	return &apierror.Error{Code: apierror.CodeRepositoryRefused, Message: full + " " + why + ".",
 		Hint: "The owner of the repository has the last word there.", Err: err}
 }

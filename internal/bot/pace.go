@@ -6,7 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 )
 
 // Each request that is refused costs an event of the audit: one caller in a loop
@@ -20,10 +21,6 @@ const (
 	// count.
 	maxPaced = 4096
 )
-
-// CodeTooManyRefusals is the code of the error that says: refused too often. Its
-// RetryAfter says when the next request will be looked at.
-const CodeTooManyRefusals = "too_many_refusals"
 
 // Paced is the outcome of a request that was not looked at.
 const Paced = "paced"
@@ -54,7 +51,7 @@ func (p *pace) take(caller string) error {
 	}
 	if early := r.until.Sub(now) - (refusalBurst-1)*refusalPace; early > 0 {
 		r.unseen++
-		return &flow.Error{Code: CodeTooManyRefusals, Message: "Too many requests of this caller were refused in a row.",
+		return &apierror.Error{Code: apierror.CodeTooManyRefusals, Message: "Too many requests of this caller were refused in a row.",
 			Hint: "Ask only for what a rule allows; the answers before this one say why they were refused.", RetryAfter: early}
 	}
 	r.add(now)
@@ -135,8 +132,8 @@ func (i *Issuer) ReportPaced(ctx context.Context) error {
 		if caller == "" {
 			caller = "other callers"
 		}
-		event := flow.Event{Time: i.Clock(), Action: ActionIssue, Caller: caller, Outcome: Refused, Code: CodeTooManyRefusals,
-			Why: fmt.Sprintf("%d further requests were refused without a look at them", requests)}
+		event := audit.Event{Time: i.Clock(), Action: ActionIssue,
+			OfBot: audit.OfBot{Caller: caller, Why: fmt.Sprintf("%d further requests were refused without a look at them", requests)}, Outcome: Refused, Code: apierror.CodeTooManyRefusals}
 		if err := i.Audit.Keep(ctx, event); err != nil {
 			return err
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 func TestIssueRefusalsArePacedForEachCallerAndCounted(t *testing.T) {
@@ -19,9 +19,9 @@ func TestIssueRefusalsArePacedForEachCallerAndCounted(t *testing.T) {
 	s := newStage(t, policyText, nil)
 	refused := func() string {
 		_, err := s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
-		var e *flow.Error
+		var e *apierror.Error
 		require.ErrorAs(t, err, &e)
-		if e.Code == bot.CodeTooManyRefusals {
+		if e.Code == apierror.CodeTooManyRefusals {
 			require.Positive(t, e.RetryAfter)
 			require.LessOrEqual(t, e.RetryAfter, 10*time.Second)
 		}
@@ -34,7 +34,7 @@ func TestIssueRefusalsArePacedForEachCallerAndCounted(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 250 {
-				if code := refused(); code != bot.CodeTooManyRefusals {
+				if code := refused(); code != apierror.CodeTooManyRefusals {
 					t.Error(code)
 				}
 			}
@@ -43,14 +43,14 @@ func TestIssueRefusalsArePacedForEachCallerAndCounted(t *testing.T) {
 	all.Wait()
 	require.Len(t, s.events, 20)
 	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
-	requireCode(t, err, bot.CodeTooManyRefusals) // before the policy is asked
+	requireCode(t, err, apierror.CodeTooManyRefusals) // before the policy is asked
 
 	_, err = s.Issue(t.Context(), minutely, push("octo-org/secrets"), "r")
 	requireCode(t, err, "bot_refused") // somebody else
 
 	require.NoError(t, s.ReportPaced(t.Context()))
 	last := s.events[len(s.events)-1]
-	require.Equal(t, [3]string{"service:nbbot", bot.Refused, bot.CodeTooManyRefusals}, [3]string{last.Caller, last.Outcome, last.Code})
+	require.Equal(t, [3]string{"service:nbbot", bot.Refused, apierror.CodeTooManyRefusals}, [3]string{last.Caller, last.Outcome, last.Code})
 	require.Contains(t, last.Why, "1001 further requests")
 	events := len(s.events)
 	require.NoError(t, s.ReportPaced(t.Context()))
@@ -58,7 +58,7 @@ func TestIssueRefusalsArePacedForEachCallerAndCounted(t *testing.T) {
 
 	s.now = s.now.Add(10 * time.Second)
 	require.Equal(t, "bot_refused", refused())
-	require.Equal(t, bot.CodeTooManyRefusals, refused())
+	require.Equal(t, apierror.CodeTooManyRefusals, refused())
 	s.now = s.now.Add(time.Hour)
 	for range 20 {
 		require.Equal(t, "bot_refused", refused())
@@ -72,11 +72,11 @@ func TestIssueTokensThatAreGivenCostNoRefusal(t *testing.T) {
 		_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 		require.NoError(t, err)
 	}
-	s.mintErr = &flow.Error{Code: "github_unreachable"}
+	s.mintErr = &apierror.Error{Code: "github_unreachable"}
 	var failed atomic.Int64
 	for range 100 {
 		_, err := s.Issue(t.Context(), nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "write"}, Exclusive: true}, "r")
-		var e *flow.Error
+		var e *apierror.Error
 		if errors.As(err, &e) && e.Code == "github_unreachable" {
 			failed.Add(1)
 		}
@@ -90,9 +90,9 @@ func TestIssuePaceTellsABoundedNumberOfCallersApart(t *testing.T) {
 	var paced int
 	for i := range 5000 {
 		_, err := s.Issue(t.Context(), bot.Caller{Kind: bot.User, Name: fmt.Sprint("user", i)}, push("octo-org/secrets"), "r")
-		var e *flow.Error
+		var e *apierror.Error
 		require.ErrorAs(t, err, &e)
-		if e.Code == bot.CodeTooManyRefusals {
+		if e.Code == apierror.CodeTooManyRefusals {
 			paced++
 		}
 	}

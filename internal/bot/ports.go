@@ -4,48 +4,24 @@ import (
 	"context"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// GitHub is what is asked of GitHub as the App. Errors are [*flow.Error].
+// GitHub is what is asked of GitHub as the App. Errors are [*apierror.Error].
 type GitHub interface {
 	// Mint makes an installation token for repositories of one owner (names
 	// without the owner) and permissions. Both are always named.
-	Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (Minted, error)
+	Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (github.InstallationToken, error)
 	// Identity is the name under which GitHub shows what the App does. The token
 	// is one of its installation tokens.
-	Identity(ctx context.Context, token secret.String) (Identity, error)
+	Identity(ctx context.Context, token secret.String) (github.Identity, error)
 	// RevokeInstallationToken makes a token invalid. One that is dead already
 	// is no error.
 	RevokeInstallationToken(ctx context.Context, token secret.String) error
 	// File reads a file of at most limit bytes from a repository's default
 	// branch; found is false where there is none.
 	File(ctx context.Context, token secret.String, owner, repository, path string, limit int) (content []byte, found bool, err error)
-}
-
-// Metrics is told what to count.
-type Metrics interface {
-	// Requested is a request for a token by its outcome, as the audit names it.
-	Requested(outcome string)
-}
-
-// Minted is a token with what GitHub says it may do.
-type Minted struct {
-	Token secret.String
-	// ExpiresAt is by our clock.
-	ExpiresAt time.Time
-	// Repositories are full names, OWNER/NAME.
-	Repositories []string
-	Permissions  map[string]string
-	// Selected: the token reaches only Repositories, not all of the owner's.
-	Selected bool
-}
-
-// Identity is the name and address that commits by a bot's token should carry.
-type Identity struct {
-	Name  string // SLUG[bot]
-	Email string // the address that links a commit to it
 }
 
 // Live is a token that was given away and has not expired. It is stored sealed
@@ -76,12 +52,6 @@ type Store interface {
 	List(ctx context.Context, caller string) ([]Live, error)
 	// Remove forgets a token; one that is not there is no error.
 	Remove(ctx context.Context, caller, id string) error
-}
-
-// Auditor keeps one event for each request and each revocation. A token is given
-// away only after its event was kept, so Keep says whether it was.
-type Auditor interface {
-	Keep(ctx context.Context, event flow.Event) error
 }
 
 // Actions and outcomes of events.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
 // MaxRepositories is how many repositories GitHub takes for one token.
@@ -109,33 +109,33 @@ func (a ask) fullNames() []string {
 }
 
 // check turns a request into an ask, or says what is wrong with it.
-func (r Request) check() (ask, *flow.Error) {
+func (r Request) check() (ask, *apierror.Error) {
 	a := ask{permissions: r.Permissions, exclusive: r.Exclusive}
 	switch {
 	case len(r.Repositories) == 0:
-		return a, invalid("repositories_missing", "No repository is named.", "A bot token is always for named repositories.")
+		return a, invalid(apierror.CodeRepositoriesMissing, "No repository is named.", "A bot token is always for named repositories.")
 	case len(r.Repositories) > MaxRepositories:
-		return a, invalid("too_many_repositories", fmt.Sprintf("%d repositories are named.", len(r.Repositories)),
+		return a, invalid(apierror.CodeTooManyRepositories, fmt.Sprintf("%d repositories are named.", len(r.Repositories)),
 			fmt.Sprintf("GitHub takes at most %d for one token.", MaxRepositories))
 	case len(r.Permissions) == 0:
-		return a, invalid("permissions_missing", "No permission is named.", "A bot token is always for named permissions.")
+		return a, invalid(apierror.CodePermissionsMissing, "No permission is named.", "A bot token is always for named permissions.")
 	}
 	for _, name := range sortedKeys(r.Permissions) {
 		if problem := permissionProblem(name, r.Permissions[name]); problem != "" {
-			return a, invalid("permission_invalid", "This permission cannot be given: "+problem+".",
+			return a, invalid(apierror.CodePermissionInvalid, "This permission cannot be given: "+problem+".",
 				"ghscoped-service policy schema lists the permissions with their levels.")
 		}
 	}
 	for _, full := range r.Repositories {
 		owner, name, ok := splitRepository(full)
 		if !ok {
-			return a, invalid("repository_invalid", fmt.Sprintf("%.120q names no single repository.", full), "Write OWNER/NAME, without a pattern.")
+			return a, invalid(apierror.CodeRepositoryInvalid, fmt.Sprintf("%.120q names no single repository.", full), "Write OWNER/NAME, without a pattern.")
 		}
 		if a.owner == "" {
 			a.owner = owner
 		}
 		if !strings.EqualFold(a.owner, owner) {
-			return a, invalid("several_owners", "The repositories belong to several owners.",
+			return a, invalid(apierror.CodeSeveralOwners, "The repositories belong to several owners.",
 				"GitHub gives a token for the repositories of one owner: ask once for each.")
 		}
 		a.names = append(a.names, name)
@@ -145,16 +145,6 @@ func (r Request) check() (ask, *flow.Error) {
 	return a, nil
 }
 
-// Invalid reports whether the code of an error says that the request cannot be,
-// whatever the policy: the caller has to change it.
-func Invalid(code string) bool {
-	switch code {
-	case "repositories_missing", "too_many_repositories", "permissions_missing", "permission_invalid", "repository_invalid", "several_owners":
-		return true
-	}
-	return false
-}
-
-func invalid(code, message, hint string) *flow.Error {
-	return &flow.Error{Code: code, Message: message, Hint: hint}
+func invalid(code, message, hint string) *apierror.Error {
+	return &apierror.Error{Code: code, Message: message, Hint: hint}
 }

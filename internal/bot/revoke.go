@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 )
 
 // Live lists the tokens that were given away and have not expired, of one
@@ -26,7 +27,7 @@ func (i *Issuer) Revoke(ctx context.Context, by, caller, id string) error {
 			return i.revoke(ctx, by, live)
 		}
 	}
-	return &flow.Error{Code: "token_unknown", Message: "There is no such live token.", Hint: "It may have expired or been revoked already."}
+	return &apierror.Error{Code: apierror.CodeTokenUnknown, Message: "There is no such live token.", Hint: "It may have expired or been revoked already."}
 }
 
 // RevokeAll makes all live tokens of a caller invalid, or for "" those of all
@@ -48,12 +49,13 @@ func (i *Issuer) RevokeAll(ctx context.Context, by, caller string) (int, error) 
 // revoke forgets a token only when GitHub has killed it, so that it can be
 // tried again.
 func (i *Issuer) revoke(ctx context.Context, by string, live Live) error {
-	event := flow.Event{Time: i.Clock(), Action: ActionRevoke, Caller: live.Caller, By: by, Rule: live.Rule,
-		Repositories: live.Repositories, Permissions: live.Permissions, TokenHash: live.ID, ExpiresAt: live.ExpiresAt, Outcome: Revoked}
+	event := audit.Event{Time: i.Clock(), Action: ActionRevoke,
+		OfBot:        audit.OfBot{Caller: live.Caller, By: by, Rule: live.Rule, Permissions: live.Permissions},
+		Repositories: live.Repositories, TokenHash: live.ID, ExpiresAt: live.ExpiresAt, Outcome: Revoked}
 	err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String)
 	if err != nil {
 		event.Outcome = Failed
-		var e *flow.Error
+		var e *apierror.Error
 		if errors.As(err, &e) {
 			event.Code = e.Code
 		}

@@ -7,11 +7,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
-
-// CodeTokenUnknown: there is no such live token (any more).
-const CodeTokenUnknown = "token_unknown"
 
 // BotToken is an installation token for a bot.
 type BotToken struct {
@@ -56,7 +54,7 @@ func (c *Client) BotToken(ctx context.Context, asked BotRequest) (BotToken, erro
 // is no error.
 func (c *Client) RevokeBotToken(ctx context.Context, id string) error {
 	err := c.call(ctx, http.MethodDelete, "api/bot-tokens/"+url.PathEscape(id), nil, nil)
-	if Is(err, CodeTokenUnknown) {
+	if Is(err, apierror.CodeTokenUnknown) {
 		return nil
 	}
 	return forBots(err)
@@ -70,10 +68,10 @@ func forBots(err error) error {
 		return err
 	}
 	switch e.Code {
-	case CodeNoAccess:
+	case apierror.CodeNoAccess:
 		e.Message = "This Hub token does not allow access to the service “Connect GitHub”."
 		e.Hint = "An admin of the Hub must give the bot's Hub service a role with access:services!service=connect-github."
-	case CodeBadToken:
+	case apierror.CodeBadToken:
 		e.Message, e.Hint = "The Hub does not know this token (any more).", "Check JUPYTERHUB_API_TOKEN."
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -74,14 +75,14 @@ func (c *Client) Credential(ctx context.Context, protocol, host, path string) (C
 // repository at a time, so that git has to name it. It asks as git would.
 func (c *Client) WantsRepository(ctx context.Context, protocol, host string) bool {
 	_, err := c.Credential(ctx, protocol, host, "")
-	return Is(err, CodeRepositoryUnnamed)
+	return Is(err, apierror.CodeRepositoryUnnamed)
 }
 
 // Refused tells the service that GitHub has refused a credential that was for
 // one repository. It is no error if the service knows nothing of it.
 func (c *Client) Refused(ctx context.Context, password secret.String) error {
 	err := c.call(ctx, http.MethodDelete, "api/credential/"+password.Hash(), nil, nil)
-	for _, code := range []string{CodeTokenUnknown, CodeNotConnected, CodeServerNotChosen, CodeNotFound} {
+	for _, code := range []string{apierror.CodeTokenUnknown, apierror.CodeNotConnected, apierror.CodeServerNotChosen, apierror.CodeNotFound} {
 		if Is(err, code) {
 			return nil
 		}

@@ -6,25 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
-// Codes of errors that callers tell apart. The first two are this package's
-// own, the others the service's.
+// Codes of this package's own errors; the others are the service's
+// (internal/apierror).
 const (
 	CodeUnreachable   = "service_unreachable"
 	CodeNotTheService = "not_the_service"
-	CodeNotConnected  = "not_connected"
-	CodeNoFlow        = "no_flow"
-	CodeBadToken      = "bad_token"
-	CodeNoAccess      = "no_access"
-	CodeNotFound      = "not_found"
-	CodeOtherHost     = "other_host"
-	// CodeServerNotChosen: the user is connected, but has not allowed this server to
-	// use that.
-	CodeServerNotChosen = "server_not_chosen"
-	// CodeRepositoryUnnamed: the service gives tokens for one repository at a
-	// time, and none was named.
-	CodeRepositoryUnnamed = "repository_unnamed"
 )
 
 // Error is why the service did not do what it was asked: for programs (Code),
@@ -80,12 +70,12 @@ func ofAnswer(answer *http.Response) *Error {
 	known := body.Error
 	known.Status, known.Err = answer.StatusCode, err
 	switch known.Code {
-	case CodeNotFound:
+	case apierror.CodeNotFound:
 		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Tell the people who run this Hub."
-	case CodeNoAccess:
+	case apierror.CodeNoAccess:
 		known.Message = "This server's token does not allow access to the service “Connect GitHub”."
 		known.Hint = "An admin of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
-	case CodeBadToken:
+	case apierror.CodeBadToken:
 		known.Message = "The Hub does not know this server's token (any more)."
 		known.Hint = "Restart your server from the Hub's home page."
 	}

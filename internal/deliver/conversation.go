@@ -17,7 +17,7 @@ type channel interface {
 	send(ctx context.Context, text string) error
 }
 
-// prover agrees to the token that a server shows as its own: [flow.Target].Prove.
+// prover agrees to the token that a server shows as its own: [hub.Target].Prove.
 type prover func(ctx context.Context, token secret.String) error
 
 // scriptError is a cause that the script itself named.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -39,7 +39,7 @@ func (r *recited) send(_ context.Context, text string) error {
 func TestConverseSendsOnlyToAServerThatProvesItself(t *testing.T) {
 	t.Parallel()
 	j := job{input: secret.New("password=x\n"), markA: "A", markB: "B"}
-	refusal := &flow.Error{Code: "server_unproven"}
+	refusal := &apierror.Error{Code: "server_unproven"}
 	for name, c := range map[string]struct {
 		lines []string
 		shown string

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
@@ -34,13 +35,11 @@ type Options struct {
 	GHCommand bool
 }
 
-// Deliverer is a [flow.Deliverer]. Safe for concurrent use.
+// Deliverer puts credentials into running servers and takes them out. Safe for concurrent use.
 type Deliverer struct {
 	options Options
 	ways    []way
 }
-
-var _ flow.Deliverer = (*Deliverer)(nil)
 
 // New returns a Deliverer, or says which option is unusable.
 func New(options Options) (*Deliverer, error) {
@@ -62,7 +61,7 @@ type way interface {
 	// name is what a delivery is recorded under.
 	name() string
 	// run returns a [notHere] where the server does not allow this way; any other says why the job failed, or may have.
-	run(ctx context.Context, server *hub.UserServer, job job, prove prover) error
+	run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error
 }
 
 // notHere says that the server does not allow a way, and that nothing was
@@ -77,7 +76,7 @@ func (e *notHere) Error() string { return e.reason + ": " + e.err.Error() }
 func (e *notHere) Unwrap() error { return e.err }
 
 // Deliver puts the credential into the server, in place of an earlier one.
-func (d *Deliverer) Deliver(ctx context.Context, target flow.Target, credential flow.Credential) (string, error) {
+func (d *Deliverer) Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (string, error) {
 	job, err := d.delivery(credential)
 	if err != nil {
 		return "", err
@@ -86,15 +85,15 @@ func (d *Deliverer) Deliver(ctx context.Context, target flow.Target, credential 
 }
 
 // Remove takes out of the server whatever deliveries left there.
-func (d *Deliverer) Remove(ctx context.Context, target flow.Target) (string, error) {
+func (d *Deliverer) Remove(ctx context.Context, target hub.Target) (string, error) {
 	return d.run(ctx, target, d.removal())
 }
 
 // run tries one way after the other until one is possible.
-func (d *Deliverer) run(ctx context.Context, target flow.Target, job job) (string, error) {
+func (d *Deliverer) run(ctx context.Context, target hub.Target, job job) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
 	defer cancel()
-	server := hub.NewUserServer(target.Address, target.Token, d.options.HTTP)
+	server := hubapi.NewUserServer(target.Address, target.Token, d.options.HTTP)
 	var refusals []*notHere
 	for _, way := range d.ways {
 		err := way.run(ctx, server, job, target.Prove)

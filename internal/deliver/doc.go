@@ -16,5 +16,5 @@
 // as they are, byte for byte.
 //
 // Border: which servers, when, and what to do about a failure is
-// internal/flow's; how a server is called is internal/hub's.
+// internal/flow's; how a server is called is internal/hubapi's.
 package deliver

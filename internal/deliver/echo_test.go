@@ -116,7 +116,7 @@ func TestTypedScriptIsNotShown(t *testing.T) {
 			p := newPlace(t)
 			d, err := New(Options{})
 			require.NoError(t, err)
-			job, err := d.delivery(credential())
+			job, err := d.delivery(gitCredential())
 			require.NoError(t, err)
 
 			s := p.onTerminal(program(t, login), "-i")
@@ -139,7 +139,7 @@ func TestScriptWithoutSttyAsksForNothing(t *testing.T) {
 	p := newPlace(t)
 	d, err := New(Options{})
 	require.NoError(t, err)
-	job, err := d.delivery(credential())
+	job, err := d.delivery(gitCredential())
 	require.NoError(t, err)
 	p.path = t.TempDir()
 	s := p.onTerminal("/bin/sh", "-c", job.script, "/bin/sh")

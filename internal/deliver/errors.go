@@ -7,19 +7,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
 
 const pullHint = "Where the image has the command ghscoped, “ghscoped setup” lets git ask this service, and no token is written."
 
 // causes are the faults that the script names, and what to say about them.
-var causes = map[string]flow.Error{
+var causes = map[string]apierror.Error{
 	"home_missing":            {Message: "The server has no usable home folder.", Hint: pullHint},
 	"home_not_owned":          {Message: "The home folder belongs to somebody else and cannot be written.", Hint: "An administrator can correct the owner of the home folder. " + pullHint},
 	"read_only_home":          {Message: "The home folder is read-only.", Hint: pullHint},
-	"disk_full":               {Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again.", Passing: true},
-	"quota":                   {Message: "Your disk quota is used up.", Hint: "Delete what you no longer need, then set it up again.", Passing: true},
+	"disk_full":               {Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again.", Retryable: true},
+	"quota":                   {Message: "Your disk quota is used up.", Hint: "Delete what you no longer need, then set it up again.", Retryable: true},
 	"permission_denied":       {Message: "A folder in the home does not allow writing.", Hint: "Check the permissions of ~/.config and ~/.config/ghscoped."},
 	"symlink_refused":         {Message: "There is a symbolic link where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
 	"foreign_owner":           {Message: "The file or folder where the credential belongs is owned by somebody else.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
@@ -28,16 +29,16 @@ var causes = map[string]flow.Error{
 	"not_private":             {Message: "The file system of the home cannot keep a file private.", Hint: "An administrator can choose another path for the credential. " + pullHint},
 	"git_config_not_writable": {Message: "The git configuration of this server cannot be written.", Hint: "Check ~/.gitconfig and where it links to. " + pullHint},
 	"git_config_damaged":      {Message: "The git configuration of this server holds characters that no text has.", Hint: "Correct ~/.gitconfig, then set it up again."},
-	"git_config_busy":         {Message: "The git configuration was changed at the same moment.", Hint: "Deliver again.", Passing: true},
-	"write_failed":            {Message: "The credential could not be written.", Hint: pullHint, Passing: true},
-	"input_cut":               {Message: "The server did not get the whole credential.", Hint: "Deliver again.", Passing: true},
-	"interrupted":             {Message: "The server stopped the delivery.", Hint: "Deliver again.", Passing: true},
+	"git_config_busy":         {Message: "The git configuration was changed at the same moment.", Hint: "Deliver again.", Retryable: true},
+	"write_failed":            {Message: "The credential could not be written.", Hint: pullHint, Retryable: true},
+	"input_cut":               {Message: "The server did not get the whole credential.", Hint: "Deliver again.", Retryable: true},
+	"interrupted":             {Message: "The server stopped the delivery.", Hint: "Deliver again.", Retryable: true},
 	"no_shell":                {Message: "The server has no usable shell (sh), which git needs as well.", Hint: "An administrator can add one to the image, such as dash or bash."},
 }
 
 // explain turns an error of a way into one for people.
 func explain(err error) error {
-	var refused *flow.Error
+	var refused *apierror.Error
 	if errors.As(err, &refused) { // the server did not prove itself, or the Hub could not be asked
 		return refused
 	}
@@ -52,8 +53,8 @@ func explain(err error) error {
 		return &cause
 	}
 	if errors.Is(err, errCutOff) {
-		return &flow.Error{Code: "delivery_interrupted", Message: "The server went away during the delivery.",
-			Hint: "Deliver again when the server runs.", Passing: true, Err: err}
+		return &apierror.Error{Code: apierror.CodeDeliveryInterrupted, Message: "The server went away during the delivery.",
+			Hint: "Deliver again when the server runs.", Retryable: true, Err: err}
 	}
 	return unreachable(err)
 }
@@ -61,16 +62,16 @@ func explain(err error) error {
 // unreachable explains an answer that the server, or the proxy before it, gave
 // instead of doing what it was asked.
 func unreachable(err error) error {
-	switch status := hub.Status(err); {
+	switch status := hubapi.Status(err); {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return &flow.Error{Code: "server_refused_token", Message: "The server did not accept your sign-in.",
+		return &apierror.Error{Code: apierror.CodeServerRefusedToken, Message: "The server did not accept your sign-in.",
 			Hint: "Restart the server and deliver again. If that does not help, contact your Hub's administrators.", Err: err}
 	case status == http.StatusFailedDependency, status == http.StatusServiceUnavailable, status >= 300 && status < 400:
-		return &flow.Error{Code: "server_not_ready", Message: "The server is not running yet, or no longer.",
-			Hint: "It is tried again when the server runs.", Passing: true, Err: err}
+		return &apierror.Error{Code: apierror.CodeServerNotReady, Message: "The server is not running yet, or no longer.",
+			Hint: "It is tried again when the server runs.", Retryable: true, Err: err}
 	}
-	return &flow.Error{Code: "server_unreachable", Message: "The server does not answer.",
-		Hint: "It is tried again; restarting the server may help.", Passing: true, Err: err}
+	return &apierror.Error{Code: apierror.CodeServerUnreachable, Message: "The server does not answer.",
+		Hint: "It is tried again; restarting the server may help.", Retryable: true, Err: err}
 }
 
 // noWay explains why none of the ways was possible.
@@ -88,19 +89,19 @@ func noWay(refusals []*notHere) error {
 	if errors.As(err, &said) && said.code == "no_shell" {
 		return explain(err)
 	}
-	if errors.Is(err, hub.ErrForbidden) && hub.Status(err) == http.StatusForbidden {
+	if errors.Is(err, hub.ErrForbidden) && hubapi.Status(err) == http.StatusForbidden {
 		return unreachable(err)
 	}
-	return &flow.Error{Code: "no_way_in", Message: "There is no way into this server: " + strings.Join(reasons, "; ") + ".",
+	return &apierror.Error{Code: apierror.CodeNoWayIn, Message: "There is no way into this server: " + strings.Join(reasons, "; ") + ".",
 		Hint: "An administrator can switch terminals on. " + pullHint, Err: err}
 }
 
 // outOfTime explains a context that ended.
 func outOfTime(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return &flow.Error{Code: "delivery_interrupted", Message: "The delivery was given up.",
-			Hint: "Deliver again.", Passing: true, Err: err}
+		return &apierror.Error{Code: apierror.CodeDeliveryInterrupted, Message: "The delivery was given up.",
+			Hint: "Deliver again.", Retryable: true, Err: err}
 	}
-	return &flow.Error{Code: "delivery_timeout", Message: "The server took too long.",
-		Hint: "It is tried again.", Passing: true, Err: err}
+	return &apierror.Error{Code: apierror.CodeDeliveryTimeout, Message: "The server took too long.",
+		Hint: "It is tried again.", Retryable: true, Err: err}
 }

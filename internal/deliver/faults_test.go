@@ -82,7 +82,7 @@ func TestInputThatIsCutWritesNothing(t *testing.T) {
 	t.Parallel()
 	d, err := New(Options{})
 	require.NoError(t, err)
-	job, err := d.delivery(credential())
+	job, err := d.delivery(gitCredential())
 	require.NoError(t, err)
 	p := newPlace(t)
 	job.input = cut(job.input)
@@ -137,7 +137,7 @@ func TestAShellWhosePrintfIsAProgramIsRefused(t *testing.T) {
 			before := p.state()
 			d, err := New(Options{})
 			require.NoError(t, err)
-			job, err := d.delivery(credential())
+			job, err := d.delivery(gitCredential())
 			require.NoError(t, err)
 			job.script = c.prelude + job.script
 			p.shell = c.shell
@@ -161,7 +161,7 @@ func TestTheScriptHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	d, err := New(Options{GitIdentity: true, RewriteSSH: true, GHCommand: true})
 	require.NoError(t, err)
-	job, err := d.delivery(credential())
+	job, err := d.delivery(gitCredential())
 	require.NoError(t, err)
 	require.NotContains(t, job.script, token)
 	require.Contains(t, job.input.Reveal(), token)
@@ -200,7 +200,7 @@ func TestSeveralDeliveriesAtOnceDoNotMixTheirFiles(t *testing.T) {
 	all.Wait()
 	for _, verdict := range verdicts {
 		// One may clear away what another is about to rename, and is told so.
-		require.True(t, verdict == "done" || causes[verdict].Passing, "%q", verdict)
+		require.True(t, verdict == "done" || causes[verdict].Retryable, "%q", verdict)
 	}
 	require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
 	require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")

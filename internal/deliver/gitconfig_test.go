@@ -171,7 +171,7 @@ func TestAHostMayBeWrittenInEachWayThatGitTakesForIt(t *testing.T) {
 func TestAnExpiredCredentialIsNotOffered(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	expired := credential()
+	expired := gitCredential()
 	expired.ExpiresAt = time.Now().Add(-time.Second)
 	require.Equal(t, "done", p.deliverAs(Options{}, expired))
 	require.Empty(t, p.fill("https", "github.com"))

@@ -8,14 +8,14 @@ import (
 	"os/exec"
 	"syscall"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // DeliverHere puts the credential where this very process runs, by the same
 // script and so with the same files as [Deliverer.Deliver]: for the command in
 // a server that nobody delivers to.
-func (d *Deliverer) DeliverHere(ctx context.Context, credential flow.Credential) error {
+func (d *Deliverer) DeliverHere(ctx context.Context, credential credential.Credential) error {
 	job, err := d.delivery(credential)
 	if err != nil {
 		return err

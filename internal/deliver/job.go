@@ -7,7 +7,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -61,13 +62,13 @@ func (j job) prefix() string { return "ghscoped " + j.markA + j.markB + " " }
 // end is the last line of the input.
 func (j job) end() string { return "end " + j.markA + j.markB + "\n" }
 
-func (d *Deliverer) delivery(c flow.Credential) (job, error) {
+func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 	if !acceptable(c.Host) {
-		return job{}, &flow.Error{Code: "insecure_host", Message: "The credential may only be used over https.",
+		return job{}, &apierror.Error{Code: apierror.CodeInsecureHost, Message: "The credential may only be used over https.",
 			Hint: "An administrator must set an https address for GitHub."}
 	}
 	if strings.ContainsFunc(c.Username+c.Password.Reveal(), isControl) || c.Password.Empty() || c.ExpiresAt.IsZero() {
-		return job{}, &flow.Error{Code: "bad_credential", Message: "The credential is not one that git could use."}
+		return job{}, &apierror.Error{Code: apierror.CodeBadCredential, Message: "The credential is not one that git could use."}
 	}
 	name, email := "", ""
 	if d.options.GitIdentity {
@@ -117,7 +118,7 @@ func (d *Deliverer) job(action string, parameters map[string]string) job {
 
 // identity is what git should call the user: GitHub's name, and the public
 // e-mail address or else the one GitHub keeps for those who have none.
-func identity(c flow.Credential) (name, email string) {
+func identity(c credential.Credential) (name, email string) {
 	name, email = c.Account.Name, c.Account.Email
 	if email == "" && c.Account.ID != 0 && c.Account.Login != "" {
 		email = fmt.Sprintf("%d+%s@users.noreply.%s", c.Account.ID, c.Account.Login, c.Host.Hostname())

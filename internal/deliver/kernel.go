@@ -17,7 +17,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
 
 //go:embed kernel.py
@@ -29,7 +29,7 @@ type kernel struct{}
 
 func (kernel) name() string { return "kernel" }
 
-func (kernel) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
+func (kernel) run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error {
 	specs, err := server.KernelSpecs(ctx)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -64,7 +64,7 @@ var errUnheard = errors.New("the kernel's prompt was lost")
 // runInKernel starts a kernel for the job, and ends it. Patience is what it has
 // to ask for the input from the moment when it runs our code, for which it has
 // kernelStart; 0: both until ctx ends.
-func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job job, prove prover, patience time.Duration) error {
+func runInKernel(ctx context.Context, server *hubapi.UserServer, spec string, job job, prove prover, patience time.Duration) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -100,7 +100,7 @@ func runInKernel(ctx context.Context, server *hub.UserServer, spec string, job j
 
 // pythonSpec chooses the default kernel if it is a Python one, else the first
 // Python one by name.
-func pythonSpec(specs hub.KernelSpecs) (string, bool) {
+func pythonSpec(specs hubapi.KernelSpecs) (string, bool) {
 	python := func(name string) bool { return strings.EqualFold(specs.Languages[name], "python") }
 	if python(specs.Default) {
 		return specs.Default, true

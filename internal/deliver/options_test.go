@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -17,17 +18,17 @@ func TestTheIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 	for _, c := range []struct {
 		name                string
 		gitconfig           string
-		account             flow.Account
+		account             github.Account
 		wantName, wantEmail string
 	}{
-		{"none", "", flow.Account{ID: 583231, Login: "octo-cat", Name: name}, name, noreply},
-		{"a public address", "", flow.Account{ID: 583231, Login: "octo-cat", Name: "Ö", Email: "o@cat.example"}, "Ö", "o@cat.example"},
-		{"no name at GitHub", "", flow.Account{ID: 583231, Login: "octo-cat"}, "", noreply},
-		{"nothing at GitHub", "", flow.Account{}, "", ""},
-		{"control characters", "", flow.Account{Name: "Octo\n[alias]\n\tx = !id\x00\r", Email: "\x1b\n"}, "Octo[alias]x = !id", ""},
-		{"the user's own name", "[user]\n\tname = Ada\n", flow.Account{ID: 583231, Login: "octo-cat", Name: name}, "Ada", noreply},
-		{"the user's own address", "[user]\n\temail = ada@example.org", flow.Account{Name: name, Email: "o@cat.example"}, name, "ada@example.org"},
-		{"the user's own in an included file", "[include]\n\tpath = ~/mine\n", flow.Account{Name: name, Email: "o@cat.example"}, "Ada", "ada@example.org"},
+		{"none", "", github.Account{ID: 583231, Login: "octo-cat", Name: name}, name, noreply},
+		{"a public address", "", github.Account{ID: 583231, Login: "octo-cat", Name: "Ö", Email: "o@cat.example"}, "Ö", "o@cat.example"},
+		{"no name at GitHub", "", github.Account{ID: 583231, Login: "octo-cat"}, "", noreply},
+		{"nothing at GitHub", "", github.Account{}, "", ""},
+		{"control characters", "", github.Account{Name: "Octo\n[alias]\n\tx = !id\x00\r", Email: "\x1b\n"}, "Octo[alias]x = !id", ""},
+		{"the user's own name", "[user]\n\tname = Ada\n", github.Account{ID: 583231, Login: "octo-cat", Name: name}, "Ada", noreply},
+		{"the user's own address", "[user]\n\temail = ada@example.org", github.Account{Name: name, Email: "o@cat.example"}, name, "ada@example.org"},
+		{"the user's own in an included file", "[include]\n\tpath = ~/mine\n", github.Account{Name: name, Email: "o@cat.example"}, "Ada", "ada@example.org"},
 	} {
 		for shell, prepare := range shells {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
@@ -36,7 +37,7 @@ func TestTheIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 				p.shell, p.path = prepare(t)
 				p.write("mine", "[user]\n\tname = Ada\n\temail = ada@example.org\n")
 				p.write(".gitconfig", c.gitconfig)
-				wanted := credential()
+				wanted := gitCredential()
 				wanted.Account = c.account
 				for range 2 { // what the first delivery wrote is not the user's own
 					require.Equal(t, "done", p.deliverAs(Options{GitIdentity: true}, wanted))
@@ -127,8 +128,8 @@ func TestASwitchedOffGHOptionTakesTheTokenBack(t *testing.T) {
 	require.NoFileExists(t, p.home+"/.config/gh/hosts.yml")
 }
 
-func withToken(token string) flow.Credential {
-	c := credential()
+func withToken(token string) credential.Credential {
+	c := gitCredential()
 	c.Password = secret.New(token)
 	return c
 }

@@ -14,7 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -99,10 +100,10 @@ func (p *place) run(job job) string {
 
 func (p *place) deliver(options Options) string {
 	p.t.Helper()
-	return p.deliverAs(options, credential())
+	return p.deliverAs(options, gitCredential())
 }
 
-func (p *place) deliverAs(options Options, c flow.Credential) string {
+func (p *place) deliverAs(options Options, c credential.Credential) string {
 	p.t.Helper()
 	d, err := New(options)
 	require.NoError(p.t, err)
@@ -175,18 +176,18 @@ func (p *place) state() map[string]string {
 	return state
 }
 
-func credential() flow.Credential {
+func gitCredential() credential.Credential {
 	return credentialFor("https://github.com")
 }
 
-func credentialFor(host string) flow.Credential {
+func credentialFor(host string) credential.Credential {
 	address, err := url.Parse(host)
 	if err != nil {
 		panic(err)
 	}
-	return flow.Credential{
+	return credential.Credential{
 		Host: address, Username: "x-access-token", Password: secret.New(token), ExpiresAt: time.Now().Add(time.Hour),
-		Account: flow.Account{ID: 583231, Login: "octo-cat", Name: `Octo "the \ Cat" O'Hara`},
+		Account: github.Account{ID: 583231, Login: "octo-cat", Name: `Octo "the \ Cat" O'Hara`},
 	}
 }
 

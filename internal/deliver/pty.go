@@ -11,7 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
 
 // maxLine bounds what is kept of a line that does not end, in bytes.
@@ -20,7 +20,7 @@ const maxLine = 64 << 10
 // pty is a terminal in the server, seen through its websocket. It is a
 // [channel].
 type pty struct {
-	server *hub.UserServer
+	server *hubapi.UserServer
 	name   string
 	conn   *websocket.Conn
 	// chunks carries the output; closed when the program has ended or the
@@ -35,7 +35,7 @@ type pty struct {
 }
 
 // openPTY starts a terminal and connects to it; a [notHere] where there is none.
-func openPTY(ctx context.Context, server *hub.UserServer, command []string) (*pty, error) {
+func openPTY(ctx context.Context, server *hubapi.UserServer, command []string) (*pty, error) {
 	name, err := server.StartTerminal(ctx, command)
 	if err != nil {
 		return nil, unlessAbsent("terminals", err)
@@ -56,7 +56,7 @@ func openPTY(ctx context.Context, server *hub.UserServer, command []string) (*pt
 // unlessAbsent recognises the answers by which a server says that it does not
 // offer what was asked for, or (500) that it could not start it.
 func unlessAbsent(what string, err error) error {
-	switch hub.Status(err) {
+	switch hubapi.Status(err) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
 		return &notHere{what + " are switched off", err}
 	case http.StatusForbidden:

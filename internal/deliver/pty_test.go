@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -50,7 +51,7 @@ func TestATerminalThatIsGoneIsNotDeleted(t *testing.T) {
 			t.Cleanup(server.Close)
 			base, err := url.Parse(server.URL + "/user/ada/")
 			require.NoError(t, err)
-			p, err := openPTY(t.Context(), hub.NewUserServer(hub.Address{URL: base}, secret.New("t"), server.Client()), nil)
+			p, err := openPTY(t.Context(), hubapi.NewUserServer(hub.Address{URL: base}, secret.New("t"), server.Client()), nil)
 			require.NoError(t, err)
 			_, err = p.output(t.Context())
 			require.ErrorIs(t, err, io.EOF)

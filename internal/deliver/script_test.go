@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
 
 func TestADeliveryGivesGitTheCredentialAndARemovalLeavesNoTrace(t *testing.T) {
@@ -95,7 +95,7 @@ func TestASecondDeliveryChangesNothing(t *testing.T) {
 			p.shell, p.path = prepare(t)
 			p.write(".gitconfig", "[user]\n\tname = Ada")
 			options := Options{GitIdentity: true, RewriteSSH: true, GHCommand: true}
-			c := credential()
+			c := gitCredential()
 			require.Equal(t, "done", p.deliverAs(options, c))
 			first, times := p.state(), p.times()
 			require.Equal(t, "done", p.deliverAs(options, c))
@@ -122,7 +122,7 @@ func TestTheCredentialIsPrivate(t *testing.T) {
 	p := newPlace(t)
 	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o777))
 	p.write(".config/ghscoped/credential", "left by somebody, readable by all")
-	c := credential()
+	c := gitCredential()
 	for range 2 { // the same token once more is the same files
 		require.Equal(t, "done", p.deliverAs(Options{GHCommand: true}, c))
 		for path, mode := range map[string]os.FileMode{
@@ -247,11 +247,11 @@ func TestWhatIsNotTheFormerCredentialStays(t *testing.T) {
 	t.Run("the same place under another name", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t)
-		c := credential()
+		c := gitCredential()
 		require.Equal(t, "done", p.deliverAs(now, c))
 		own, link := p.home, t.TempDir()+"/home"
 		require.NoError(t, os.Symlink(own, link))
-		for _, next := range []flow.Credential{c, withToken("ghu_next")} {
+		for _, next := range []credential.Credential{c, withToken("ghu_next")} {
 			p.home = link
 			require.Equal(t, "done", p.deliverAs(now, next))
 			require.Contains(t, p.fill("https", "github.com"), "password="+next.Password.Reveal()+"\n")

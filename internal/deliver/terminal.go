@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
 
 // terminal runs the script as a terminal's program (shell_command).
@@ -15,7 +15,7 @@ type terminal struct{}
 
 func (terminal) name() string { return "terminal" }
 
-func (terminal) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
+func (terminal) run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error {
 	p, err := openPTY(ctx, server, []string{shell, "-c", job.script, shell})
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ const bootstrap = ` unset HISTFILE; exec ` + shell + ` -c 'stty -echo -icanon mi
 	`while IFS= read -r l; do [ "$l" = "%[1]s.%[2]s" ] && e=1 && break; s=$s$l$n; done; ` +
 	`[ "$e" ] && eval "$s"' ` + shell + ` || exit`
 
-func (typed) run(ctx context.Context, server *hub.UserServer, job job, prove prover) error {
+func (typed) run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error {
 	p, err := openPTY(ctx, server, nil)
 	if err != nil {
 		return err

@@ -9,9 +9,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/check"
 	"github.com/ghscoped/ghscoped-service/internal/config"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -33,7 +34,7 @@ type Store interface {
 	Keys() error
 	// Try opens the store, writes to it, tries the keys on it, and returns the
 	// last events it remembers; ErrHeld or ErrNothingYet.
-	Try(ctx context.Context) ([]flow.Event, error)
+	Try(ctx context.Context) ([]audit.Event, error)
 }
 
 // Hub is the Hub as the service calls it.
@@ -41,16 +42,16 @@ type Hub interface {
 	Whoami(ctx context.Context, token secret.String) (hub.User, error)
 }
 
-// GitHub is GitHub as the service calls it. Errors are [flow.Error].
+// GitHub is GitHub as the service calls it. Errors are [*apierror.Error].
 type GitHub interface {
-	DeviceCode(ctx context.Context) (flow.DeviceCode, error)
+	DeviceCode(ctx context.Context) (github.DeviceCode, error)
 	// Exchange spends a code of the web flow.
-	Exchange(ctx context.Context, code, verifier, redirect string) (flow.Token, error)
+	Exchange(ctx context.Context, code, verifier, redirect string) (github.Token, error)
 	// PublicApp is the App as anybody sees it; the code app_not_public where
 	// there is none that anybody sees.
-	PublicApp(ctx context.Context) (flow.App, error)
+	PublicApp(ctx context.Context) (github.App, error)
 	// OwnApp is the App as its own private key shows it.
-	OwnApp(ctx context.Context) (flow.App, error)
+	OwnApp(ctx context.Context) (github.App, error)
 	// Skew is how far GitHub's clock was ahead of ours in its latest answer.
 	Skew() time.Duration
 }
@@ -80,12 +81,12 @@ type Doctor struct {
 
 	// What one check found and another one needs.
 	running    bool // on this machine, with these settings
-	events     []flow.Event
+	events     []audit.Event
 	hubVersion string
 	hubSkew    time.Duration
 	self       hub.User
 	webErr     error // of the one call of GitHub's web address
-	app        flow.App
+	app        github.App
 	appErr     error
 }
 

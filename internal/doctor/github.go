@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/check"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 // maxSkew is how far apart clocks may be.
@@ -30,42 +30,25 @@ func (d *Doctor) gitHubChecks() []checker {
 	}
 }
 
-// code is that of an error of GitHub's; empty: there was none.
-func code(err error) string {
-	var own *flow.Error
-	if errors.As(err, &own) {
-		return own.Code
-	}
-	if err != nil {
-		return "internal"
-	}
-	return ""
-}
-
 // ofError repeats what an error says to people.
 func ofError(err error) check.Result {
-	var own *flow.Error
+	var own *apierror.Error
 	if errors.As(err, &own) {
 		return check.Failed(own.Message, own.Hint)
 	}
 	return check.Failed(sentence(err.Error()), "")
 }
 
-// away reports whether an error says nothing about what was asked.
-func away(err error) bool {
-	return slices.Contains([]string{"github_unreachable", "github_bad_answer", "github_limited"}, code(err))
-}
-
 // gitHubWeb asks for a device code, as every connection does.
 func (d *Doctor) gitHubWeb(ctx context.Context) check.Result {
 	_, d.webErr = d.GitHub.DeviceCode(ctx)
 	web := d.Config.GitHub.URL.String()
-	switch code(d.webErr) {
-	case "github_unreachable":
+	switch apierror.CodeOf(d.webErr) {
+	case apierror.CodeGitHubUnreachable:
 		return check.Failed("GitHub does not answer at "+web+".", "Let this machine reach it (firewall, proxy, certificate), or correct GHSCOPED_GITHUB_URL.")
-	case "github_bad_answer":
+	case apierror.CodeGitHubBadAnswer:
 		return check.Failed("What answers at "+web+" is not GitHub.", "Correct GHSCOPED_GITHUB_URL; a proxy in between must leave it alone.")
-	case "github_limited":
+	case apierror.CodeGitHubLimited:
 		return check.Warned("GitHub at "+web+" asks for a pause.", "Try again in some minutes.")
 	}
 	return check.Passed("GitHub answers at " + web + ".")
@@ -73,14 +56,14 @@ func (d *Doctor) gitHubWeb(ctx context.Context) check.Result {
 
 func (d *Doctor) deviceFlow(context.Context) check.Result {
 	client := d.Config.GitHub.ClientID
-	switch code(d.webErr) {
+	switch apierror.CodeOf(d.webErr) {
 	case "":
 		return check.Passed("The App " + client + " gives device codes. (The one that was asked for is entered by nobody.)")
-	case "app_unknown":
+	case apierror.CodeAppUnknown:
 		return check.Failed("GitHub knows no App with the client id "+client+".", "Correct GHSCOPED_CLIENT_ID: it is on the App's settings page, and begins with Iv.")
-	case "device_flow_disabled":
+	case apierror.CodeDeviceFlowDisabled:
 		return check.Failed("The App does not allow the device flow.", `Tick "Enable Device Flow" on the App's settings page, and save.`)
-	case "github_limited":
+	case apierror.CodeGitHubLimited:
 		return check.Skipped("Not checked: GitHub asks for a pause.")
 	}
 	return ofError(d.webErr)
@@ -92,14 +75,14 @@ func (d *Doctor) clientSecret(ctx context.Context) check.Result {
 	if d.Config.GitHub.ClientSecret.Value.Empty() {
 		return check.Passed("None is configured: codes are typed, and revoked tokens are reported to their owners by GitHub's e-mail.")
 	}
-	if code(d.webErr) == "app_unknown" {
+	if apierror.CodeOf(d.webErr) == apierror.CodeAppUnknown {
 		return check.Skipped("Not checked, because of device-flow.")
 	}
 	_, err := d.GitHub.Exchange(ctx, "doctor", "doctor-doctor-doctor-doctor-doctor-doctor-doctor", "")
-	switch code(err) {
-	case "code_spent":
+	switch apierror.CodeOf(err) {
+	case apierror.CodeCodeSpent:
 		return check.Passed("GitHub takes it. Whether the callback address is registered shows when somebody signs in by the web flow.")
-	case "app_misconfigured":
+	case apierror.CodeAppMisconfigured:
 		return check.Failed("GitHub does not take the client secret.", "Make a new one on the App's settings page, and put it into the file of GHSCOPED_CLIENT_SECRET_FILE.")
 	case "":
 		return check.Warned("GitHub took a code that it never gave.", "")
@@ -111,12 +94,12 @@ func (d *Doctor) clientSecret(ctx context.Context) check.Result {
 func (d *Doctor) gitHubAPI(ctx context.Context) check.Result {
 	d.app, d.appErr = d.GitHub.PublicApp(ctx)
 	api := d.Config.GitHub.APIURL.String()
-	switch code(d.appErr) {
-	case "github_unreachable":
+	switch apierror.CodeOf(d.appErr) {
+	case apierror.CodeGitHubUnreachable:
 		return check.Failed("GitHub's API does not answer at "+api+".", "Let this machine reach it, or correct GHSCOPED_GITHUB_API_URL (github.com has its API at https://api.github.com).")
-	case "github_bad_answer", "github_refused":
+	case apierror.CodeGitHubBadAnswer, apierror.CodeGitHubRefused:
 		return check.Failed("What answers at "+api+" is not GitHub's API.", "Correct or unset GHSCOPED_GITHUB_API_URL: a GitHub Enterprise Server has its API at /api/v3.")
-	case "github_limited":
+	case apierror.CodeGitHubLimited:
 		return check.Warned("GitHub's API at "+api+" asks for a pause.", "Try again in an hour: 60 calls an hour are free from one address.")
 	}
 	return check.Passed("GitHub's API answers at " + api + ".")
@@ -129,7 +112,7 @@ func (d *Doctor) appKey(ctx context.Context) check.Result {
 	}
 	app, err := d.GitHub.OwnApp(ctx)
 	switch {
-	case away(err):
+	case apierror.NoAnswer(apierror.CodeOf(err)):
 		return check.Warned("It could not be tried.", "Try again.")
 	case err != nil:
 		return ofError(err)
@@ -144,13 +127,13 @@ func (d *Doctor) appPublic(context.Context) check.Result {
 	page := d.Config.GitHub.AppURL.String()
 	const settings = `On the App's settings page, Advanced: "Make public", unless all repositories belong to the App's owner; or correct GHSCOPED_APP_URL.`
 	switch {
-	case away(d.appErr):
+	case apierror.NoAnswer(apierror.CodeOf(d.appErr)):
 		return check.Skipped("Not checked: GitHub asks for a pause.")
-	case code(d.appErr) == "api_needs_login":
+	case apierror.CodeOf(d.appErr) == apierror.CodeAPINeedsLogin:
 		return check.Warned("This GitHub shows "+page+" only to people who are signed in.", "Open it in a browser.")
-	case code(d.appErr) == "app_not_public" && d.app.Slug != "":
+	case apierror.CodeOf(d.appErr) == apierror.CodeAppNotPublic && d.app.Slug != "":
 		return check.Warned("The App is private: it can be installed on its owner's account only.", settings)
-	case code(d.appErr) == "app_not_public":
+	case apierror.CodeOf(d.appErr) == apierror.CodeAppNotPublic:
 		return check.Failed("The App at "+page+" is private, or there is none.", settings)
 	case d.appErr != nil:
 		return ofError(d.appErr)
@@ -197,7 +180,7 @@ func (d *Doctor) tokenExpiry(context.Context) check.Result {
 	const on = `Keep "User-to-server token expiration" switched on: App's settings page, Optional features.`
 	for _, event := range d.events { // the newest first
 		switch {
-		case event.Code == "token_never_expires":
+		case event.Code == apierror.CodeTokenNeverExpires:
 			return check.Failed("A token that GitHub gave on "+event.Time.Format(time.DateOnly)+" would never have expired, and was refused.",
 				`Switch "User-to-server token expiration" on: App's settings page, Optional features. It is on for new Apps.`)
 		case event.Action == "flow_finished" && event.Outcome == "connected": // in pull mode nothing is delivered

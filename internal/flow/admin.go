@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 )
 
-var errEnded = &Error{Code: "connection_ended", Message: "An administrator ended your connection. The token was revoked.",
+var errEnded = &apierror.Error{Code: apierror.CodeConnectionEnded, Message: "An administrator ended your connection. The token was revoked.",
 	Hint: "Ask them before you connect again."}
 
 // Users lists records in the order of their names, beginning behind after, and
@@ -54,7 +57,7 @@ func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 		return nil
 	}
 	if err == nil {
-		e.audit(ctx, user, Event{Action: "account_forgotten", Account: login, Outcome: "ok", Reason: reason})
+		e.audit(ctx, user, audit.Event{Action: "account_forgotten", OfUser: audit.OfUser{Account: login}, Outcome: "ok", Reason: reason})
 	}
 	return err
 }
@@ -71,7 +74,7 @@ func (e *Engine) EndUser(ctx context.Context, name, reason string) error {
 		return nil
 	})
 	if err == nil {
-		e.audit(ctx, user, Event{Action: "record_ended", Outcome: "ok", Reason: reason})
+		e.audit(ctx, user, audit.Event{Action: "record_ended", Outcome: "ok", Reason: reason})
 	}
 	return err
 }

@@ -3,10 +3,12 @@ package flow
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
@@ -66,11 +68,11 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	was := *u.Flow
 	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
-	var cause *Error
+	var cause *apierror.Error
 	if err != nil {
 		cause = e.trouble(u.Name, "identify", err)
 	} else if mismatch := e.Identity.check(u, account); mismatch != nil {
-		e.audit(ctx, u, Event{Action: "identity_mismatch", FlowID: was.ID, Account: account.Login,
+		e.audit(ctx, u, audit.Event{Action: "identity_mismatch", OfUser: audit.OfUser{FlowID: was.ID, Account: account.Login},
 			TokenHash: was.Token.Access.Hash(), Outcome: "refused", Code: mismatch.Code})
 	}
 	return ofFlow(was, func(u *User, _ *Flow) {
@@ -84,7 +86,7 @@ func (e *Engine) identify(ctx context.Context, u *User) outcome {
 
 // identifiedAs goes on to the servers, or for a web flow waits for the person to
 // confirm an account that they never have.
-func (e *Engine) identifiedAs(u *User, account Account) {
+func (e *Engine) identifiedAs(u *User, account github.Account) {
 	f := u.Flow
 	if e.Identity.check(u, account) != nil || f.Mode != Web || u.confirmed(account.ID) {
 		e.accept(u, account)
@@ -96,7 +98,7 @@ func (e *Engine) identifiedAs(u *User, account Account) {
 
 // accept makes the connection if the identity policy agrees, and reports whether
 // it does.
-func (e *Engine) accept(u *User, account Account) bool {
+func (e *Engine) accept(u *User, account github.Account) bool {
 	f := u.Flow
 	if mismatch := e.Identity.check(u, account); mismatch != nil {
 		e.finish(u, Failed, mismatch)
@@ -118,16 +120,16 @@ func (e *Engine) accept(u *User, account Account) bool {
 	return true
 }
 
-var errOtherAccount = &Error{Code: "other_account_connected",
+var errOtherAccount = &apierror.Error{Code: apierror.CodeOtherAccountConnected,
 	Message: "You are connected to another GitHub account, which a program cannot replace. The new token was revoked.",
 	Hint:    "Disconnect on the page “Connect GitHub” first, or approve with the account that is connected."}
 
 // identifyFailed tries again: passing trouble until the code's end at least,
 // since the approval is worth keeping, any other a few times.
-func (e *Engine) identifyFailed(u *User, cause *Error) {
+func (e *Engine) identifyFailed(u *User, cause *apierror.Error) {
 	f, now := u.Flow, e.Clock()
 	f.Failures++
-	if f.Failures >= accountTries && (!cause.Passing || now.After(f.ExpiresAt)) {
+	if f.Failures >= accountTries && (!cause.Retryable || now.After(f.ExpiresAt)) {
 		e.finish(u, Failed, cause)
 		return
 	}
@@ -233,7 +235,7 @@ func (e *Engine) planFailed(u *User, used string, err error) bool {
 	switch {
 	case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
 		f.Due = e.Clock() // signed in again meanwhile
-	case cause.Passing:
+	case cause.Retryable:
 		f.Failures++
 		f.Error = cause
 		f.Due = e.Clock().Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
@@ -243,25 +245,25 @@ func (e *Engine) planFailed(u *User, used string, err error) bool {
 	return true
 }
 
-var errSignedOut = &Error{Code: "hub_signed_out",
+var errSignedOut = &apierror.Error{Code: apierror.CodeHubSignedOut,
 	Message: "You signed out of the Hub before the connection was made. The token was revoked.",
 	Hint:    "Sign in and connect again."}
 
 // hubTrouble says to a person what the Hub's refusal or silence means.
-func hubTrouble(err error) *Error {
+func hubTrouble(err error) *apierror.Error {
 	var unavailable *hub.UnavailableError
 	switch {
 	case errors.As(err, &unavailable):
-		return &Error{Code: "hub_unavailable", Message: "The Hub does not answer at the moment.",
-			Hint: "Nothing is lost; it is tried again.", Passing: true, RetryAfter: unavailable.RetryAfter, Err: err}
+		return &apierror.Error{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.",
+			Hint: "Nothing is lost; it is tried again.", Retryable: true, RetryAfter: unavailable.RetryAfter, Err: err}
 	case errors.Is(err, hub.ErrUnauthorized):
-		return &Error{Code: "hub_signed_out", Message: "Your sign-in at the Hub has ended.",
+		return &apierror.Error{Code: apierror.CodeHubSignedOut, Message: "Your sign-in at the Hub has ended.",
 			Hint: "Sign in again; it goes on from there.", Err: err}
 	case errors.Is(err, hub.ErrForbidden):
-		return &Error{Code: CodeScopeMissing, Message: "The Hub does not let this service see, open or start your servers.",
+		return &apierror.Error{Code: apierror.CodeHubScopeMissing, Message: "The Hub does not let this service see, open or start your servers.",
 			Hint: "An admin of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
-	case hub.Status(err) == http.StatusBadRequest:
-		return &Error{Code: "hub_token_refused", Message: "The Hub does not make a token that opens your server for two minutes.",
+	case errors.Is(err, hub.ErrBadRequest):
+		return &apierror.Error{Code: apierror.CodeHubTokenRefused, Message: "The Hub does not make a token that opens your server for two minutes.",
 			Hint: "An admin of the Hub must let you open your own servers (the scope self), and token_expires_in_max_seconds must be 120 at least.", Err: err}
 	}
 	return asError(err)

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -61,7 +64,7 @@ func (e *Engine) keepHubToken(u *User, caller Caller) {
 
 // finish ends the flow and forgets its secrets. A token that was granted and
 // did not become a connection is revoked.
-func (e *Engine) finish(u *User, state State, cause *Error) {
+func (e *Engine) finish(u *User, state State, cause *apierror.Error) {
 	f := u.Flow
 	if !f.Token.Access.Empty() && state != Connected {
 		reason := string(state)
@@ -71,13 +74,13 @@ func (e *Engine) finish(u *User, state State, cause *Error) {
 		e.revoke(u, f.Token, reason)
 	}
 	f.State, f.Error, f.Due = state, cause, time.Time{}
-	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, Token{}
+	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, github.Token{}
 	f.Account, f.Confirmation = nil, ""
 }
 
 // revoke queues a token, and the refresh token that belongs to it, to be made
 // invalid at GitHub.
-func (e *Engine) revoke(u *User, token Token, reason string) {
+func (e *Engine) revoke(u *User, token github.Token, reason string) {
 	now := e.Clock()
 	queue := func(value secret.Stored, expires time.Time) {
 		if value.Empty() || u.revocation(value.Hash()) >= 0 {
@@ -107,10 +110,10 @@ func (u *User) revocation(hash string) int {
 
 // connect makes a connection of the flow's token, and replaces an older one. That
 // of a program adds its server to those that have the same account already.
-func (e *Engine) connect(u *User, account Account) {
+func (e *Engine) connect(u *User, account github.Account) {
 	now, f, old := e.Clock(), u.Flow, u.Connection
 	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
-		Access: Access{State: AccessUnknown}, CheckDue: now}
+		Access: github.Access{State: github.AccessUnknown}, CheckDue: now}
 	if f.Program != nil && old.lives(now) {
 		c.Servers, c.AnyServer, c.Program = old.Servers, old.AnyServer, old.Program
 		if !c.choose(*f.Program) { // the one that was chosen first makes room
@@ -120,7 +123,7 @@ func (e *Engine) connect(u *User, account Account) {
 	if old != nil {
 		e.revokeAll(u, "replaced")
 	}
-	u.Connection, f.Token = c, Token{}
+	u.Connection, f.Token = c, github.Token{}
 	e.planLook(u)
 }
 
@@ -129,7 +132,7 @@ func (c *Connection) lives(now time.Time) bool { return c != nil && c.Token.Expi
 // dropConnection forgets the connection: its token is revoked and taken out of
 // every server that holds or may hold it. The flow that made it, or is about to
 // deliver it, ends in the given state; another one is left alone.
-func (e *Engine) dropConnection(u *User, reason string, state State, cause *Error) {
+func (e *Engine) dropConnection(u *User, reason string, state State, cause *apierror.Error) {
 	e.revokeAll(u, reason)
 	u.Connection, u.dropped = nil, reason
 	e.takeOut(u)
@@ -177,7 +180,7 @@ func (e *Engine) completeDelivering(u *User) {
 	e.finish(u, Connected, nil)
 }
 
-func (e *Engine) audit(ctx context.Context, u *User, event Event) {
+func (e *Engine) audit(ctx context.Context, u *User, event audit.Event) {
 	event.Time, event.User = e.Clock(), u.Name
 	e.Audit.Record(ctx, event)
 }

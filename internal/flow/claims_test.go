@@ -18,9 +18,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
@@ -99,7 +100,7 @@ func newCrowd(t *testing.T, backends []store.Backend) *crowdWorld {
 		engine := flow.New(flow.Options{
 			GitHub: c.outside, Hub: c.outside, Store: watchedStore{c.users, c.claims}, Audit: &auditLog{},
 			GitHubURL: web, Identity: flow.AnyAccount, HubTokenLife: time.Hour,
-			Clock: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics.Flow(prometheus.NewRegistry(), time.Now),
+			Clock: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Registry: prometheus.NewRegistry(),
 		})
 		c.engines = append(c.engines, engine)
 		running.Go(func() { engine.Run(ctx) })
@@ -256,8 +257,8 @@ func (p crowdUser) disconnect(ctx context.Context) error {
 func again(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()
-		var cause *flow.Error
-		if !errors.As(err, &cause) || !cause.Passing || ctx.Err() != nil {
+		var cause *apierror.Error
+		if !errors.As(err, &cause) || !cause.Retryable || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -377,34 +378,34 @@ func (o *slowOutside) dead(token string) chan struct{} {
 	return o.revoked[token]
 }
 
-func (o *slowOutside) DeviceCode(ctx context.Context) (flow.DeviceCode, error) {
+func (o *slowOutside) DeviceCode(ctx context.Context) (github.DeviceCode, error) {
 	defer o.takeTime(ctx)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.codes++
-	return flow.DeviceCode{DeviceCode: secret.New(fmt.Sprintf("code-%d", o.codes)), UserCode: "ABCD-1234",
+	return github.DeviceCode{DeviceCode: secret.New(fmt.Sprintf("code-%d", o.codes)), UserCode: "ABCD-1234",
 		VerificationURI: "https://github.test/login/device", ExpiresIn: 15 * time.Minute, Interval: time.Second}, nil
 }
 
-func (o *slowOutside) PollOnce(ctx context.Context, code secret.String) (flow.PollResult, error) {
+func (o *slowOutside) PollOnce(ctx context.Context, code secret.String) (github.PollResult, error) {
 	defer o.takeTime(ctx)()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.approved[code.Reveal()] {
-		return flow.PollResult{Outcome: flow.StillPending}, nil
+		return github.PollResult{Status: github.PollPending}, nil
 	}
-	return flow.PollResult{Outcome: flow.Granted, Token: flow.Token{
+	return github.PollResult{Status: github.PollGranted, Token: github.Token{
 		Access: secret.Store(secret.New(strings.Replace(code.Reveal(), "code", "ghu", 1))), ExpiresAt: time.Now().Add(8 * time.Hour)}}, nil
 }
 
-func (o *slowOutside) Account(ctx context.Context, _ secret.String) (flow.Account, error) {
+func (o *slowOutside) Account(ctx context.Context, _ secret.String) (github.Account, error) {
 	defer o.takeTime(ctx)()
-	return flow.Account{ID: 7, Login: "Ada"}, nil
+	return github.Account{ID: 7, Login: "Ada"}, nil
 }
 
-func (o *slowOutside) Access(ctx context.Context, _ secret.String) (flow.Access, error) {
+func (o *slowOutside) Access(ctx context.Context, _ secret.String) (github.Access, error) {
 	defer o.takeTime(ctx)()
-	return flow.Access{State: flow.AccessReady}, nil
+	return github.Access{State: github.AccessReady}, nil
 }
 
 func (o *slowOutside) Revoke(ctx context.Context, token secret.String) error {
@@ -420,11 +421,11 @@ func (o *slowOutside) Revoke(ctx context.Context, token secret.String) error {
 	return nil
 }
 
-func (o *slowOutside) Refresh(context.Context, secret.String) (flow.Token, error) {
+func (o *slowOutside) Refresh(context.Context, secret.String) (github.Token, error) {
 	panic("nothing is refreshed here")
 }
 
-func (o *slowOutside) Narrow(context.Context, secret.String, string) (flow.Token, error) {
+func (o *slowOutside) Narrow(context.Context, secret.String, string) (github.Token, error) {
 	panic("nothing is narrowed here")
 }
 

@@ -6,42 +6,27 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// Codes of errors that a caller may get from a command.
-const (
-	CodeNotConnected = "not_connected"
-	CodeNoFlow       = "no_flow"
-	CodePullOnly     = "pull_only"
-	CodeManyServers  = "too_many_servers"
-	CodeNoWebFlow    = "no_web_flow"
-	CodeWebState     = "web_state"
-	CodeFlowUnderWay = "flow_under_way"
-	CodeScopeMissing = "hub_scope_missing"
-	CodeNoRecord     = "no_record"
-
-	CodeServerTokenOnly = "server_token_only"
-	CodeServerNotChosen = "server_not_chosen"
-	CodeServersNamed    = "servers_named"
-	CodeNotBegunHere    = "not_begun_here"
-)
-
 var (
-	errNotConnected = &Error{Code: CodeNotConnected, Message: "You are not connected to GitHub.",
+	errNotConnected = &apierror.Error{Code: apierror.CodeNotConnected, Message: "You are not connected to GitHub.",
 		Hint: "Open “Connect GitHub” in the Services menu and connect first."}
-	errNoFlow   = &Error{Code: CodeNoFlow, Message: "There is no flow under way.", Hint: "Start a new one."}
-	errPullOnly = &Error{Code: CodePullOnly, Message: "This service does not write into servers; git asks it for the token each time.",
+	errNoFlow   = &apierror.Error{Code: apierror.CodeNoFlow, Message: "There is no flow under way.", Hint: "Start a new one."}
+	errPullOnly = &apierror.Error{Code: apierror.CodePullOnly, Message: "This service does not write into servers; git asks it for the token each time.",
 		Hint: "Nothing needs to be delivered."}
-	errServersNamed = &Error{Code: CodeServersNamed, Message: "A program cannot choose servers; its flow is for the server that it runs in.",
+	errServersNamed = &apierror.Error{Code: apierror.CodeServersNamed, Message: "A program cannot choose servers; its flow is for the server that it runs in.",
 		Hint: "Leave servers out, or choose them on the page “Connect GitHub”."}
-	errServerTokenOnly = &Error{Code: CodeServerTokenOnly, Message: "Only a server's own Hub token is of use here, and this one is not of one server.",
+	errServerTokenOnly = &apierror.Error{Code: apierror.CodeServerTokenOnly, Message: "Only a server's own Hub token is of use here, and this one is not of one server.",
 		Hint: "Call this from a server with its JUPYTERHUB_API_TOKEN. Its role at the Hub must have access:servers!server and no wider access:servers."}
-	errServerNotChosen = &Error{Code: CodeServerNotChosen, Message: "This server is not one of those that you allowed to use your GitHub connection.",
+	errServerNotChosen = &apierror.Error{Code: apierror.CodeServerNotChosen, Message: "This server is not one of those that you allowed to use your GitHub connection.",
 		Hint: "Allow it on the page “Connect GitHub”, or run ghscoped login here."}
-	errNotBegunHere = &Error{Code: CodeNotBegunHere, Message: "This attempt to connect was not begun in this server.",
+	errNotBegunHere = &apierror.Error{Code: apierror.CodeNotBegunHere, Message: "This attempt to connect was not begun in this server.",
 		Hint: "Cancel it on the page “Connect GitHub”."}
-	errManyServers = &Error{Code: CodeManyServers, Message: "That is more servers than this service delivers to for one user.",
+	errManyServers = &apierror.Error{Code: apierror.CodeManyServers, Message: "That is more servers than this service delivers to for one user.",
 		Hint: "Disconnect, then choose fewer servers."}
 	// errSettled stops an update that found nothing to do.
 	errSettled = errors.New("nothing to change")
@@ -126,8 +111,8 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 	if err != nil {
 		return nil, false, err
 	}
-	e.Metrics.Started(started.Mode)
-	e.audit(ctx, user, Event{Action: "flow_started", FlowID: started.ID, Outcome: "ok"})
+	e.metrics.countStarted(started.Mode)
+	e.audit(ctx, user, audit.Event{Action: "flow_started", OfUser: audit.OfUser{FlowID: started.ID}, Outcome: "ok"})
 	return user, true, nil
 }
 
@@ -303,16 +288,16 @@ func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) 
 // Credential returns the live token for the git helper that asks each time; with
 // OneRepository, one for the named repository (OWNER/NAME) alone. It is for a
 // program in a server that the person chose.
-func (e *Engine) Credential(ctx context.Context, caller Caller, repository string) (Credential, error) {
+func (e *Engine) Credential(ctx context.Context, caller Caller, repository string) (credential.Credential, error) {
 	if e.OneRepository {
 		return e.repositoryCredential(ctx, caller, repository)
 	}
 	user, err := e.Of(ctx, caller)
 	if err != nil {
-		return Credential{}, err
+		return credential.Credential{}, err
 	}
 	if err := e.mayHave(user.Connection, caller); err != nil {
-		return Credential{}, err
+		return credential.Credential{}, err
 	}
 	return e.credential(user.Connection), nil
 }
@@ -347,8 +332,8 @@ func (f *Flow) BegunBy(caller Caller) bool {
 	return *f.Program == *caller.Server
 }
 
-func (e *Engine) credential(c *Connection) Credential {
-	return Credential{
+func (e *Engine) credential(c *Connection) credential.Credential {
+	return credential.Credential{
 		Host: e.GitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
 		ExpiresAt: c.Token.ExpiresAt, Account: c.Account,
 	}

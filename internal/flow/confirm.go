@@ -8,6 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -24,14 +27,10 @@ const maxConfirmed = 8
 // identifyLimit bounds the wait for GitHub to say who approved.
 const identifyLimit = 15 * time.Second
 
-// CodeNotThisPage is the code of the error that says: the click was not made on
-// the page that GitHub's answer brought.
-const CodeNotThisPage = "not_this_page"
-
 var (
-	errNotThisPage = &Error{Code: CodeNotThisPage, Message: "The page on which you clicked was replaced by a newer one, or is not yours. Nothing was connected.",
+	errNotThisPage = &apierror.Error{Code: apierror.CodeNotThisPage, Message: "The page on which you clicked was replaced by a newer one, or is not yours. Nothing was connected.",
 		Hint: "Confirm on the newest page, or connect again."}
-	errNotConfirmed = &Error{Code: "not_confirmed", Message: "You did not confirm your GitHub account in time. Nothing was connected, and the token was revoked.",
+	errNotConfirmed = &apierror.Error{Code: apierror.CodeNotConfirmed, Message: "You did not confirm your GitHub account in time. Nothing was connected, and the token was revoked.",
 		Hint: "Connect again."}
 )
 
@@ -48,7 +47,7 @@ func (u *User) confirmed(id int64) bool {
 }
 
 // confirm remembers an account as the latest.
-func (u *User) confirm(account Account) {
+func (u *User) confirm(account github.Account) {
 	u.Confirmed = slices.DeleteFunc(u.Confirmed, func(c ConfirmedAccount) bool { return c.ID == account.ID })
 	u.Confirmed = append(u.Confirmed, ConfirmedAccount{account.ID, account.Login})
 	u.Confirmed = u.Confirmed[max(0, len(u.Confirmed)-maxConfirmed):]
@@ -127,7 +126,7 @@ func (e *Engine) identified(ctx context.Context, caller Caller) error {
 // Confirm makes the connection that waits for the person's click. token is that
 // of the page on which they clicked.
 func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String) (*User, error) {
-	var account Account
+	var account github.Account
 	user, err := e.update(ctx, caller, func(u *User) error {
 		if !u.unconfirmed(e.Clock()) {
 			return errNoFlow
@@ -143,7 +142,7 @@ func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String
 		return nil
 	})
 	if err == nil && user.confirmed(account.ID) {
-		e.audit(ctx, user, Event{Action: "account_confirmed", Account: account.Login, Outcome: "ok"})
+		e.audit(ctx, user, audit.Event{Action: "account_confirmed", OfUser: audit.OfUser{Account: account.Login}, Outcome: "ok"})
 	}
 	return user, err
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -27,7 +29,9 @@ func (w *world) approveWeb() (state string) {
 
 // freshTokens has each exchange bring another token, as GitHub does.
 func (w *world) freshTokens() {
-	w.github.exchange = func() (flow.Token, error) { return w.github.token(fmt.Sprint("ghu_web", len(w.github.exchanges))), nil }
+	w.github.exchange = func() (github.Token, error) {
+		return w.github.token(fmt.Sprint("ghu_web", len(w.github.exchanges))), nil
+	}
 }
 
 // page is what GitHub's answer brings; no token: there is none.
@@ -67,7 +71,7 @@ func TestConfirmMakesTheConnectionOfAWebFlow(t *testing.T) {
 	require.Equal(t, []flow.ConfirmedAccount{{ID: user.Flow.Account.ID, Login: "Ada"}}, w.user().Confirmed)
 	require.Len(t, w.audit.all("account_confirmed"), 1)
 	_, err = w.Confirm(w.ctx, caller, token)
-	refusedWith(t, flow.CodeNoFlow, err) // a double click: the page says how it stands
+	refusedWith(t, apierror.CodeNoFlow, err) // a double click: the page says how it stands
 	w.run(5 * time.Second)
 	require.Equal(t, flow.Connected, w.state())
 	require.Equal(t, "ghu_web", w.servers.at(""))
@@ -97,7 +101,7 @@ func TestConfirmTakesTheTokenOfTheLatestPageOnly(t *testing.T) {
 			w := newWebWorld(t)
 			state := w.approveWeb()
 			_, err := w.Confirm(w.ctx, caller, token(w, state))
-			refusedWith(t, flow.CodeNotThisPage, err)
+			refusedWith(t, apierror.CodeNotThisPage, err)
 			require.Nil(t, w.user().Connection)
 			w.confirm(state, "code") // a reload of the page helps
 		})
@@ -131,7 +135,7 @@ func TestConfirmIsAskedForOncePerAccount(t *testing.T) {
 	}
 	again()
 	require.Equal(t, flow.Connected, w.state(), "the same account")
-	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 99, Login: "another"}, nil }
+	w.github.account = func() (github.Account, error) { return github.Account{ID: 99, Login: "another"}, nil }
 	again()
 	require.Equal(t, flow.Approved, w.state(), "another account")
 	require.Equal(t, "another", w.user().Flow.Account.Login)
@@ -158,7 +162,7 @@ func TestConfirmedAccountsAreBounded(t *testing.T) {
 	w := newWebWorld(t)
 	w.freshTokens()
 	for id := range int64(10) {
-		w.github.account = func() (flow.Account, error) { return flow.Account{ID: id + 1, Login: "a"}, nil }
+		w.github.account = func() (github.Account, error) { return github.Account{ID: id + 1, Login: "a"}, nil }
 		w.pass(time.Hour) // attempts are paced
 		w.confirm(w.approveWeb(), "code")
 		w.settle()
@@ -205,13 +209,13 @@ func TestAnApprovalThatIsNotConfirmedIsRevoked(t *testing.T) {
 			state := w.approveWeb()
 			token := w.page(state, "code")
 			test.end(w)
-			w.github.poll = outcomes(flow.StillPending)
+			w.github.poll = outcomes(github.PollPending)
 			require.Equal(t, test.want, w.state())
 			if test.code != "" {
 				require.Equal(t, test.code, w.user().Flow.Error.Code)
 			}
 			_, err := w.Confirm(w.ctx, caller, token)
-			refusedWith(t, flow.CodeNoFlow, err)
+			refusedWith(t, apierror.CodeNoFlow, err)
 			require.Nil(t, w.user().Connection)
 			w.run(30 * time.Second)
 			require.Equal(t, []string{"ghu_web"}, w.github.revoked)
@@ -227,7 +231,7 @@ func TestConfirmComesTooLateAtTheMinuteItself(t *testing.T) {
 	token := w.page(state, "code")
 	w.pass(10 * time.Minute) // no scheduler has looked yet
 	_, err := w.Confirm(w.ctx, caller, token)
-	refusedWith(t, flow.CodeNoFlow, err)
+	refusedWith(t, apierror.CodeNoFlow, err)
 	require.True(t, w.page(state, "code").Empty())
 }
 
@@ -237,7 +241,7 @@ func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
 		w.Identity = flow.MatchAccount
-		w.github.account = func() (flow.Account, error) { return flow.Account{ID: 99, Login: "another"}, nil }
+		w.github.account = func() (github.Account, error) { return github.Account{ID: 99, Login: "another"}, nil }
 		state := w.approveWeb()
 		require.Equal(t, flow.Failed, w.state())
 		require.Equal(t, "identity_mismatch", w.user().Flow.Error.Code)
@@ -275,9 +279,9 @@ func TestAskToConfirmWaitsForTheAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWebWorld(t)
 		tries, known := 0, w.github.account
-		w.github.account = func() (flow.Account, error) {
+		w.github.account = func() (github.Account, error) {
 			if tries++; tries < 3 {
-				return flow.Account{}, &flow.Error{Code: "github_unavailable", Passing: true}
+				return github.Account{}, &apierror.Error{Code: "github_unavailable", Retryable: true}
 			}
 			return known()
 		}
@@ -297,11 +301,11 @@ func TestAskToConfirmGivesUpAndALaterLookHelps(t *testing.T) {
 		w := newWebWorld(t)
 		known := w.github.account
 		var back atomic.Bool
-		w.github.account = func() (flow.Account, error) {
+		w.github.account = func() (github.Account, error) {
 			if back.Load() {
 				return known()
 			}
-			return flow.Account{}, &flow.Error{Code: "github_unavailable", Passing: true}
+			return github.Account{}, &apierror.Error{Code: "github_unavailable", Retryable: true}
 		}
 		stop := w.follow()
 		defer stop()

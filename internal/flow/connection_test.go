@@ -9,32 +9,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 func TestTheIdentityPolicy(t *testing.T) {
 	t.Parallel()
-	other := flow.Account{ID: 8, Login: "mallory"}
-	own := flow.Account{ID: 7, Login: "Ada"}
+	other := github.Account{ID: 8, Login: "mallory"}
+	own := github.Account{ID: 7, Login: "Ada"}
 	for name, c := range map[string]struct {
 		policy  flow.Identity
-		first   flow.Account
-		second  flow.Account
+		first   github.Account
+		second  github.Account
 		accepts bool
 	}{
 		"any takes whoever approves":                     {flow.AnyAccount, own, other, true},
 		"match takes the same login, whatever the case":  {flow.MatchAccount, own, own, true},
 		"match refuses another login":                    {flow.MatchAccount, own, other, false},
 		"bound takes the first account again":            {flow.BoundAccount, other, other, true},
-		"bound takes the first account after a renaming": {flow.BoundAccount, own, flow.Account{ID: 7, Login: "new"}, true},
+		"bound takes the first account after a renaming": {flow.BoundAccount, own, github.Account{ID: 7, Login: "new"}, true},
 		"bound refuses another account":                  {flow.BoundAccount, own, other, false},
-		"bound refuses another account of the same name": {flow.BoundAccount, own, flow.Account{ID: 9, Login: "Ada"}, false},
+		"bound refuses another account of the same name": {flow.BoundAccount, own, github.Account{ID: 9, Login: "Ada"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *flow.Options) { o.Identity = c.policy })
 			w.hub.runs("")
-			w.github.account = func() (flow.Account, error) { return c.first, nil }
+			w.github.account = func() (github.Account, error) { return c.first, nil }
 			w.start()
 			w.approve("ghu_first")
 			w.run(time.Minute)
@@ -44,7 +46,7 @@ func TestTheIdentityPolicy(t *testing.T) {
 			w.run(30 * time.Hour)
 
 			writes := w.servers.writes
-			w.github.account = func() (flow.Account, error) { return c.second, nil }
+			w.github.account = func() (github.Account, error) { return c.second, nil }
 			w.start()
 			w.approve("ghu_second")
 			w.run(time.Minute)
@@ -70,7 +72,7 @@ func TestTheIdentityPolicy(t *testing.T) {
 func TestAnAdministratorCanHaveABoundAccountForgotten(t *testing.T) {
 	t.Parallel()
 	w := connected(t, func(o *flow.Options) { o.Identity = flow.BoundAccount })
-	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 8, Login: "Ada-new"}, nil }
+	w.github.account = func() (github.Account, error) { return github.Account{ID: 8, Login: "Ada-new"}, nil }
 	again := func(token string) flow.State {
 		w.start("")
 		w.approve(token)
@@ -95,14 +97,14 @@ func TestAnAdministratorCanHaveABoundAccountForgotten(t *testing.T) {
 
 	require.Equal(t, flow.Connected, again("ghu_second"))
 	require.Equal(t, "Ada-new", w.user().BoundLogin, "and is the one from now on")
-	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 7, Login: "Ada"}, nil }
+	w.github.account = func() (github.Account, error) { return github.Account{ID: 7, Login: "Ada"}, nil }
 	require.Equal(t, flow.Failed, again("ghu_third"))
 }
 
 func TestAMismatchLeavesTheConnectionThatIsThere(t *testing.T) {
 	t.Parallel()
 	w := connected(t, func(o *flow.Options) { o.Identity = flow.MatchAccount })
-	w.github.account = func() (flow.Account, error) { return flow.Account{ID: 8, Login: "mallory"}, nil }
+	w.github.account = func() (github.Account, error) { return github.Account{ID: 8, Login: "mallory"}, nil }
 	w.start()
 	w.approve("ghu_mallory")
 	w.run(time.Minute)
@@ -113,16 +115,16 @@ func TestAMismatchLeavesTheConnectionThatIsThere(t *testing.T) {
 
 func TestAFreshTokenThatGitHubDoesNotKnowYetIsGivenTime(t *testing.T) {
 	t.Parallel()
-	dead := &flow.Error{Code: flow.CodeTokenDead}
+	dead := &apierror.Error{Code: apierror.CodeTokenDead}
 	t.Run("and then used", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
 		tries := 0
-		w.github.account = func() (flow.Account, error) {
+		w.github.account = func() (github.Account, error) {
 			if tries++; tries < 3 {
-				return flow.Account{}, dead
+				return github.Account{}, dead
 			}
-			return flow.Account{ID: 7, Login: "Ada"}, nil
+			return github.Account{ID: 7, Login: "Ada"}, nil
 		}
 		w.run(10 * time.Second)
 		require.Equal(t, flow.Connected, w.state())
@@ -130,7 +132,7 @@ func TestAFreshTokenThatGitHubDoesNotKnowYetIsGivenTime(t *testing.T) {
 	t.Run("but not for ever", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
-		w.github.account = func() (flow.Account, error) { return flow.Account{}, dead }
+		w.github.account = func() (github.Account, error) { return github.Account{}, dead }
 		w.run(5 * time.Minute)
 		require.Equal(t, flow.Failed, w.state())
 		require.Equal(t, []string{"ghu_first"}, w.github.revoked)
@@ -138,7 +140,7 @@ func TestAFreshTokenThatGitHubDoesNotKnowYetIsGivenTime(t *testing.T) {
 	t.Run("and GitHub's own trouble until the code's end", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
-		w.github.account = func() (flow.Account, error) { return flow.Account{}, &flow.Error{Code: "x", Passing: true} }
+		w.github.account = func() (github.Account, error) { return github.Account{}, &apierror.Error{Code: "x", Retryable: true} }
 		w.run(14 * time.Minute)
 		require.Equal(t, flow.Approved, w.state())
 		w.run(3 * time.Minute)
@@ -179,10 +181,10 @@ func TestAConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {
 func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
-	w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
+	w.github.access = func() (github.Access, error) { return github.Access{}, &apierror.Error{Code: apierror.CodeTokenDead} }
 	w.pass(time.Minute)
 	require.NoError(t, w.Recheck(w.ctx, caller, 30*time.Second))
-	w.github.poll = outcomes(flow.StillPending)
+	w.github.poll = outcomes(github.PollPending)
 	w.start() // a new flow must survive the end of the old connection
 	w.run(20 * time.Second)
 	require.Nil(t, w.user().Connection)
@@ -190,7 +192,7 @@ func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
 	require.Equal(t, "revoked_at_github", w.audit.all("disconnected")[0].Reason)
 
 	w = connected(t)
-	w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
+	w.github.access = func() (github.Access, error) { return github.Access{}, &apierror.Error{Code: apierror.CodeTokenDead} }
 	w.pass(time.Minute)
 	require.NoError(t, w.Recheck(w.ctx, caller, 30*time.Second))
 	w.run(20 * time.Second)
@@ -202,16 +204,16 @@ func TestWhatTheTokenReachesIsLookedAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("")
-	w.github.access = func() (flow.Access, error) {
-		return flow.Access{State: flow.AccessNotInstalled, Fix: "https://github.test/apps/x"}, nil
+	w.github.access = func() (github.Access, error) {
+		return github.Access{State: github.AccessNotInstalled, Fix: "https://github.test/apps/x"}, nil
 	}
 	w.start()
 	w.approve("ghu_first")
 	w.run(time.Minute)
-	require.Equal(t, flow.AccessNotInstalled, w.user().Connection.Access.State)
+	require.Equal(t, github.AccessNotInstalled, w.user().Connection.Access.State)
 	w.github.access = newFakeGitHub(w.clock).access
 	w.run(11 * time.Second)
-	require.Equal(t, flow.AccessReady, w.user().Connection.Access.State, "seen soon after the user chose repositories")
+	require.Equal(t, github.AccessReady, w.user().Connection.Access.State, "seen soon after the user chose repositories")
 	asked := w.github.accesses
 	w.run(time.Hour)
 	require.Equal(t, asked, w.github.accesses, "and then left alone")
@@ -230,7 +232,7 @@ func TestARevocationIsTriedUntilTheTokensOwnEnd(t *testing.T) {
 	tries := []time.Time{}
 	w.github.revoke = func(string) error {
 		tries = append(tries, w.clock())
-		return &flow.Error{Code: "app_misconfigured"}
+		return &apierror.Error{Code: "app_misconfigured"}
 	}
 	_, err := w.Disconnect(w.ctx, caller)
 	require.NoError(t, err)
@@ -249,7 +251,7 @@ func TestARevocationHonoursRetryAfterAndThenCounts(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.github.revoke = func(string) error {
-		return &flow.Error{Code: "github_limited", Passing: true, RetryAfter: time.Hour}
+		return &apierror.Error{Code: "github_limited", Retryable: true, RetryAfter: time.Hour}
 	}
 	_, err := w.Disconnect(w.ctx, caller)
 	require.NoError(t, err)

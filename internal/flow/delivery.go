@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -121,7 +122,7 @@ func (e *Engine) awaitStart(d *Delivery) {
 
 // awaitServer: the server does not run. The credential goes in when it does.
 func (e *Engine) awaitServer(d *Delivery) {
-	var cause *Error
+	var cause *apierror.Error
 	if d.State == DeliveryStarting || (d.Error != nil && d.Error.Code == errNotStarted.Code) {
 		cause = errNotStarted
 	}
@@ -146,7 +147,7 @@ func (e *Engine) awaitOthers(u *User, servers []hub.Server) {
 	}
 }
 
-var errNotStarted = &Error{Code: "server_did_not_start", Message: "The server did not start.",
+var errNotStarted = &apierror.Error{Code: apierror.CodeServerDidNotStart, Message: "The server did not start.",
 	Hint: "Start it from the Hub's home page; the token goes in as soon as it runs."}
 
 // hubFailed: the Hub did not answer, or not as the delivery needs it.
@@ -155,7 +156,7 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 	signedOut := errors.Is(err, hub.ErrUnauthorized)
 	return ofDelivery(e, was, func(u *User, d *Delivery) {
 		switch {
-		case cause.Passing:
+		case cause.Retryable:
 			d.HubFailures = was.HubFailures + 1
 			d.Error = cause
 			d.Due = e.Clock().Add(max(backoff(time.Second, d.HubFailures), cause.RetryAfter))
@@ -201,7 +202,7 @@ func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome 
 
 // change moves a delivery to a state; nothing is due there unless the caller
 // says so.
-func (e *Engine) change(d *Delivery, state DeliveryState, cause *Error) {
+func (e *Engine) change(d *Delivery, state DeliveryState, cause *apierror.Error) {
 	if d.State != state {
 		d.State, d.At, d.Progress = state, e.Clock(), ""
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
@@ -64,7 +65,7 @@ func TestTheTokenGoesWhereItShould(t *testing.T) {
 			for _, server := range []string{"", "a", "b", "old", "gpu test"} {
 				_, err := w.Credential(w.ctx, program(userName, server), "")
 				if _, chosen := c.want[server]; !chosen {
-					requireCode(t, err, flow.CodeServerNotChosen)
+					requireCode(t, err, apierror.CodeServerNotChosen)
 					continue
 				}
 				require.NoError(t, err, server)
@@ -427,7 +428,7 @@ func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
 	require.Equal(t, flow.DeliveryQueued, d.State, "however long it takes")
 	require.Equal(t, "hub_unavailable", d.Error.Code)
 	w.hub.err = nil
-	w.servers.err = &flow.Error{Code: "server_unreachable", Passing: true}
+	w.servers.err = &apierror.Error{Code: "server_unreachable", Retryable: true}
 	w.run(70 * time.Second)
 	require.Equal(t, flow.DeliveryQueued, w.delivery("").State, "the Hub's troubles do not use up the server's tries")
 	w.servers.err = nil
@@ -481,7 +482,7 @@ func TestADeliveryFails(t *testing.T) {
 	t.Run("at once, with its cause, where trying again is of no use", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
-		w.servers.err = &flow.Error{Code: "disk_full", Message: "No space."}
+		w.servers.err = &apierror.Error{Code: "disk_full", Message: "No space."}
 		w.run(time.Hour)
 		require.Equal(t, 1, w.servers.writes)
 		require.Equal(t, "disk_full", w.delivery("").Error.Code)
@@ -498,7 +499,7 @@ func TestADeliveryFails(t *testing.T) {
 	t.Run("after eight tries where it might have passed", func(t *testing.T) {
 		t.Parallel()
 		w := approved(t, func(w *world) { w.hub.runs("") })
-		w.servers.err = &flow.Error{Code: "server_unreachable", Passing: true}
+		w.servers.err = &apierror.Error{Code: "server_unreachable", Retryable: true}
 		w.run(30 * time.Second)
 		require.Equal(t, flow.DeliveryQueued, w.delivery("").State)
 		w.run(time.Hour)
@@ -554,9 +555,9 @@ func TestAUserCannotFillTheStoreWithServers(t *testing.T) {
 	for n := 0; err == nil && n < 200; n++ {
 		_, err = w.Deliver(w.ctx, caller, []string{fmt.Sprint("s", n)}, false)
 	}
-	var refused *flow.Error
+	var refused *apierror.Error
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, flow.CodeManyServers, refused.Code)
+	require.Equal(t, apierror.CodeManyServers, refused.Code)
 	require.Len(t, w.user().Deliveries, 100)
 	_, _, err = w.Start(w.ctx, caller, flow.Request{Servers: make([]string, 101)})
 	require.ErrorAs(t, err, &refused)

@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -20,7 +23,8 @@ const saveAttempts = 20
 // [Engine.Run] does the rest. Safe for concurrent use.
 type Engine struct {
 	Options
-	wake chan struct{}
+	metrics *metrics
+	wake    chan struct{}
 	// began is when Run did.
 	began time.Time
 }
@@ -32,7 +36,7 @@ type Options struct {
 	WebFlow WebFlow
 	Hub     Hub
 	Store   Store
-	Audit   Auditor
+	Audit   audit.Recorder
 	// Deliverer is nil in pull mode: nothing is written into servers.
 	Deliverer Deliverer
 
@@ -54,14 +58,15 @@ type Options struct {
 	// and no Deliverer, which has one file for all.
 	OneRepository bool
 
-	Clock   func() time.Time
-	Logger  *slog.Logger
-	Metrics Metrics
+	Clock  func() time.Time
+	Logger *slog.Logger
+	// Registry gets what the engine counts.
+	Registry prometheus.Registerer
 }
 
 // New returns an engine that does nothing until Run.
 func New(options Options) *Engine {
-	return &Engine{Options: options, wake: make(chan struct{}, 1)}
+	return &Engine{Options: options, metrics: newMetrics(options.Registry, options.Clock), wake: make(chan struct{}, 1)}
 }
 
 // Caller is a Hub user, by the Hub token that was shown: a browser's session has
@@ -144,12 +149,12 @@ func (e *Engine) save(ctx context.Context, user *User, was before) error {
 	if err := e.Store.Save(ctx, user); err != nil {
 		return fmt.Errorf("save the record of a user: %w", err)
 	}
-	e.Metrics.Saved(user)
+	e.metrics.saved(user)
 	if ended := was.ended(user.Flow, e.Clock()); ended != nil {
 		e.flowEnded(ctx, user, ended)
 	}
 	if was.connection != nil && user.Connection == nil {
-		e.audit(ctx, user, Event{Action: "disconnected", Account: was.connection.Account.Login,
+		e.audit(ctx, user, audit.Event{Action: "disconnected", OfUser: audit.OfUser{Account: was.connection.Account.Login},
 			TokenHash: was.connection.Token.Access.Hash(), Outcome: "ok", Reason: user.dropped})
 	}
 	return nil
@@ -173,8 +178,8 @@ func (was before) ended(now *Flow, at time.Time) *Flow {
 }
 
 func (e *Engine) flowEnded(ctx context.Context, user *User, f *Flow) {
-	e.Metrics.Finished(f.State, e.Clock().Sub(f.StartedAt))
-	event := Event{Action: "flow_finished", FlowID: f.ID, Outcome: string(f.State)}
+	e.metrics.countFinished(f.State, e.Clock().Sub(f.StartedAt))
+	event := audit.Event{Action: "flow_finished", OfUser: audit.OfUser{FlowID: f.ID}, Outcome: string(f.State)}
 	if f.Error != nil {
 		event.Code = f.Error.Code
 	}

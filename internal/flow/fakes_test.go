@@ -9,7 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -45,12 +46,12 @@ type fakeGitHub struct {
 	clock     func() time.Time
 	life      time.Duration
 	interval  time.Duration
-	poll      func(n int) (flow.PollResult, error)
-	account   func() (flow.Account, error)
-	access    func() (flow.Access, error)
+	poll      func(n int) (github.PollResult, error)
+	account   func() (github.Account, error)
+	access    func() (github.Access, error)
 	revoke    func(token string) error
-	refresh   func() (flow.Token, error)
-	exchange  func() (flow.Token, error)
+	refresh   func() (github.Token, error)
+	exchange  func() (github.Token, error)
 	refreshes []string
 	exchanges []string
 	polls     []time.Time
@@ -58,7 +59,7 @@ type fakeGitHub struct {
 	refuse    error // a code
 	accesses  int
 	revoked   []string
-	narrow    func(repository string) (flow.Token, error)
+	narrow    func(repository string) (github.Token, error)
 	narrows   []string
 	tokenLife time.Duration
 	ctx       context.Context // of the poll under way
@@ -66,45 +67,45 @@ type fakeGitHub struct {
 
 func newFakeGitHub(clock func() time.Time) *fakeGitHub {
 	g := &fakeGitHub{clock: clock, life: 15 * time.Minute, interval: 5 * time.Second, tokenLife: 8 * time.Hour}
-	g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.StillPending}, nil }
-	g.account = func() (flow.Account, error) { return flow.Account{ID: 7, Login: "Ada"}, nil }
-	g.access = func() (flow.Access, error) {
-		return flow.Access{State: flow.AccessReady, Repositories: []flow.Repository{{ID: 1, FullName: "o/r", Push: true}}}, nil
+	g.poll = func(int) (github.PollResult, error) { return github.PollResult{Status: github.PollPending}, nil }
+	g.account = func() (github.Account, error) { return github.Account{ID: 7, Login: "Ada"}, nil }
+	g.access = func() (github.Access, error) {
+		return github.Access{State: github.AccessReady, Repositories: []github.Repository{{ID: 1, FullName: "o/r", Push: true}}}, nil
 	}
-	g.refresh = func() (flow.Token, error) { return g.token(fmt.Sprint("ghu_fresh", len(g.refreshes))), nil }
-	g.exchange = func() (flow.Token, error) { return g.token("ghu_web"), nil }
-	g.narrow = func(string) (flow.Token, error) { return g.token(fmt.Sprint("ghu_narrow", len(g.narrows))), nil }
+	g.refresh = func() (github.Token, error) { return g.token(fmt.Sprint("ghu_fresh", len(g.refreshes))), nil }
+	g.exchange = func() (github.Token, error) { return g.token("ghu_web"), nil }
+	g.narrow = func(string) (github.Token, error) { return g.token(fmt.Sprint("ghu_narrow", len(g.narrows))), nil }
 	g.revoke = func(string) error { return nil }
 	return g
 }
 
-func (g *fakeGitHub) token(value string) flow.Token {
-	return flow.Token{
+func (g *fakeGitHub) token(value string) github.Token {
+	return github.Token{
 		Access: secret.Store(secret.New(value)), ExpiresAt: g.clock().Add(g.tokenLife),
 		Refresh: secret.Store(secret.New(strings.Replace(value, "ghu_", "ghr_", 1))), RefreshExpiresAt: g.clock().Add(4400 * time.Hour),
 	}
 }
 
 func (g *fakeGitHub) approve(token string) {
-	g.poll = func(int) (flow.PollResult, error) {
-		g.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.CodeIncorrect}, nil }
-		return flow.PollResult{Outcome: flow.Granted, Token: g.token(token)}, nil
+	g.poll = func(int) (github.PollResult, error) {
+		g.poll = func(int) (github.PollResult, error) { return github.PollResult{Status: github.PollIncorrect}, nil }
+		return github.PollResult{Status: github.PollGranted, Token: g.token(token)}, nil
 	}
 }
 
-func (g *fakeGitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
+func (g *fakeGitHub) DeviceCode(context.Context) (github.DeviceCode, error) {
 	g.codes++
 	g.hit("DeviceCode")
 	if g.refuse != nil {
-		return flow.DeviceCode{}, g.refuse
+		return github.DeviceCode{}, g.refuse
 	}
-	return flow.DeviceCode{DeviceCode: secret.New("device-code-marker"), UserCode: "ABCD-1234",
+	return github.DeviceCode{DeviceCode: secret.New("device-code-marker"), UserCode: "ABCD-1234",
 		VerificationURI: "https://github.test/login/device", ExpiresIn: g.life, Interval: g.interval}, nil
 }
 
-func (g *fakeGitHub) PollOnce(ctx context.Context, code secret.String) (flow.PollResult, error) {
+func (g *fakeGitHub) PollOnce(ctx context.Context, code secret.String) (github.PollResult, error) {
 	if code.Reveal() != "device-code-marker" {
-		return flow.PollResult{}, errors.New("wrong device code")
+		return github.PollResult{}, errors.New("wrong device code")
 	}
 	g.polls = append(g.polls, g.clock())
 	g.ctx = ctx
@@ -113,18 +114,18 @@ func (g *fakeGitHub) PollOnce(ctx context.Context, code secret.String) (flow.Pol
 	return result, errors.Join(err, ctx.Err())
 }
 
-func (g *fakeGitHub) Account(context.Context, secret.String) (flow.Account, error) {
+func (g *fakeGitHub) Account(context.Context, secret.String) (github.Account, error) {
 	g.hit("Account")
 	return g.account()
 }
 
-func (g *fakeGitHub) Access(context.Context, secret.String) (flow.Access, error) {
+func (g *fakeGitHub) Access(context.Context, secret.String) (github.Access, error) {
 	g.accesses++
 	g.hit("Access")
 	return g.access()
 }
 
-func (g *fakeGitHub) Narrow(_ context.Context, wide secret.String, repository string) (flow.Token, error) {
+func (g *fakeGitHub) Narrow(_ context.Context, wide secret.String, repository string) (github.Token, error) {
 	g.narrows = append(g.narrows, wide.Reveal()+" "+repository)
 	token, err := g.narrow(repository) // made before whatever happens meanwhile
 	token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}
@@ -141,7 +142,7 @@ func (g *fakeGitHub) Revoke(_ context.Context, token secret.String) error {
 	return nil
 }
 
-func (g *fakeGitHub) Refresh(_ context.Context, refresh secret.String) (flow.Token, error) {
+func (g *fakeGitHub) Refresh(_ context.Context, refresh secret.String) (github.Token, error) {
 	g.refreshes = append(g.refreshes, refresh.Reveal())
 	token, err := g.refresh() // made before whatever happens meanwhile
 	g.hit("Refresh")
@@ -153,7 +154,7 @@ func (g *fakeGitHub) AuthURL(state, verifier, redirect, login string) string {
 		"state": {state}, "code_challenge": {verifier}, "redirect_uri": {redirect}, "login": {login}}.Encode()
 }
 
-func (g *fakeGitHub) Exchange(ctx context.Context, code, verifier, redirect string) (flow.Token, error) {
+func (g *fakeGitHub) Exchange(ctx context.Context, code, verifier, redirect string) (github.Token, error) {
 	g.exchanges = append(g.exchanges, code+" "+verifier+" "+redirect)
 	token, err := g.exchange()
 	g.hit("Exchange")
@@ -327,7 +328,7 @@ func (s *fakeServers) at(server string) string { return s.content["/user/ada/"+s
 
 // proves does what is done before anything is written: the server sees the token
 // of the target and shows its own.
-func (s *fakeServers) proves(ctx context.Context, target flow.Target) error {
+func (s *fakeServers) proves(ctx context.Context, target hub.Target) error {
 	name := strings.TrimPrefix(target.URL.Path, "/user/ada/")
 	s.seen = append(s.seen, target.Token.Reveal())
 	if s.hub.made[name].Token.Reveal() != target.Token.Reveal() {
@@ -340,7 +341,7 @@ func (s *fakeServers) proves(ctx context.Context, target flow.Target) error {
 	return target.Prove(ctx, secret.New(own))
 }
 
-func (s *fakeServers) Deliver(ctx context.Context, target flow.Target, c flow.Credential) (string, error) {
+func (s *fakeServers) Deliver(ctx context.Context, target hub.Target, c credential.Credential) (string, error) {
 	s.writes++
 	if err := s.proves(ctx, target); err != nil {
 		return "", err
@@ -356,7 +357,7 @@ func (s *fakeServers) Deliver(ctx context.Context, target flow.Target, c flow.Cr
 	return "terminal", nil
 }
 
-func (s *fakeServers) Remove(ctx context.Context, target flow.Target) (string, error) {
+func (s *fakeServers) Remove(ctx context.Context, target hub.Target) (string, error) {
 	s.removes++
 	if err := s.proves(ctx, target); err != nil {
 		return "", err

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -49,7 +52,7 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 	servers, err := e.servers(ctx, u)
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		switch {
-		case err != nil && hubTrouble(err).Passing:
+		case err != nil && hubTrouble(err).Retryable:
 			c.LookDue = e.Clock().Add(max(lookInterval, hubTrouble(err).RetryAfter))
 		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
 			c.LookDue = e.Clock() // signed in again meanwhile
@@ -109,10 +112,10 @@ func (u *User) holders(servers []hub.Server) (held, running bool) {
 	return held, running
 }
 
-var errServersStopped = &Error{Code: "servers_stopped", Message: "Your server stopped, and the connection ended with it. The token was revoked.",
+var errServersStopped = &apierror.Error{Code: apierror.CodeServersStopped, Message: "Your server stopped, and the connection ended with it. The token was revoked.",
 	Hint: "Connect again when your server runs."}
 
-var errServersUnseen = &Error{Code: "servers_unseen", Message: "You are signed out of the Hub, so it cannot be seen whether your server runs. The connection has ended, and the token was revoked.",
+var errServersUnseen = &apierror.Error{Code: apierror.CodeServersUnseen, Message: "You are signed out of the Hub, so it cannot be seen whether your server runs. The connection has ended, and the token was revoked.",
 	Hint: "Sign in at the Hub and connect again."}
 
 // refresh trades the token for a fresh one. The old pair is dead from then on,
@@ -124,7 +127,7 @@ func (e *Engine) refresh(ctx context.Context, u *User) outcome {
 		cause := e.trouble(u.Name, "refresh", err)
 		return ofConnection(old, func(_ *User, c *Connection) { e.refreshFailed(c, cause) })
 	}
-	e.audit(ctx, u, Event{Action: "refreshed", Account: u.Connection.Account.Login,
+	e.audit(ctx, u, audit.Event{Action: "refreshed", OfUser: audit.OfUser{Account: u.Connection.Account.Login},
 		TokenHash: fresh.Access.Hash(), ExpiresAt: fresh.ExpiresAt, Outcome: "ok"})
 	return outcome{
 		change: func(u *User) { e.refreshed(u, old, fresh) },
@@ -132,7 +135,7 @@ func (e *Engine) refresh(ctx context.Context, u *User) outcome {
 	}
 }
 
-func (e *Engine) refreshed(u *User, old, fresh Token) {
+func (e *Engine) refreshed(u *User, old, fresh github.Token) {
 	c := u.Connection
 	switch {
 	case u.holds(fresh): // stored already
@@ -157,17 +160,17 @@ func (e *Engine) refreshed(u *User, old, fresh Token) {
 // refreshFailed tries again where the trouble may pass. Otherwise the connection
 // ends with its token; should that be dead already, because the answer to an
 // earlier try was lost, the check of what it reaches finds out.
-func (e *Engine) refreshFailed(c *Connection, cause *Error) {
+func (e *Engine) refreshFailed(c *Connection, cause *apierror.Error) {
 	now := e.Clock()
-	if cause.Passing {
+	if cause.Retryable {
 		c.RefreshFailures++
 		c.RefreshDue = now.Add(max(backoff(time.Second, c.RefreshFailures), cause.RetryAfter))
 		return
 	}
 	c.RefreshDue, c.CheckDue = time.Time{}, now
-	c.RefreshError = &Error{Code: "refresh_failed", Message: "GitHub did not prolong the connection, so it ended with its token.",
+	c.RefreshError = &apierror.Error{Code: apierror.CodeRefreshFailed, Message: "GitHub did not prolong the connection, so it ended with its token.",
 		Hint: "Connect again whenever you need to push."}
-	if cause.Code == CodeTokenDead {
+	if cause.Code == apierror.CodeTokenDead {
 		c.Token.Refresh, c.Token.RefreshExpiresAt = secret.Stored{}, time.Time{}
 	}
 }

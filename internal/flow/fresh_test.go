@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -99,16 +101,16 @@ func TestASignInBringsTheRefreshBack(t *testing.T) {
 
 func TestARefreshThatFails(t *testing.T) {
 	t.Parallel()
-	failing := func(t *testing.T, cause *flow.Error) *world {
+	failing := func(t *testing.T, cause *apierror.Error) *world {
 		w := connected(t, keepFresh)
-		w.github.refresh = func() (flow.Token, error) { return flow.Token{}, cause }
+		w.github.refresh = func() (github.Token, error) { return github.Token{}, cause }
 		w.run(7*time.Hour + 50*time.Minute)
 		require.NotEmpty(t, w.github.refreshes)
 		return w
 	}
 	t.Run("in passing is tried again", func(t *testing.T) {
 		t.Parallel()
-		w := failing(t, &flow.Error{Code: "github_unreachable", Passing: true})
+		w := failing(t, &apierror.Error{Code: "github_unreachable", Retryable: true})
 		require.Greater(t, len(w.github.refreshes), 3)
 		require.Less(t, len(w.github.refreshes), 15)
 		w.github.refresh = newFakeGitHub(w.clock).refresh
@@ -117,7 +119,7 @@ func TestARefreshThatFails(t *testing.T) {
 	})
 	t.Run("for good ends the connection at its time, and says why", func(t *testing.T) {
 		t.Parallel()
-		w := failing(t, &flow.Error{Code: flow.CodeTokenDead})
+		w := failing(t, &apierror.Error{Code: apierror.CodeTokenDead})
 		require.Len(t, w.github.refreshes, 1)
 		require.Equal(t, "ghu_first", reveal(t, w), "an error is never stored over a good token")
 		require.Equal(t, "refresh_failed", w.user().Connection.RefreshError.Code)
@@ -128,8 +130,8 @@ func TestARefreshThatFails(t *testing.T) {
 	t.Run("after the answer to an earlier one was lost: the dead token is noticed", func(t *testing.T) {
 		t.Parallel()
 		w := connected(t, keepFresh)
-		w.github.refresh = func() (flow.Token, error) { return flow.Token{}, &flow.Error{Code: flow.CodeTokenDead} }
-		w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
+		w.github.refresh = func() (github.Token, error) { return github.Token{}, &apierror.Error{Code: apierror.CodeTokenDead} }
+		w.github.access = func() (github.Access, error) { return github.Access{}, &apierror.Error{Code: apierror.CodeTokenDead} }
 		w.run(7*time.Hour + 50*time.Minute)
 		require.Nil(t, w.user().Connection)
 		require.Equal(t, "connection_revoked", w.user().Flow.Error.Code)
@@ -137,8 +139,8 @@ func TestARefreshThatFails(t *testing.T) {
 	t.Run("because the App's tokens never expire any more ends the connection", func(t *testing.T) {
 		t.Parallel()
 		w := connected(t, keepFresh)
-		w.github.refresh = func() (flow.Token, error) {
-			return flow.Token{Access: secret.Store(secret.New("ghu_forever"))}, nil
+		w.github.refresh = func() (github.Token, error) {
+			return github.Token{Access: secret.Store(secret.New("ghu_forever"))}, nil
 		}
 		w.run(7*time.Hour + 50*time.Minute)
 		require.Equal(t, []string{"ghu_forever"}, w.github.revoked)
@@ -167,7 +169,7 @@ func TestARefreshInFlightLosesNoToken(t *testing.T) {
 	t.Run("against another process: one wins, its pair stays", func(t *testing.T) {
 		t.Parallel()
 		w := refreshing(t, func(w *world) {
-			w.github.refresh = func() (flow.Token, error) { return flow.Token{}, &flow.Error{Code: flow.CodeTokenDead} }
+			w.github.refresh = func() (github.Token, error) { return github.Token{}, &apierror.Error{Code: apierror.CodeTokenDead} }
 			w.pass(46 * time.Second) // the claim ran out
 			w.settle()
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -27,16 +28,16 @@ type crowd struct {
 	tokens   map[string]int
 }
 
-func (c *crowd) DeviceCode(context.Context) (flow.DeviceCode, error) {
+func (c *crowd) DeviceCode(context.Context) (github.DeviceCode, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	code := fmt.Sprintf("code-%d", len(c.times))
 	c.times[code] = nil
-	return flow.DeviceCode{DeviceCode: secret.New(code), UserCode: "ABCD-1234",
+	return github.DeviceCode{DeviceCode: secret.New(code), UserCode: "ABCD-1234",
 		VerificationURI: "https://github.test/login/device", ExpiresIn: c.life, Interval: c.interval}, nil
 }
 
-func (c *crowd) PollOnce(ctx context.Context, code secret.String) (flow.PollResult, error) {
+func (c *crowd) PollOnce(ctx context.Context, code secret.String) (github.PollResult, error) {
 	if c.begins(code.Reveal()) {
 		<-ctx.Done()
 	}
@@ -45,12 +46,12 @@ func (c *crowd) PollOnce(ctx context.Context, code secret.String) (flow.PollResu
 	c.under[code.Reveal()] = false
 	switch {
 	case ctx.Err() != nil:
-		return flow.PollResult{}, ctx.Err()
+		return github.PollResult{}, ctx.Err()
 	case !c.approved:
-		return flow.PollResult{Outcome: flow.StillPending}, nil
+		return github.PollResult{Status: github.PollPending}, nil
 	}
 	c.tokens[code.Reveal()]++
-	return flow.PollResult{Outcome: flow.Granted, Token: c.token("ghu_" + code.Reveal())}, nil
+	return github.PollResult{Status: github.PollGranted, Token: c.token("ghu_" + code.Reveal())}, nil
 }
 
 func (c *crowd) begins(code string) (stuck bool) {
@@ -64,9 +65,9 @@ func (c *crowd) begins(code string) (stuck bool) {
 	return c.stuck
 }
 
-func (c *crowd) Account(context.Context, secret.String) (flow.Account, error) { return c.account() }
+func (c *crowd) Account(context.Context, secret.String) (github.Account, error) { return c.account() }
 
-func (c *crowd) Access(context.Context, secret.String) (flow.Access, error) { return c.access() }
+func (c *crowd) Access(context.Context, secret.String) (github.Access, error) { return c.access() }
 
 func (c *crowd) set(stuck, approved bool) {
 	c.mu.Lock()

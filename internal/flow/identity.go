@@ -1,5 +1,10 @@
 package flow
 
+import (
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/github"
+)
+
 // Identity is the policy on which GitHub account may stand behind a Hub user.
 // The device flow can be turned on somebody else's account by talking them into
 // typing a code; the stricter policies make that useless.
@@ -14,7 +19,7 @@ const (
 )
 
 // check returns nil where the account may stand behind the user.
-func (i Identity) check(u *User, account Account) *Error {
+func (i Identity) check(u *User, account github.Account) *apierror.Error {
 	switch {
 	case i == MatchAccount && !sameLogin(account.Login, u.Name):
 		return errMismatch
@@ -43,13 +48,13 @@ func lowerASCII(text string) string {
 }
 
 var (
-	errMismatch = &Error{
-		Code:    "identity_mismatch",
+	errMismatch = &apierror.Error{
+		Code:    apierror.CodeIdentityMismatch,
 		Message: "The code was approved by a GitHub account that does not belong to you on this Hub. Nothing was delivered, and the token was revoked.",
 		Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, tell the people who run this Hub.",
 	}
-	errBound = &Error{
-		Code:    "account_bound",
+	errBound = &apierror.Error{
+		Code:    apierror.CodeAccountBound,
 		Message: "The code was approved by another GitHub account than the one you first connected here. Nothing was delivered, and the token was revoked.",
 		Hint:    "Sign in to GitHub with that account and connect again. If you cannot use it any more, or it never was yours, an administrator of this service can have it forgotten. If nobody but you should have had the code, tell them too.",
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 func TestMatchAccountComparesASCIIOnly(t *testing.T) {
@@ -29,7 +31,7 @@ func TestMatchAccountComparesASCIIOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mismatch := MatchAccount.check(&User{Name: c.hub}, Account{ID: 1, Login: c.login})
+			mismatch := MatchAccount.check(&User{Name: c.hub}, github.Account{ID: 1, Login: c.login})
 			require.Equal(t, c.same, mismatch == nil)
 		})
 	}

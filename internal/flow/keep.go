@@ -4,6 +4,10 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 const (
@@ -21,7 +25,7 @@ const (
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 	access, err := e.GitHub.Access(ctx, u.Connection.Token.Access.String)
-	var cause *Error
+	var cause *apierror.Error
 	if err != nil {
 		cause = e.trouble(u.Name, "access", err)
 	}
@@ -32,7 +36,7 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 			return
 		}
 		c.Access, c.CheckedAt, c.CheckDue, c.CheckFailures = access, now, time.Time{}, 0
-		if access.State != AccessReady && now.Sub(c.Since) < accessPatience {
+		if access.State != github.AccessReady && now.Sub(c.Since) < accessPatience {
 			c.CheckDue = now.Add(accessRecheck)
 		}
 	})
@@ -40,22 +44,18 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 
 // checkFailed tries again later. A token that GitHub does not know any more was
 // revoked there by its owner or an organisation's admin: the connection is over.
-func (e *Engine) checkFailed(u *User, cause *Error) {
+func (e *Engine) checkFailed(u *User, cause *apierror.Error) {
 	c := u.Connection
 	c.CheckFailures++
-	if cause.Code == CodeTokenDead && c.CheckFailures > 2 {
+	if cause.Code == apierror.CodeTokenDead && c.CheckFailures > 2 {
 		e.dropConnection(u, "revoked_at_github", Failed, errRevoked)
 		return
 	}
 	c.CheckDue = e.Clock().Add(max(backoff(time.Second, c.CheckFailures), cause.RetryAfter))
 }
 
-var errRevoked = &Error{Code: "connection_revoked", Message: "GitHub does not accept the token any more: it was revoked there.",
+var errRevoked = &apierror.Error{Code: apierror.CodeConnectionRevoked, Message: "GitHub does not accept the token any more: it was revoked there.",
 	Hint: "Connect again whenever you need to push."}
-
-// CodeTokenDead is the code of an error that says: GitHub does not know this
-// token (any more).
-const CodeTokenDead = "token_dead"
 
 // expireConnection: the token's time is over. The file in the server is of no
 // use to anybody now; it is taken out where a Hub token is at hand, else at the
@@ -74,7 +74,7 @@ func (e *Engine) expireConnection(context.Context, *User) outcome {
 	}}
 }
 
-var errConnectionExpired = &Error{Code: "connection_expired", Message: "The connection has reached its end; its token is of no use any more.",
+var errConnectionExpired = &apierror.Error{Code: apierror.CodeConnectionExpired, Message: "The connection has reached its end; its token is of no use any more.",
 	Hint: "Connect again whenever you need to push."}
 
 // revokeOne makes one token invalid at GitHub, and tries until it would have
@@ -85,9 +85,9 @@ func (e *Engine) revokeOne(r Revocation) step {
 			return ofRevocation(r, func(u *User, i int) { u.Revocations = slices.Delete(u.Revocations, i, i+1) })
 		}
 		err := e.GitHub.Revoke(ctx, r.Token.String)
-		e.Metrics.Revoked(status(err))
-		event := Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
-		var cause *Error
+		e.metrics.countRevoked(status(err))
+		event := audit.Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
+		var cause *apierror.Error
 		if err != nil {
 			cause = e.trouble(u.Name, "revoke", err)
 			event.Code = cause.Code

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 func TestATokenThatDiesWithItsProcessIsToldOnceToPersonAndAudit(t *testing.T) {
@@ -21,7 +22,7 @@ func TestATokenThatDiesWithItsProcessIsToldOnceToPersonAndAudit(t *testing.T) {
 		}()
 		<-dead
 		w.restart()
-		w.github.poll = outcomes(flow.CodeIncorrect)
+		w.github.poll = outcomes(github.PollIncorrect)
 		w.run(70 * time.Second) // until the claim is over, and what follows
 	}
 	for name, approve := range map[string]func(*testing.T) *world{

@@ -6,6 +6,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 const (
@@ -22,43 +27,35 @@ const (
 	narrowPatience = 8 * time.Second
 )
 
-// Codes of errors about one-repository tokens.
-const (
-	CodeRepositoryUnnamed   = "repository_unnamed"
-	CodeRepositoryNotChosen = "repository_not_chosen"
-	CodeManyTokens          = "too_many_tokens"
-	CodeTokenUnknown        = "token_unknown"
-)
-
 var (
-	errRepositoryUnnamed = &Error{Code: CodeRepositoryUnnamed,
+	errRepositoryUnnamed = &apierror.Error{Code: apierror.CodeRepositoryUnnamed,
 		Message: "This Hub gives git a token for one repository at a time, and git did not say for which.",
 		Hint:    "Run ghscoped setup, or set git's credential.useHttpPath to true; then do this again."}
-	errManyTokens = &Error{Code: CodeManyTokens, Message: "git asked for a token too often within an hour.",
-		Hint: "Do this again in an hour; tokens that git has go on working.", Passing: true}
-	errTokenUnknown = &Error{Code: CodeTokenUnknown, Message: "There is no such token of yours (any more).", Hint: "Nothing needs to be done."}
-	errNarrowSlow   = &Error{Code: "interrupted", Message: "GitHub takes long to make the token for this repository.",
-		Hint: "Do this again in a moment.", Passing: true}
+	errManyTokens = &apierror.Error{Code: apierror.CodeManyTokens, Message: "git asked for a token too often within an hour.",
+		Hint: "Do this again in an hour; tokens that git has go on working.", Retryable: true}
+	errTokenUnknown = &apierror.Error{Code: apierror.CodeTokenUnknown, Message: "There is no such token of yours (any more).", Hint: "Nothing needs to be done."}
+	errNarrowSlow   = &apierror.Error{Code: apierror.CodeInterrupted, Message: "GitHub takes long to make the token for this repository.",
+		Hint: "Do this again in a moment.", Retryable: true}
 )
 
 // Narrowed is a token for one repository, made from the connection's own. It
 // dies with the connection.
 type Narrowed struct {
 	// Repository is OWNER/NAME; the case of letters does not count.
-	Repository string `json:"repository"`
-	Token      Token  `json:"token,omitzero"`
+	Repository string       `json:"repository"`
+	Token      github.Token `json:"token,omitzero"`
 	// Due is when GitHub is to be asked for the token; zero: it was.
 	Due time.Time `json:"due,omitzero"`
 	// Error is why there is no token. Passing and RetryAt keep what is not stored
 	// with an error: that asking again may help, and from when on.
-	Error   *Error    `json:"error,omitempty"`
-	Passing bool      `json:"passing,omitempty"`
-	RetryAt time.Time `json:"retry_at,omitzero"`
+	Error   *apierror.Error `json:"error,omitempty"`
+	Passing bool            `json:"passing,omitempty"`
+	RetryAt time.Time       `json:"retry_at,omitzero"`
 }
 
 // failed is the entry of a repository for which there is no token.
-func failed(repository string, cause *Error, now time.Time) Narrowed {
-	n := Narrowed{Repository: repository, Error: cause, Passing: cause.Passing}
+func failed(repository string, cause *apierror.Error, now time.Time) Narrowed {
+	n := Narrowed{Repository: repository, Error: cause, Passing: cause.Retryable}
 	if cause.RetryAfter > 0 {
 		n.RetryAt = now.Add(cause.RetryAfter)
 	}
@@ -66,9 +63,9 @@ func failed(repository string, cause *Error, now time.Time) Narrowed {
 }
 
 // failure is the entry's error, as whoever waited for the token is told it.
-func (n *Narrowed) failure(now time.Time) *Error {
+func (n *Narrowed) failure(now time.Time) *apierror.Error {
 	told := *n.Error
-	told.Passing, told.RetryAfter = n.Passing, max(0, n.RetryAt.Sub(now))
+	told.Retryable, told.RetryAfter = n.Passing, max(0, n.RetryAt.Sub(now))
 	return &told
 }
 
@@ -89,9 +86,9 @@ func (c *Connection) narrowed(repository string) *Narrowed {
 // repositoryCredential is a live token for the repository alone: the one that is
 // in the record, or one that the scheduler is asked for. Whoever asks meanwhile,
 // in whichever process, waits for the same one.
-func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, repository string) (Credential, error) {
+func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, repository string) (credential.Credential, error) {
 	if repository == "" {
-		return Credential{}, errRepositoryUnnamed
+		return credential.Credential{}, errRepositoryUnnamed
 	}
 	ctx, cancel := context.WithTimeout(ctx, narrowPatience)
 	defer cancel()
@@ -102,19 +99,19 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 			continue // many ask at once, as for submodules
 		}
 		if err != nil {
-			return Credential{}, err
+			return credential.Credential{}, err
 		}
 		n := user.Connection.narrowed(repository)
 		switch {
 		case n.lives(e.Clock()):
 			return e.narrowCredential(user.Connection, n), nil
 		case n != nil && n.Error != nil:
-			return Credential{}, n.failure(e.Clock())
+			return credential.Credential{}, n.failure(e.Clock())
 		}
 		waited = waited || n != nil
 		if changes == nil { // what changed before this is seen by looking again
 			if changes, err = e.Watch(ctx, caller.User); err != nil {
-				return Credential{}, err
+				return credential.Credential{}, err
 			}
 			continue
 		}
@@ -124,12 +121,12 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 				changes = nil // the store was lost for a moment
 			}
 		case <-ctx.Done():
-			return Credential{}, errNarrowSlow
+			return credential.Credential{}, errNarrowSlow
 		}
 	}
 }
 
-func (e *Engine) narrowCredential(c *Connection, n *Narrowed) Credential {
+func (e *Engine) narrowCredential(c *Connection, n *Narrowed) credential.Credential {
 	credential := e.credential(c)
 	credential.Password, credential.ExpiresAt = n.Token.Access.String, n.Token.ExpiresAt
 	return credential
@@ -192,7 +189,7 @@ func (e *Engine) narrow(n Narrowed) step {
 	return func(ctx context.Context, u *User) outcome {
 		wide := u.Connection.Token.Access
 		token, err := e.GitHub.Narrow(ctx, wide.String, n.Repository)
-		event := Event{Action: "narrowed", Account: u.Connection.Account.Login, TokenHash: token.Access.Hash(),
+		event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
 			ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
 		if err != nil {
 			cause := e.trouble(u.Name, "narrow", err)
@@ -221,7 +218,7 @@ func (u *User) awaited(wide string, n Narrowed) *Narrowed {
 	return entry
 }
 
-func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token Token) {
+func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token github.Token) {
 	entry := u.awaited(wide, n)
 	switch {
 	case u.holds(token): // stored already
@@ -236,13 +233,13 @@ func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token Token) {
 }
 
 // narrowFailed tells those who wait; whoever asks next has GitHub asked again.
-func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *Error) {
+func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *apierror.Error) {
 	entry := u.awaited(wide, n)
 	if entry == nil {
 		return
 	}
 	*entry = failed(entry.Repository, cause, e.Clock())
-	if cause.Code == CodeTokenDead {
+	if cause.Code == apierror.CodeTokenDead {
 		u.Connection.CheckDue = e.Clock() // the wide one; the check ends the connection
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
@@ -21,7 +24,9 @@ func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
 		}
 		require.Len(t, w.github.narrows, 1)
 
-		other := flow.New(w.options)
+		options := w.options
+		options.Registry = prometheus.NewRegistry()
+		other := flow.New(options)
 		answer := make(chan got, 1)
 		w.github.during("Narrow", func() { // the other process is asked while this one asks GitHub
 			go func() {
@@ -59,7 +64,7 @@ func TestThereAreNeverMoreThanTenTokens(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := narrowing(t)
-				w.github.narrow = func(string) (flow.Token, error) {
+				w.github.narrow = func(string) (github.Token, error) {
 					alive := len(w.github.narrows) - len(w.github.revoked) // with the one being made
 					require.LessOrEqual(t, alive, 8)
 					return w.github.token(fmt.Sprint("ghu_narrow", len(w.github.narrows))), nil
@@ -82,21 +87,23 @@ func TestWhoAsksTooOftenHasToWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
 		require.Equal(t, "ghu_narrow1", w.token("o/kept"))
-		w.github.narrow = func(string) (flow.Token, error) { return flow.Token{}, &flow.Error{Code: flow.CodeRepositoryNotChosen} }
+		w.github.narrow = func(string) (github.Token, error) {
+			return github.Token{}, &apierror.Error{Code: apierror.CodeRepositoryNotChosen}
+		}
 		for range 59 {
-			requireCode(t, w.ask("o/r")[0].err, flow.CodeRepositoryNotChosen)
+			requireCode(t, w.ask("o/r")[0].err, apierror.CodeRepositoryNotChosen)
 		}
 		first := w.clock()
 		w.pass(20 * time.Minute)
 		err := w.ask("o/r")[0].err
-		requireCode(t, err, flow.CodeManyTokens)
-		var refused *flow.Error
+		requireCode(t, err, apierror.CodeManyTokens)
+		var refused *apierror.Error
 		require.ErrorAs(t, err, &refused)
 		require.Equal(t, first.Add(time.Hour), w.clock().Add(refused.RetryAfter))
 		require.Len(t, w.github.narrows, 60)
 		require.Equal(t, "ghu_narrow1", w.token("o/kept"))
 		w.run(time.Hour)
-		requireCode(t, w.ask("o/r")[0].err, flow.CodeRepositoryNotChosen)
+		requireCode(t, w.ask("o/r")[0].err, apierror.CodeRepositoryNotChosen)
 	})
 }
 

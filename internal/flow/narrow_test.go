@@ -7,7 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -24,7 +27,7 @@ func narrowing(t *testing.T) *world {
 
 type got struct {
 	repository string
-	credential flow.Credential
+	credential credential.Credential
 	err        error
 }
 
@@ -57,7 +60,7 @@ func (w *world) token(repository string) string {
 
 func requireCode(t *testing.T, err error, code string) {
 	t.Helper()
-	var known *flow.Error
+	var known *apierror.Error
 	require.ErrorAs(t, err, &known)
 	require.Equal(t, code, known.Code, "%v", err)
 }
@@ -83,9 +86,9 @@ func TestGitGetsATokenForTheRepositoryItNames(t *testing.T) {
 		require.NotContains(t, w.audit.text(t)+w.log.String(), "ghu_")
 
 		_, err := w.Credential(w.ctx, program(userName, ""), "")
-		requireCode(t, err, flow.CodeRepositoryUnnamed)
+		requireCode(t, err, apierror.CodeRepositoryUnnamed)
 		_, err = w.Credential(w.ctx, program("eve", ""), "octo/papers")
-		requireCode(t, err, flow.CodeNotConnected)
+		requireCode(t, err, apierror.CodeNotConnected)
 	})
 }
 
@@ -121,7 +124,7 @@ func TestNarrowedTokensDieWithTheConnection(t *testing.T) {
 		},
 		"expired, before them": func(w *world) { w.pass(8*time.Hour - 30*time.Second) },
 		"revoked at GitHub": func(w *world) {
-			w.github.access = func() (flow.Access, error) { return flow.Access{}, &flow.Error{Code: flow.CodeTokenDead} }
+			w.github.access = func() (github.Access, error) { return github.Access{}, &apierror.Error{Code: apierror.CodeTokenDead} }
 			require.NoError(w.t, w.Recheck(w.ctx, caller, 0))
 		},
 	} {
@@ -138,7 +141,7 @@ func TestNarrowedTokensDieWithTheConnection(t *testing.T) {
 				require.Empty(t, w.user().Revocations)
 				if w.user().Connection == nil {
 					_, err := w.Credential(w.ctx, program(userName, ""), "o/one")
-					requireCode(t, err, flow.CodeNotConnected)
+					requireCode(t, err, apierror.CodeNotConnected)
 				} else {
 					require.NotContains(t, w.github.revoked, w.token("o/one"))
 				}
@@ -151,18 +154,18 @@ func TestARefusalIsToldToAllWhoWaitAndIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
-		refusal := &flow.Error{Code: flow.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
-		w.github.narrow = func(string) (flow.Token, error) { return flow.Token{}, refusal }
+		refusal := &apierror.Error{Code: apierror.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
+		w.github.narrow = func(string) (github.Token, error) { return github.Token{}, refusal }
 		for _, answer := range w.ask("o/r", "o/r") {
-			requireCode(t, answer.err, flow.CodeRepositoryNotChosen)
+			requireCode(t, answer.err, apierror.CodeRepositoryNotChosen)
 		}
 		require.Len(t, w.github.narrows, 1)
 		events := w.audit.all("narrowed")
 		require.Len(t, events, 1)
-		require.Equal(t, flow.CodeRepositoryNotChosen, events[0].Code)
-		requireCode(t, w.ask("o/r")[0].err, flow.CodeRepositoryNotChosen)
+		require.Equal(t, apierror.CodeRepositoryNotChosen, events[0].Code)
+		requireCode(t, w.ask("o/r")[0].err, apierror.CodeRepositoryNotChosen)
 		require.Len(t, w.github.narrows, 2, "it may have been chosen meanwhile")
-		w.github.narrow = func(string) (flow.Token, error) { return w.github.token("ghu_chosen"), nil }
+		w.github.narrow = func(string) (github.Token, error) { return w.github.token("ghu_chosen"), nil }
 		require.Equal(t, "ghu_chosen", w.token("o/r"))
 	})
 }
@@ -171,16 +174,18 @@ func TestPassingTroubleIsToldToWhoeverWaitsAsThat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
-		w.github.narrow = func(string) (flow.Token, error) {
-			return flow.Token{}, &flow.Error{Code: "github_limit", Passing: true, RetryAfter: 90 * time.Second}
+		w.github.narrow = func(string) (github.Token, error) {
+			return github.Token{}, &apierror.Error{Code: "github_limit", Retryable: true, RetryAfter: 90 * time.Second}
 		}
-		var told *flow.Error
+		var told *apierror.Error
 		require.ErrorAs(t, w.ask("o/r")[0].err, &told)
-		require.True(t, told.Passing)
+		require.True(t, told.Retryable)
 		require.Equal(t, 90*time.Second, told.RetryAfter)
-		w.github.narrow = func(string) (flow.Token, error) { return flow.Token{}, &flow.Error{Code: "github_away", Passing: true} }
+		w.github.narrow = func(string) (github.Token, error) {
+			return github.Token{}, &apierror.Error{Code: "github_away", Retryable: true}
+		}
 		require.ErrorAs(t, w.ask("o/r")[0].err, &told)
-		require.True(t, told.Passing)
+		require.True(t, told.Retryable)
 		require.Zero(t, told.RetryAfter, "nobody named a time")
 	})
 }
@@ -189,10 +194,10 @@ func TestAWideTokenThatIsDeadEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
-		dead := &flow.Error{Code: flow.CodeTokenDead}
-		w.github.narrow = func(string) (flow.Token, error) { return flow.Token{}, dead }
-		w.github.access = func() (flow.Access, error) { return flow.Access{}, dead }
-		requireCode(t, w.ask("o/r")[0].err, flow.CodeTokenDead)
+		dead := &apierror.Error{Code: apierror.CodeTokenDead}
+		w.github.narrow = func(string) (github.Token, error) { return github.Token{}, dead }
+		w.github.access = func() (github.Access, error) { return github.Access{}, dead }
+		requireCode(t, w.ask("o/r")[0].err, apierror.CodeTokenDead)
 		w.run(time.Minute)
 		require.Nil(t, w.user().Connection)
 	})
@@ -203,9 +208,9 @@ func TestATokenThatGitHubRefusedIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
 		hash := secret.New(w.token("o/r")).Hash()
-		requireCode(t, w.Refused(w.ctx, program(userName, ""), "another"), flow.CodeTokenUnknown)
-		requireCode(t, w.Refused(w.ctx, program(userName, ""), ""), flow.CodeTokenUnknown)
-		requireCode(t, w.Refused(w.ctx, program("eve", ""), hash), flow.CodeNotConnected)
+		requireCode(t, w.Refused(w.ctx, program(userName, ""), "another"), apierror.CodeTokenUnknown)
+		requireCode(t, w.Refused(w.ctx, program(userName, ""), ""), apierror.CodeTokenUnknown)
+		requireCode(t, w.Refused(w.ctx, program("eve", ""), hash), apierror.CodeNotConnected)
 		require.Equal(t, "ghu_narrow1", w.token("o/r"))
 		require.NoError(t, w.Refused(w.ctx, program(userName, ""), hash))
 		require.Equal(t, "ghu_narrow2", w.token("o/r"))
@@ -218,8 +223,8 @@ func TestANarrowedTokenThatNeverExpiresIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
-		w.github.narrow = func(string) (flow.Token, error) {
-			return flow.Token{Access: secret.Store(secret.New("ghu_eternal"))}, nil
+		w.github.narrow = func(string) (github.Token, error) {
+			return github.Token{Access: secret.Store(secret.New("ghu_eternal"))}, nil
 		}
 		requireCode(t, w.ask("o/r")[0].err, "token_never_expires")
 		w.run(time.Minute)

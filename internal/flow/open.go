@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -22,10 +23,10 @@ const (
 // open makes a server that runs a [Target], with a Hub token for this server
 // alone: the user's own, which opens all of their servers, is shown to none. The
 // token is good until end is called.
-func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target Target, end func(), err error) {
+func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target hub.Target, end func(), err error) {
 	address, err := e.Hub.Address(server)
 	if err != nil {
-		return Target{}, nil, e.trouble(u.Name, "server address", &Error{Code: "server_address",
+		return hub.Target{}, nil, e.trouble(u.Name, "server address", &apierror.Error{Code: apierror.CodeServerAddress,
 			Message: "The Hub named an address for the server that cannot be right.",
 			Hint:    "Contact your Hub's administrators.", Err: err})
 	}
@@ -36,11 +37,11 @@ func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target T
 	}
 	if err != nil {
 		e.trouble(u.Name, "make server token", err)
-		return Target{}, nil, err
+		return hub.Target{}, nil, err
 	}
 
 	prove := func(ctx context.Context, token secret.String) error { return e.prove(ctx, token, u.Name, server.Name) }
-	return Target{Address: address, Token: made.Token, Prove: prove}, func() { e.end(ctx, u, made.ID) }, nil
+	return hub.Target{Address: address, Token: made.Token, Prove: prove}, func() { e.end(ctx, u, made.ID) }, nil
 }
 
 // end deletes a token for one server, whatever became of the step that it was made
@@ -77,7 +78,7 @@ func presentable(token secret.String) bool {
 	return text != "" && len(text) <= 512 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-var errUnproven = &Error{Code: "server_unproven",
+var errUnproven = &apierror.Error{Code: apierror.CodeServerUnproven,
 	Message: "The program that answers as this server did not show the server's own Hub token, so nothing was sent to it.",
 	Hint: "Restart the server and try again. If that does not help, an administrator must leave JUPYTERHUB_API_TOKEN in the " +
 		"server's environment and access:servers!server in its scopes, or choose pull delivery. With internal_ssl at the Hub, no other program can answer in a server's place."}

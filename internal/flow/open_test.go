@@ -10,12 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -160,7 +159,7 @@ func hubAnswering(t *testing.T, status int) error {
 	t.Cleanup(server.Close)
 	api, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	_, err = hub.New(api, api, nil, server.Client(), metrics.Hub(prometheus.NewRegistry())).Whoami(t.Context(), secret.New("x"))
+	_, err = hubapi.New(api, api, nil, server.Client(), nil).Whoami(t.Context(), secret.New("x"))
 	require.Error(t, err)
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
 // Each attempt to connect costs calls at GitHub's OAuth addresses, and their
@@ -15,10 +17,6 @@ const (
 	attemptBurst = 10
 )
 
-// CodeTooManyCodes is the code of the error that says: too fast. Its RetryAfter,
-// attemptPace at most, says when the next attempt may begin.
-const CodeTooManyCodes = "too_many_codes"
-
 // count takes one more attempt into account, or refuses it (the generic cell
 // rate algorithm, which needs no more than a time).
 func (u *User) count(now time.Time) error {
@@ -28,7 +26,7 @@ func (u *User) count(now time.Time) error {
 	}
 	paced = paced.Add(attemptPace)
 	if early := paced.Sub(now) - attemptBurst*attemptPace; early > 0 {
-		return &Error{Code: CodeTooManyCodes, Message: "You have begun to connect many times in a row.",
+		return &apierror.Error{Code: apierror.CodeTooManyCodes, Message: "You have begun to connect many times in a row.",
 			Hint: "Wait a minute, then connect again.", RetryAfter: early}
 	}
 	u.PacedUntil = paced

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
@@ -37,20 +38,20 @@ func TestAttemptsToConnectArePaced(t *testing.T) {
 			}
 			codes := w.github.codes
 			err := begin(w)
-			refusedWith(t, flow.CodeTooManyCodes, err)
-			var refused *flow.Error
+			refusedWith(t, apierror.CodeTooManyCodes, err)
+			var refused *apierror.Error
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, time.Minute, refused.RetryAfter)
 			require.Equal(t, flow.Cancelled, w.state())
 
 			w.restart() // the count is nowhere but in the record
 			w.pass(refused.RetryAfter - time.Second)
-			refusedWith(t, flow.CodeTooManyCodes, begin(w))
+			refusedWith(t, apierror.CodeTooManyCodes, begin(w))
 			require.Equal(t, codes, w.github.codes, "GitHub is not asked")
 			w.pass(time.Second)
 			require.NoError(t, begin(w))
 			cancel(t, w)
-			refusedWith(t, flow.CodeTooManyCodes, begin(w))
+			refusedWith(t, apierror.CodeTooManyCodes, begin(w))
 		})
 	}
 	t.Run("also while GitHub refuses", func(t *testing.T) {

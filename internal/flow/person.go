@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -16,19 +18,15 @@ import (
 // caller comes through here ([Engine.Of], [Engine.update]); a record that is
 // another person's is ended first, and nothing of it is ever shown.
 
-// CodeFormerOwner is the code of the error for a caller whose name belongs to
-// somebody else by now.
-const CodeFormerOwner = "signed_out"
-
 var (
-	errNoPerson = &Error{Code: CodeScopeMissing, Message: "The Hub does not tell this service which person stands behind your user name.",
+	errNoPerson = &apierror.Error{Code: apierror.CodeHubScopeMissing, Message: "The Hub does not tell this service which person stands behind your user name.",
 		Hint: "An admin of the Hub must allow read:users!user for this service: for sign-ins in its oauth_client_allowed_scopes, for programs in the role “server”. " +
 			"Then sign out of the Hub and in again, and restart your server."}
-	errFormerOwner = &Error{Code: CodeFormerOwner, Message: "Your sign-in at the Hub has ended, or your user name was changed.",
+	errFormerOwner = &apierror.Error{Code: apierror.CodeSignedOut, Message: "Your sign-in at the Hub has ended, or your user name was changed.",
 		Hint: "Sign in again."}
-	errUpdated = &Error{Code: "service_updated", Message: "This service was updated and does not know for whom it kept your connection. The token was revoked.",
+	errUpdated = &apierror.Error{Code: apierror.CodeServiceUpdated, Message: "This service was updated and does not know for whom it kept your connection. The token was revoked.",
 		Hint: "Connect again."}
-	errNoRecord = &Error{Code: CodeNoRecord, Message: "There is no record of this user.", Hint: "Nothing needs to be done; check the spelling of the name."}
+	errNoRecord = &apierror.Error{Code: apierror.CodeNoRecord, Message: "There is no record of this user.", Hint: "Nothing needs to be done; check the spelling of the name."}
 	// errOthers stops an update of a record that is another person's.
 	errOthers = errors.New("the record belongs to another person")
 )
@@ -120,7 +118,7 @@ func (e *Engine) takeOver(ctx context.Context, caller Caller) (*User, error) {
 		return user, nil
 	}
 	if err == nil && former != "" {
-		e.audit(ctx, user, Event{Action: "record_ended", Outcome: "ok", Reason: "name_reassigned"})
+		e.audit(ctx, user, audit.Event{Action: "record_ended", Outcome: "ok", Reason: "name_reassigned"})
 	}
 	return user, err
 }

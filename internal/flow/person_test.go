@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -67,7 +69,7 @@ func TestARecordOfAFormerOwnerOfTheNameIsEnded(t *testing.T) {
 			}
 			err = calls(w)[name](who)
 			if name == "Credential" {
-				requireCode(t, err, flow.CodeNotConnected)
+				requireCode(t, err, apierror.CodeNotConnected)
 			}
 			user := w.user()
 			require.Equal(t, later, user.Created)
@@ -75,7 +77,7 @@ func TestARecordOfAFormerOwnerOfTheNameIsEnded(t *testing.T) {
 			require.Empty(t, user.Deliveries)
 			require.Zero(t, user.BoundAccount)
 			require.Empty(t, user.BoundLogin)
-			w.github.poll = outcomes(flow.StillPending)
+			w.github.poll = outcomes(github.PollPending)
 			w.run(time.Minute)
 			require.Equal(t, []string{"ghu_first"}, w.github.revoked)
 			require.Zero(t, w.servers.removes, "that home is another's")
@@ -111,7 +113,7 @@ func TestTheFormerOwnerReachesNothingOfTheNewOne(t *testing.T) {
 				if name == "Credential" || name == "Refused" {
 					who = program(userName, "")
 				}
-				requireCode(t, calls(w)[name](who), flow.CodeFormerOwner)
+				requireCode(t, calls(w)[name](who), apierror.CodeSignedOut)
 				require.Equal(t, before, w.user())
 			})
 		}
@@ -129,7 +131,7 @@ func TestWithoutTheTimeOfCreationNothingIsAnswered(t *testing.T) {
 			who := caller
 			who.Created = ""
 			err := calls(w)[name](who)
-			requireCode(t, err, flow.CodeScopeMissing)
+			requireCode(t, err, apierror.CodeHubScopeMissing)
 			require.ErrorContains(t, err, "person")
 			require.Equal(t, before, w.user())
 		})
@@ -184,7 +186,7 @@ func TestARecordOfAnEarlierReleaseGivesItsTokenToNobody(t *testing.T) {
 		p.HubToken = secret.New(hubToken)
 		return p
 	}(), "")
-	requireCode(t, err, flow.CodeNotConnected)
+	requireCode(t, err, apierror.CodeNotConnected)
 	user := w.user()
 	require.Equal(t, created, user.Created)
 	require.Equal(t, "service_updated", user.Flow.Error.Code)
@@ -245,7 +247,7 @@ func TestARenamedUsersApprovalConnectsNobody(t *testing.T) {
 func TestEndUserEndsAllThatIsKnownOfAName(t *testing.T) {
 	t.Parallel()
 	w := connected(t, bound)
-	requireCode(t, w.EndUser(w.ctx, "nobody", "user end"), flow.CodeNoRecord)
+	requireCode(t, w.EndUser(w.ctx, "nobody", "user end"), apierror.CodeNoRecord)
 	require.NoError(t, w.EndUser(w.ctx, userName, "user end"))
 	user := w.user()
 	require.Nil(t, user.Connection)
@@ -255,5 +257,5 @@ func TestEndUserEndsAllThatIsKnownOfAName(t *testing.T) {
 	require.Equal(t, []string{"ghu_first"}, w.github.revoked)
 	require.Equal(t, "user end", w.audit.all("record_ended")[0].Reason)
 	require.Zero(t, w.user().Version, "nothing is kept")
-	requireCode(t, w.EndUser(w.ctx, userName, "user end"), flow.CodeNoRecord)
+	requireCode(t, w.EndUser(w.ctx, userName, "user end"), apierror.CodeNoRecord)
 }

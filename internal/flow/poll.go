@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -34,28 +36,28 @@ func (e *Engine) poll(ctx context.Context, u *User) outcome {
 		cause := e.trouble(u.Name, "poll", err)
 		return ofFlow(was, func(u *User, _ *Flow) { e.pollFailed(u, cause, answered) })
 	}
-	if result.Outcome == Granted {
+	if result.Status == github.PollGranted {
 		return e.granted(was.ID, result.Token)
 	}
 	return ofFlow(was, func(u *User, _ *Flow) { e.pollAnswered(u, result, answered) })
 }
 
-func (e *Engine) pollAnswered(u *User, result PollResult, answered time.Time) {
+func (e *Engine) pollAnswered(u *User, result github.PollResult, answered time.Time) {
 	f := u.Flow
 	f.Failures, f.Error = 0, nil
-	switch result.Outcome {
-	case StillPending:
+	switch result.Status {
+	case github.PollPending:
 		f.Grace = 0
-	case SlowDown:
+	case github.PollSlowDown:
 		f.Interval = max(result.Interval, f.Interval+slowDownStep)
-	case WasDenied:
-		e.finish(u, Denied, &Error{Code: "denied", Message: "The request was declined on GitHub.",
+	case github.PollDenied:
+		e.finish(u, Denied, &apierror.Error{Code: apierror.CodeDenied, Message: "The request was declined on GitHub.",
 			Hint: "If that was not meant, get a new code."})
 		return
-	case CodeExpired:
+	case github.PollExpired:
 		e.finish(u, Expired, errCodeExpired)
 		return
-	case CodeIncorrect:
+	case github.PollIncorrect:
 		if f.Grace++; f.Grace > gracePolls {
 			e.finish(u, Failed, errAnswerLost)
 			return
@@ -72,11 +74,11 @@ func (f *Flow) plan(due time.Time) {
 }
 
 var (
-	errCodeExpired = &Error{Code: "code_expired", Message: "The code was not used in time.", Hint: "Get a new code."}
+	errCodeExpired = &apierror.Error{Code: apierror.CodeCodeExpired, Message: "The code was not used in time.", Hint: "Get a new code."}
 	// errAnswerLost: GitHub has given a token for the approval, or so it seems,
 	// and nobody has it: the process died before it was stored, or the network
 	// ate it. Nobody can revoke what nobody knows.
-	errAnswerLost = &Error{Code: "answer_lost",
+	errAnswerLost = &apierror.Error{Code: apierror.CodeAnswerLost,
 		Message: "You most likely approved at GitHub, but GitHub's answer was lost on its way to this service. Nothing was set up.",
 		Hint: "There may be a token now that nobody holds; it ends by itself within 8 hours. To end it at once, revoke the App at GitHub: " +
 			"Settings → Applications → Authorized GitHub Apps. Then connect again."}
@@ -84,8 +86,8 @@ var (
 
 // pollFailed backs off from passing trouble until the code's end, and ends the
 // flow on any other.
-func (e *Engine) pollFailed(u *User, cause *Error, answered time.Time) {
-	if !cause.Passing {
+func (e *Engine) pollFailed(u *User, cause *apierror.Error, answered time.Time) {
+	if !cause.Retryable {
 		e.finish(u, Failed, cause)
 		return
 	}
@@ -101,7 +103,7 @@ func (e *Engine) pollFailed(u *User, cause *Error, answered time.Time) {
 
 // granted stores the token. Whatever became of the flow meanwhile, a token is
 // never forgotten: one that came too late is revoked.
-func (e *Engine) granted(id string, token Token) outcome {
+func (e *Engine) granted(id string, token github.Token) outcome {
 	if !e.KeepFresh {
 		token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}
 	}
@@ -127,7 +129,7 @@ func (e *Engine) granted(id string, token Token) outcome {
 }
 
 // holds reports whether a token is in the record already.
-func (u *User) holds(token Token) bool {
+func (u *User) holds(token github.Token) bool {
 	hash := token.Access.Hash()
 	if c := u.Connection; c != nil && (c.Token.Access.Hash() == hash ||
 		slices.ContainsFunc(c.Narrowed, func(n Narrowed) bool { return n.Token.Access.Hash() == hash })) {
@@ -137,13 +139,13 @@ func (u *User) holds(token Token) bool {
 }
 
 // undo revokes a token that could not be stored.
-func (e *Engine) undo(ctx context.Context, token Token) {
+func (e *Engine) undo(ctx context.Context, token github.Token) {
 	for _, value := range []secret.Stored{token.Refresh, token.Access} {
 		if value.Empty() {
 			continue
 		}
 		err := e.GitHub.Revoke(ctx, value.String)
-		e.Metrics.Revoked(status(err))
+		e.metrics.countRevoked(status(err))
 		if err != nil {
 			e.Logger.Error("a token that could not be stored could not be revoked either",
 				"token_sha256", value.Hash(), "error", err)
@@ -151,7 +153,7 @@ func (e *Engine) undo(ctx context.Context, token Token) {
 	}
 }
 
-var errNeverExpires = &Error{Code: "token_never_expires",
+var errNeverExpires = &apierror.Error{Code: apierror.CodeTokenNeverExpires,
 	Message: "The GitHub App hands out tokens that never expire, so this service refuses them.",
 	Hint:    "An admin of the GitHub App must switch on “User-to-server token expiration” in the App's optional features."}
 

@@ -10,34 +10,36 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-func outcomes(list ...flow.Outcome) func(int) (flow.PollResult, error) {
-	return func(n int) (flow.PollResult, error) {
-		return flow.PollResult{Outcome: list[min(n, len(list))-1]}, nil
+func outcomes(list ...github.PollStatus) func(int) (github.PollResult, error) {
+	return func(n int) (github.PollResult, error) {
+		return github.PollResult{Status: list[min(n, len(list))-1]}, nil
 	}
 }
 
 func TestEveryAnswerToAPollMovesTheFlow(t *testing.T) {
 	t.Parallel()
-	passing := &flow.Error{Code: "github_unreachable", Message: "m", Passing: true}
+	passing := &apierror.Error{Code: "github_unreachable", Message: "m", Retryable: true}
 	for name, c := range map[string]struct {
-		poll  func(int) (flow.PollResult, error)
+		poll  func(int) (github.PollResult, error)
 		state flow.State
 		code  string
 		polls int
 	}{
-		"still pending: asked again":                           {outcomes(flow.StillPending), flow.Pending, "", 4},
-		"declined: denied":                                     {outcomes(flow.StillPending, flow.WasDenied), flow.Denied, "denied", 2},
-		"code too old: expired":                                {outcomes(flow.CodeExpired), flow.Expired, "code_expired", 1},
-		"wrong code twice: borne":                              {outcomes(flow.CodeIncorrect, flow.CodeIncorrect, flow.StillPending), flow.Pending, "", 4},
-		"wrong code three times: failed":                       {outcomes(flow.CodeIncorrect), flow.Failed, "answer_lost", 3},
-		"wrong code, not in a row: borne":                      {outcomes(flow.CodeIncorrect, flow.CodeIncorrect, flow.StillPending, flow.CodeIncorrect), flow.Pending, "", 4},
-		"the App is set up wrongly: failed":                    {func(int) (flow.PollResult, error) { return flow.PollResult{}, &flow.Error{Code: "app_unknown"} }, flow.Failed, "app_unknown", 1},
-		"an error that is none of ours: failed":                {func(int) (flow.PollResult, error) { return flow.PollResult{}, errors.New("boom") }, flow.Failed, "internal", 1},
-		"passing trouble: the code stays, the cause beside it": {func(int) (flow.PollResult, error) { return flow.PollResult{}, passing }, flow.Pending, "github_unreachable", 3},
+		"still pending: asked again":                           {outcomes(github.PollPending), flow.Pending, "", 4},
+		"declined: denied":                                     {outcomes(github.PollPending, github.PollDenied), flow.Denied, "denied", 2},
+		"code too old: expired":                                {outcomes(github.PollExpired), flow.Expired, "code_expired", 1},
+		"wrong code twice: borne":                              {outcomes(github.PollIncorrect, github.PollIncorrect, github.PollPending), flow.Pending, "", 4},
+		"wrong code three times: failed":                       {outcomes(github.PollIncorrect), flow.Failed, "answer_lost", 3},
+		"wrong code, not in a row: borne":                      {outcomes(github.PollIncorrect, github.PollIncorrect, github.PollPending, github.PollIncorrect), flow.Pending, "", 4},
+		"the App is set up wrongly: failed":                    {func(int) (github.PollResult, error) { return github.PollResult{}, &apierror.Error{Code: "app_unknown"} }, flow.Failed, "app_unknown", 1},
+		"an error that is none of ours: failed":                {func(int) (github.PollResult, error) { return github.PollResult{}, errors.New("boom") }, flow.Failed, "internal", 1},
+		"passing trouble: the code stays, the cause beside it": {func(int) (github.PollResult, error) { return github.PollResult{}, passing }, flow.Pending, "github_unreachable", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,11 +106,11 @@ func TestSlowDownRaisesTheIntervalForGood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.github.poll = func(n int) (flow.PollResult, error) {
+			w.github.poll = func(n int) (github.PollResult, error) {
 				if n == 1 {
-					return flow.PollResult{Outcome: flow.SlowDown, Interval: c.named}, nil
+					return github.PollResult{Status: github.PollSlowDown, Interval: c.named}, nil
 				}
-				return flow.PollResult{Outcome: flow.StillPending}, nil
+				return github.PollResult{Status: github.PollPending}, nil
 			}
 			w.start()
 			w.run(6 * time.Second)
@@ -128,11 +130,11 @@ func TestPassingTroubleBacksOffAndIsForgottenAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	down := true
-	w.github.poll = func(int) (flow.PollResult, error) {
+	w.github.poll = func(int) (github.PollResult, error) {
 		if down {
-			return flow.PollResult{}, &flow.Error{Code: "github_unreachable", Passing: true}
+			return github.PollResult{}, &apierror.Error{Code: "github_unreachable", Retryable: true}
 		}
-		return flow.PollResult{Outcome: flow.StillPending}, nil
+		return github.PollResult{Status: github.PollPending}, nil
 	}
 	w.start()
 	ends := w.user().Flow.ExpiresAt
@@ -155,15 +157,15 @@ func TestPassingTroubleBacksOffAndIsForgottenAfterwards(t *testing.T) {
 func TestRetryAfterIsHonouredButNotBeyondTheCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.github.poll = func(int) (flow.PollResult, error) {
-		return flow.PollResult{}, &flow.Error{Code: "github_limited", Passing: true, RetryAfter: 3 * time.Minute}
+	w.github.poll = func(int) (github.PollResult, error) {
+		return github.PollResult{}, &apierror.Error{Code: "github_limited", Retryable: true, RetryAfter: 3 * time.Minute}
 	}
 	w.start()
 	w.run(4 * time.Minute)
 	require.GreaterOrEqual(t, gaps(w.github.polls)[0], 3*time.Minute)
 	require.Less(t, gaps(w.github.polls)[0], 3*time.Minute+5*time.Second+5*time.Millisecond)
-	w.github.poll = func(int) (flow.PollResult, error) {
-		return flow.PollResult{}, &flow.Error{Code: "github_limited", Passing: true, RetryAfter: 24 * time.Hour}
+	w.github.poll = func(int) (github.PollResult, error) {
+		return github.PollResult{}, &apierror.Error{Code: "github_limited", Retryable: true, RetryAfter: 24 * time.Hour}
 	}
 	w.run(11*time.Minute + 2*time.Millisecond)
 	require.Equal(t, flow.Expired, w.state(), "the page does not show a dead code for a day")
@@ -174,8 +176,8 @@ func TestFlowsThatWereToldToWaitDoNotComeBackAllAtOnce(t *testing.T) {
 	back := map[time.Duration]bool{}
 	for range 10 {
 		w := newWorld(t)
-		w.github.poll = func(int) (flow.PollResult, error) {
-			return flow.PollResult{}, &flow.Error{Code: "github_limited", Passing: true, RetryAfter: time.Minute}
+		w.github.poll = func(int) (github.PollResult, error) {
+			return github.PollResult{}, &apierror.Error{Code: "github_limited", Retryable: true, RetryAfter: time.Minute}
 		}
 		w.start()
 		w.run(75 * time.Second)
@@ -201,8 +203,8 @@ func TestATokenWithoutAnExpiryIsRefusedAndRevoked(t *testing.T) {
 	w := newWorld(t)
 	w.hub.runs("")
 	w.start()
-	w.github.poll = func(int) (flow.PollResult, error) {
-		return flow.PollResult{Outcome: flow.Granted, Token: flow.Token{Access: secret.Store(secret.New("ghu_forever"))}}, nil
+	w.github.poll = func(int) (github.PollResult, error) {
+		return github.PollResult{Status: github.PollGranted, Token: github.Token{Access: secret.Store(secret.New("ghu_forever"))}}, nil
 	}
 	w.run(time.Minute)
 	require.Equal(t, flow.Failed, w.state())

@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
@@ -22,7 +24,7 @@ func (w *world) byProgram(server, token string) {
 }
 
 func (w *world) other(login string, id int64) {
-	w.github.account = func() (flow.Account, error) { return flow.Account{ID: id, Login: login}, nil }
+	w.github.account = func() (github.Account, error) { return github.Account{ID: id, Login: login}, nil }
 }
 
 func TestAProgramsFlowIsForItsOwnServer(t *testing.T) {
@@ -30,20 +32,20 @@ func TestAProgramsFlowIsForItsOwnServer(t *testing.T) {
 	w := newWorld(t)
 	w.hub.runs("", "joint")
 	_, _, err := w.Start(w.ctx, program(userName, "joint"), flow.Request{Servers: []string{""}})
-	requireCode(t, err, flow.CodeServersNamed)
+	requireCode(t, err, apierror.CodeServersNamed)
 	noServer := program(userName, "")
 	noServer.Server = nil
 	_, _, err = w.Start(w.ctx, noServer, flow.Request{})
-	requireCode(t, err, flow.CodeServerTokenOnly)
+	requireCode(t, err, apierror.CodeServerTokenOnly)
 
 	w.byProgram("joint", "ghu_first")
 	require.Equal(t, []string{"joint"}, w.user().Connection.Servers)
 	_, err = w.Credential(w.ctx, program(userName, "joint"), "")
 	require.NoError(t, err)
 	_, err = w.Credential(w.ctx, program(userName, ""), "")
-	requireCode(t, err, flow.CodeServerNotChosen)
+	requireCode(t, err, apierror.CodeServerNotChosen)
 	_, err = w.Credential(w.ctx, noServer, "")
-	requireCode(t, err, flow.CodeServerTokenOnly)
+	requireCode(t, err, apierror.CodeServerTokenOnly)
 }
 
 func TestWhatAProgramConnectedIsDeliveredAfterAClickOnly(t *testing.T) {
@@ -76,7 +78,7 @@ func TestAProgramReplacesNoConnectionOfAnotherAccount(t *testing.T) {
 	require.Equal(t, "Ada", w.user().Connection.Account.Login)
 	require.Equal(t, "ghu_first", w.servers.at(""))
 	_, err := w.Credential(w.ctx, program(userName, "joint"), "")
-	requireCode(t, err, flow.CodeServerNotChosen)
+	requireCode(t, err, apierror.CodeServerNotChosen)
 }
 
 func TestAProgramAddsItsServerToTheSameAccount(t *testing.T) {
@@ -124,7 +126,7 @@ func TestAProgramTakesNothingFromABrowser(t *testing.T) {
 	refusedTo := func(t *testing.T, w *world, who flow.Caller) {
 		t.Helper()
 		_, err := w.Cancel(w.ctx, who)
-		requireCode(t, err, flow.CodeNotBegunHere)
+		requireCode(t, err, apierror.CodeNotBegunHere)
 		require.Equal(t, flow.Pending, w.state())
 	}
 	t.Run("its code", func(t *testing.T) {
@@ -161,9 +163,9 @@ func TestAProgramTakesNothingFromABrowser(t *testing.T) {
 		t.Parallel()
 		w := connected(t)
 		_, err := w.Disconnect(w.ctx, program(userName, "joint"))
-		requireCode(t, err, flow.CodeServerNotChosen)
-		requireCode(t, w.Recheck(w.ctx, program(userName, "joint"), 0), flow.CodeServerNotChosen)
-		requireCode(t, w.Refused(w.ctx, program(userName, "joint"), "hash"), flow.CodeServerNotChosen)
+		requireCode(t, err, apierror.CodeServerNotChosen)
+		requireCode(t, w.Recheck(w.ctx, program(userName, "joint"), 0), apierror.CodeServerNotChosen)
+		requireCode(t, w.Refused(w.ctx, program(userName, "joint"), "hash"), apierror.CodeServerNotChosen)
 		_, err = w.Disconnect(w.ctx, program(userName, ""))
 		require.NoError(t, err)
 	})
@@ -185,7 +187,7 @@ func TestABrowsersFlowReplacesAProgramsThatIsPending(t *testing.T) {
 	w.run(time.Minute)
 	require.Equal(t, []string{""}, w.user().Connection.Servers)
 	_, err = w.Credential(w.ctx, program(userName, "joint"), "")
-	requireCode(t, err, flow.CodeServerNotChosen)
+	requireCode(t, err, apierror.CodeServerNotChosen)
 }
 
 func TestServersThatAreSharedAreNotChosenUnasked(t *testing.T) {

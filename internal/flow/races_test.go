@@ -8,7 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -101,9 +103,9 @@ func TestCancelComesTooLateOnceTheTokenIsInAServer(t *testing.T) {
 	w.runUntil(time.Minute, func() bool { return w.servers.at("") != "" })
 	require.Equal(t, flow.Delivering, w.state())
 	_, err := w.Cancel(w.ctx, caller)
-	var refused *flow.Error
+	var refused *apierror.Error
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, flow.CodeNoFlow, refused.Code)
+	require.Equal(t, apierror.CodeNoFlow, refused.Code)
 }
 
 func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
@@ -161,7 +163,7 @@ func TestATokenForAnEarlierFlowIsRevokedWhileTheNewFlowGoesOn(t *testing.T) {
 	w.pass(6 * time.Second)
 	w.Advance(w.ctx)
 	require.Equal(t, flow.Pending, w.state())
-	w.github.poll = outcomes(flow.StillPending)
+	w.github.poll = outcomes(github.PollPending)
 	w.run(time.Minute)
 	require.Equal(t, []string{"ghu_early"}, w.github.revoked)
 	require.Equal(t, flow.Pending, w.state())
@@ -313,7 +315,7 @@ func TestAStoreThatFailsAtTheWorstMoment(t *testing.T) {
 func TestAnIntervalIsRaisedOnceHoweverOftenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.github.poll = func(int) (flow.PollResult, error) { return flow.PollResult{Outcome: flow.SlowDown}, nil }
+	w.github.poll = func(int) (github.PollResult, error) { return github.PollResult{Status: github.PollSlowDown}, nil }
 	w.start()
 	w.pass(6 * time.Second)
 	w.github.during("PollOnce", func() {
@@ -345,7 +347,7 @@ func TestNothingOfOneUserIsReachedByAnother(t *testing.T) {
 	eve := browser("eve", "eves-token")
 	isRefused := func(err error) {
 		t.Helper()
-		var refused *flow.Error
+		var refused *apierror.Error
 		require.True(t, errors.As(err, &refused), "%v", err)
 	}
 	user, err := w.User(w.ctx, eve.User)

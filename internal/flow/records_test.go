@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
@@ -75,20 +76,25 @@ var errStore = errors.New("the disk is full")
 
 type auditLog struct {
 	mu     sync.Mutex
-	events []flow.Event
+	events []audit.Event
 }
 
-func (a *auditLog) Record(_ context.Context, event flow.Event) {
+func (a *auditLog) Record(_ context.Context, event audit.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.events = append(a.events, event)
 }
 
+func (a *auditLog) Keep(ctx context.Context, event audit.Event) error {
+	a.Record(ctx, event)
+	return nil
+}
+
 // all are the events of one action.
-func (a *auditLog) all(action string) []flow.Event {
+func (a *auditLog) all(action string) []audit.Event {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var found []flow.Event
+	var found []audit.Event
 	for _, event := range a.events {
 		if event.Action == action {
 			found = append(found, event)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
@@ -101,7 +102,7 @@ func TestAWriteWhoseAnswerWasLostIsNotForgotten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := approved(t, func(w *world) { w.hub.runs("") })
-			w.servers.lost = &flow.Error{Code: "server_unreachable", Passing: true}
+			w.servers.lost = &apierror.Error{Code: "server_unreachable", Retryable: true}
 			w.runUntil(time.Minute, func() bool { return w.servers.writes > 0 })
 			w.hub.stopped("")
 			w.run(10 * time.Second)
@@ -126,8 +127,8 @@ func TestARemovalThatFails(t *testing.T) {
 		fail func(w *world)
 		mend func(w *world)
 	}{
-		"in the server, for good":   {func(w *world) { w.servers.err = &flow.Error{Code: "home_read_only"} }, func(w *world) { w.servers.err = nil }},
-		"in the server, for long":   {func(w *world) { w.servers.err = &flow.Error{Code: "x", Passing: true} }, func(w *world) { w.servers.err = nil }},
+		"in the server, for good":   {func(w *world) { w.servers.err = &apierror.Error{Code: "home_read_only"} }, func(w *world) { w.servers.err = nil }},
+		"in the server, for long":   {func(w *world) { w.servers.err = &apierror.Error{Code: "x", Retryable: true} }, func(w *world) { w.servers.err = nil }},
 		"for want of a scope":       {func(w *world) { w.hub.err = hub.ErrForbidden }, func(w *world) { w.hub.err = nil }},
 		"for want of a Hub sign-in": {func(w *world) { w.hub.tokens = nil }, func(w *world) { w.hub.tokens = map[string]bool{hubToken: true} }},
 	} {

@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 func TestNoSecretIsInLogsAuditOrMetrics(t *testing.T) {
@@ -18,13 +20,13 @@ func TestNoSecretIsInLogsAuditOrMetrics(t *testing.T) {
 	w := newWorld(t, func(o *flow.Options) { o.KeepFresh = true })
 	w.hub.runs("")
 	w.start()
-	w.github.poll = func(n int) (flow.PollResult, error) {
+	w.github.poll = func(n int) (github.PollResult, error) {
 		if n == 1 {
-			return flow.PollResult{}, &flow.Error{Code: "github_unreachable", Passing: true}
+			return github.PollResult{}, &apierror.Error{Code: "github_unreachable", Retryable: true}
 		}
-		return flow.PollResult{Outcome: flow.Granted, Token: w.github.token("ghu_marker")}, nil
+		return github.PollResult{Status: github.PollGranted, Token: w.github.token("ghu_marker")}, nil
 	}
-	w.servers.err = &flow.Error{Code: "server_unreachable", Passing: true}
+	w.servers.err = &apierror.Error{Code: "server_unreachable", Retryable: true}
 	w.run(time.Minute)
 	w.servers.err = nil
 	w.run(time.Minute)
@@ -105,11 +107,11 @@ func TestRunHandsOverWithinTenSeconds(t *testing.T) {
 				w := newWorld(t)
 				stop := w.follow()
 				var stuck atomic.Bool
-				w.github.poll = func(int) (flow.PollResult, error) {
+				w.github.poll = func(int) (github.PollResult, error) {
 					stuck.Store(true)
 					<-w.github.ctx.Done() // a GitHub that does not answer
 					w.store.save = store
-					return flow.PollResult{}, w.github.ctx.Err()
+					return github.PollResult{}, w.github.ctx.Err()
 				}
 				w.start()
 				for !stuck.Load() {

@@ -82,7 +82,7 @@ func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
 // work carries out one step for a claimed record.
 func (e *Engine) work(ctx context.Context, user *User) {
 	if due := user.Due(); !due.IsZero() {
-		e.Metrics.StepBegan(user, max(0, e.Clock().Sub(due)))
+		e.metrics.stepBegan(user, max(0, e.Clock().Sub(due)))
 	}
 	var found outcome
 	if step := e.next(user); step != nil { // nil after a claim that ran out: storing the record ends it

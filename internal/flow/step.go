@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // A step does one thing to the outside for a record and returns what is to be
@@ -38,7 +40,7 @@ func ofFlow(was Flow, change func(u *User, f *Flow)) outcome {
 }
 
 // ofConnection: the connection has the same token.
-func ofConnection(was Token, change func(u *User, c *Connection)) outcome {
+func ofConnection(was github.Token, change func(u *User, c *Connection)) outcome {
 	hash := was.Access.Hash()
 	return outcome{change: func(u *User) {
 		if c := u.Connection; c != nil && c.Token.Access.Hash() == hash {

@@ -3,6 +3,8 @@ package flow
 import (
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -94,12 +96,12 @@ const (
 
 // Flow is one attempt of a user to connect.
 type Flow struct {
-	ID        string    `json:"id"`
-	Mode      Mode      `json:"mode"`
-	State     State     `json:"state"`
-	StartedAt time.Time `json:"started_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Error     *Error    `json:"error,omitempty"`
+	ID        string          `json:"id"`
+	Mode      Mode            `json:"mode"`
+	State     State           `json:"state"`
+	StartedAt time.Time       `json:"started_at"`
+	ExpiresAt time.Time       `json:"expires_at"`
+	Error     *apierror.Error `json:"error,omitempty"`
 	// Session is the SHA-256 of the Hub token of the browser's session that began
 	// it, so that it ends with that session. Empty: a program in a server did,
 	// which has no Hub token to lose, nor one to deliver with: whoever began it
@@ -136,50 +138,23 @@ type Flow struct {
 	Returned string `json:"returned_sha256,omitempty"`
 	// Account is who approved, while the person has yet to confirm it. Then
 	// ExpiresAt ends the wait.
-	Account *Account `json:"account,omitempty"`
+	Account *github.Account `json:"account,omitempty"`
 	// Confirmation is the SHA-256 of the token of the page that asks for it.
 	Confirmation string `json:"confirmation_sha256,omitempty"`
 
 	// Token is what GitHub granted, until the account has been checked and it
 	// moves to the connection.
-	Token Token `json:"token,omitzero"`
+	Token github.Token `json:"token,omitzero"`
 	// Servers are those that are to have the token, by name; "" is the default
 	// server.
 	Servers []string `json:"servers,omitempty"`
 }
 
-// Token is what GitHub answers to a completed flow or a refresh.
-type Token struct {
-	Access secret.Stored `json:"access"`
-	// ExpiresAt is zero for an App whose token expiry is switched off; such a
-	// token is refused.
-	ExpiresAt        time.Time     `json:"expires_at,omitzero"`
-	Refresh          secret.Stored `json:"refresh"`
-	RefreshExpiresAt time.Time     `json:"refresh_expires_at,omitzero"`
-}
-
-// Account is a GitHub account. Name and Email may be empty.
-type Account struct {
-	ID        int64  `json:"id"`
-	Login     string `json:"login"`
-	Name      string `json:"name,omitempty"`
-	Email     string `json:"email,omitempty"`
-	AvatarURL string `json:"avatar_url,omitempty"`
-}
-
-// Repository is one that the connection's token reaches.
-type Repository struct {
-	ID       int64  `json:"id"`
-	FullName string `json:"full_name"`
-	Private  bool   `json:"private,omitempty"`
-	Push     bool   `json:"push"`
-}
-
 // Connection is a user's live grant at GitHub.
 type Connection struct {
-	Account Account   `json:"account"`
-	Token   Token     `json:"token"`
-	Since   time.Time `json:"since"`
+	Account github.Account `json:"account"`
+	Token   github.Token   `json:"token"`
+	Since   time.Time      `json:"since"`
 
 	// Servers are those that the person chose, by name: what delivers and what
 	// answers a server's question for the credential keeps to them.
@@ -191,7 +166,7 @@ type Connection struct {
 	// person has not confirmed it in a browser: until then nothing is delivered.
 	Program *string `json:"program,omitempty"`
 
-	Access Access `json:"access"`
+	Access github.Access `json:"access"`
 	// CheckedAt is when Access was last read from GitHub; zero: not yet.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// CheckDue is when it is to be read (again); zero: not planned.
@@ -210,7 +185,7 @@ type Connection struct {
 	// RefreshFailures counts passing troubles in a row, for the back-off.
 	RefreshFailures int `json:"refresh_failures,omitempty"`
 	// RefreshError is why the connection will not outlive its token.
-	RefreshError *Error `json:"refresh_error,omitempty"`
+	RefreshError *apierror.Error `json:"refresh_error,omitempty"`
 
 	// Narrowed are the one-repository tokens made from Token, the oldest first.
 	Narrowed []Narrowed `json:"narrowed,omitempty"`
@@ -218,27 +193,6 @@ type Connection struct {
 	Asked      int       `json:"asked,omitempty"`
 	AskedSince time.Time `json:"asked_since,omitzero"`
 }
-
-// Access is what a token reaches, as the preflight found it.
-type Access struct {
-	State        AccessState  `json:"state"`
-	Repositories []Repository `json:"repositories,omitempty"`
-	// Fix is the GitHub page where the user changes what is missing.
-	Fix string `json:"fix,omitempty"`
-}
-
-// AccessState names why a token can or cannot push anywhere.
-type AccessState string
-
-// The states of access. Unknown means not looked at yet.
-const (
-	AccessUnknown      AccessState = "unknown"
-	AccessReady        AccessState = "ready"
-	AccessNotInstalled AccessState = "not_installed"
-	AccessSuspended    AccessState = "suspended"
-	AccessNoRepository AccessState = "no_repository"
-	AccessReadOnly     AccessState = "read_only"
-)
 
 // DeliveryState names where a server stands.
 type DeliveryState string
@@ -259,8 +213,8 @@ type Delivery struct {
 	Server string        `json:"server"`
 	State  DeliveryState `json:"state"`
 	// Method is the way that worked: terminal, typed, kernel.
-	Method string `json:"method,omitempty"`
-	Error  *Error `json:"error,omitempty"`
+	Method string          `json:"method,omitempty"`
+	Error  *apierror.Error `json:"error,omitempty"`
 	// At is when State was last changed.
 	At time.Time `json:"at"`
 	// Due is when the next attempt may be made; zero: none planned.

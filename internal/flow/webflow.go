@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -17,15 +18,15 @@ import (
 const webLife = 10 * time.Minute
 
 var (
-	errNoWebFlow = &Error{Code: CodeNoWebFlow, Message: "Connecting without a code is not set up here.",
+	errNoWebFlow = &apierror.Error{Code: apierror.CodeNoWebFlow, Message: "Connecting without a code is not set up here.",
 		Hint: "Connect with a code."}
-	errWebState = &Error{Code: CodeWebState, Message: "This answer from GitHub does not belong to an attempt of yours, or came too late.",
+	errWebState = &apierror.Error{Code: apierror.CodeWebState, Message: "This answer from GitHub does not belong to an attempt of yours, or came too late.",
 		Hint: "Connect again."}
-	errFlowUnderWay = &Error{Code: CodeFlowUnderWay, Message: "You are being connected already.", Hint: "Wait a moment."}
-	errWebDenied    = &Error{Code: "denied", Message: "The request was declined on GitHub.", Hint: "If that was not meant, connect again."}
-	errWebRefused   = &Error{Code: "github_refused", Message: "GitHub did not carry out the request.",
+	errFlowUnderWay = &apierror.Error{Code: apierror.CodeFlowUnderWay, Message: "You are being connected already.", Hint: "Wait a moment."}
+	errWebDenied    = &apierror.Error{Code: apierror.CodeDenied, Message: "The request was declined on GitHub.", Hint: "If that was not meant, connect again."}
+	errWebRefused   = &apierror.Error{Code: apierror.CodeGitHubRefused, Message: "GitHub did not carry out the request.",
 		Hint: "Connect again. If it goes on, an administrator finds the cause in the log of this service."}
-	errNoReturn = &Error{Code: "approval_expired", Message: "GitHub's page was not answered in time.", Hint: "Connect again."}
+	errNoReturn = &apierror.Error{Code: apierror.CodeApprovalExpired, Message: "GitHub's page was not answered in time.", Hint: "Connect again."}
 )
 
 // StartWeb begins a web flow, or goes on with the one that is pending already,

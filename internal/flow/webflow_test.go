@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 const callback = "https://hub.test/services/connect-github/github_callback"
@@ -38,7 +40,7 @@ func (w *world) startWeb() (state string) {
 
 func refusedWith(t *testing.T, code string, err error) {
 	t.Helper()
-	var refused *flow.Error
+	var refused *apierror.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, code, refused.Code)
 }
@@ -72,7 +74,7 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		state := w.startWeb()
 		w.github.during("Exchange", func() {
 			_, err := w.CompleteWeb(w.ctx, caller, state, "another code")
-			refusedWith(t, flow.CodeWebState, err)
+			refusedWith(t, apierror.CodeWebState, err)
 			_, err = w.CompleteWeb(w.ctx, caller, state, "code")
 			require.NoError(t, err, "the same page loaded again")
 		})
@@ -86,9 +88,9 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		state := w.startWeb()
 		eve := browser("eve", "eves")
 		_, err := w.CompleteWeb(w.ctx, eve, state, "code")
-		refusedWith(t, flow.CodeWebState, err)
+		refusedWith(t, apierror.CodeWebState, err)
 		_, err = w.FailWeb(w.ctx, eve, state, "access_denied")
-		refusedWith(t, flow.CodeWebState, err)
+		refusedWith(t, apierror.CodeWebState, err)
 		require.Equal(t, flow.Pending, w.state())
 	})
 	t.Run("is not guessed, and a guess ends nothing", func(t *testing.T) {
@@ -97,9 +99,9 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		state := w.startWeb()
 		for _, guess := range []string{"", state[:10], state + "x", "other"} {
 			_, err := w.CompleteWeb(w.ctx, caller, guess, "code")
-			refusedWith(t, flow.CodeWebState, err)
+			refusedWith(t, apierror.CodeWebState, err)
 			_, err = w.FailWeb(w.ctx, caller, guess, "access_denied")
-			refusedWith(t, flow.CodeWebState, err)
+			refusedWith(t, apierror.CodeWebState, err)
 		}
 		require.Empty(t, w.github.exchanges)
 		_, err := w.CompleteWeb(w.ctx, caller, state, "code")
@@ -111,7 +113,7 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		state := w.startWeb()
 		w.pass(10*time.Minute + time.Second)
 		_, err := w.CompleteWeb(w.ctx, caller, state, "code")
-		refusedWith(t, flow.CodeWebState, err)
+		refusedWith(t, apierror.CodeWebState, err)
 		w.settle()
 		require.Equal(t, flow.Expired, w.state())
 		require.Equal(t, "approval_expired", w.user().Flow.Error.Code)
@@ -121,7 +123,7 @@ func TestTheStateOfAWebFlow(t *testing.T) {
 		w := newWebWorld(t)
 		w.start()
 		_, err := w.CompleteWeb(w.ctx, caller, "", "code")
-		refusedWith(t, flow.CodeWebState, err)
+		refusedWith(t, apierror.CodeWebState, err)
 	})
 	t.Run("is the same for a second click", func(t *testing.T) {
 		t.Parallel()
@@ -158,11 +160,11 @@ func TestGitHubsRefusalEndsAWebFlow(t *testing.T) {
 
 func TestAnExchangeThatFailsEndsTheFlow(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []*flow.Error{{Code: "code_spent"}, {Code: "github_unreachable", Passing: true}} {
+	for _, cause := range []*apierror.Error{{Code: "code_spent"}, {Code: "github_unreachable", Retryable: true}} {
 		t.Run(cause.Code, func(t *testing.T) {
 			t.Parallel()
 			w := newWebWorld(t)
-			w.github.exchange = func() (flow.Token, error) { return flow.Token{}, cause }
+			w.github.exchange = func() (github.Token, error) { return github.Token{}, cause }
 			user, err := w.CompleteWeb(w.ctx, caller, w.startWeb(), "code")
 			require.NoError(t, err)
 			require.Equal(t, flow.Failed, user.Flow.State, "the code is spent")
@@ -235,7 +237,7 @@ func TestTheTwoWaysReplaceEachOther(t *testing.T) {
 	require.Empty(t, w.github.polls, "the code is not asked about any more")
 	w.start()
 	_, err := w.CompleteWeb(w.ctx, caller, state, "code")
-	refusedWith(t, flow.CodeWebState, err)
+	refusedWith(t, apierror.CodeWebState, err)
 	require.Equal(t, 2.0, w.metric("ghscoped_flows_finished_total", "status", "cancelled"))
 	w.approve("ghu_first")
 	w.github.during("PollOnce", func() { w.startWeb() })
@@ -252,7 +254,7 @@ func TestOnceApprovedNeitherWayBeginsAnew(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, flow.Approved, user.Flow.State)
 	_, _, err = w.StartWeb(w.ctx, caller, flow.Request{})
-	refusedWith(t, flow.CodeFlowUnderWay, err)
+	refusedWith(t, apierror.CodeFlowUnderWay, err)
 	_, created, err := w.Start(w.ctx, caller, flow.Request{})
 	require.NoError(t, err)
 	require.False(t, created)
@@ -262,9 +264,9 @@ func TestTheWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, _, err := w.StartWeb(w.ctx, caller, flow.Request{})
-	refusedWith(t, flow.CodeNoWebFlow, err)
+	refusedWith(t, apierror.CodeNoWebFlow, err)
 	_, err = w.CompleteWeb(w.ctx, caller, "state", "code")
-	refusedWith(t, flow.CodeWebState, err)
+	refusedWith(t, apierror.CodeWebState, err)
 }
 
 func TestAnAdministratorSeesAndEndsConnections(t *testing.T) {
@@ -281,12 +283,12 @@ func TestAnAdministratorSeesAndEndsConnections(t *testing.T) {
 	require.Empty(t, next)
 
 	_, err = w.EndConnection(w.ctx, "bob", "ended by root")
-	refusedWith(t, flow.CodeNotConnected, err)
+	refusedWith(t, apierror.CodeNotConnected, err)
 	user, err := w.EndConnection(w.ctx, userName, "ended by root")
 	require.NoError(t, err)
 	require.Equal(t, flow.Cancelled, user.Flow.State)
 	require.Equal(t, "connection_ended", user.Flow.Error.Code)
-	w.github.poll = outcomes(flow.StillPending)
+	w.github.poll = outcomes(github.PollPending)
 	w.run(time.Minute)
 	require.Equal(t, []string{"ghu_first"}, w.github.revoked)
 	require.Equal(t, "ended by root", w.audit.all("disconnected")[0].Reason)

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
@@ -88,7 +87,7 @@ func newWorld(t *testing.T, adjust ...func(*flow.Options)) *world {
 // restart is what a killed and restarted process has: the store, nothing else.
 func (w *world) restart() {
 	w.metrics = prometheus.NewPedanticRegistry()
-	w.options.Metrics = metrics.Flow(w.metrics, w.clock)
+	w.options.Registry = w.metrics
 	w.Engine = flow.New(w.options)
 }
 

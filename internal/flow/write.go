@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
@@ -17,14 +19,14 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
 	method, err := e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
 	end()
-	event := Event{Action: "delivered", Account: u.Connection.Account.Login, Server: d.Server, Method: method,
+	event := audit.Event{Action: "delivered", OfUser: audit.OfUser{Account: u.Connection.Account.Login, Server: d.Server, Method: method},
 		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
-	var cause *Error
+	var cause *apierror.Error
 	if err != nil {
 		cause, method = e.trouble(u.Name, "deliver", err), "none"
 		event.Code = cause.Code
 	}
-	e.Metrics.Delivered(method, status(err), e.Clock().Sub(began))
+	e.metrics.countDelivered(method, status(err), e.Clock().Sub(began))
 	e.audit(ctx, u, event)
 	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
 		if cause != nil {
@@ -56,11 +58,11 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 
 // writeFailed tries again a few times where the trouble may pass, unless the
 // entry is to be removed by now.
-func (e *Engine) writeFailed(d *Delivery, cause *Error) {
+func (e *Engine) writeFailed(d *Delivery, cause *apierror.Error) {
 	d.Attempts++
 	switch {
 	case d.State == DeliveryRemoving:
-	case !cause.Passing || d.Attempts >= deliveryTries:
+	case !cause.Retryable || d.Attempts >= deliveryTries:
 		e.change(d, DeliveryFailed, cause)
 	default:
 		d.Error = cause
@@ -88,8 +90,8 @@ func (e *Engine) remove(d Delivery) step {
 		}
 		method, err := e.Deliverer.Remove(ctx, target)
 		end()
-		event := Event{Action: "removed", Server: d.Server, Method: method, TokenHash: d.Delivered, Outcome: status(err)}
-		var cause *Error
+		event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered, Outcome: status(err)}
+		var cause *apierror.Error
 		if err != nil {
 			cause = e.trouble(u.Name, "remove", err)
 			event.Code = cause.Code
@@ -104,7 +106,7 @@ func (e *Engine) awaitRemoval(d *Delivery) {
 	d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
 }
 
-func (e *Engine) removed(d Delivery, cause *Error) outcome {
+func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
 	return ofDelivery(e, d, func(u *User, d *Delivery) {
 		switch {
 		case cause == nil && d.State == DeliveryRemoving:
@@ -114,7 +116,7 @@ func (e *Engine) removed(d Delivery, cause *Error) outcome {
 		case d.State == DeliveryRemoving:
 			d.Attempts++
 			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
-			if cause.Passing && d.Attempts < deliveryTries {
+			if cause.Retryable && d.Attempts < deliveryTries {
 				d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
 			}
 		}

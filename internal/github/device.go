@@ -1,110 +1,38 @@
 package github
 
 import (
-	"context"
-	"errors"
-	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// Why not oauth2.DeviceAccessToken: it polls by itself, sends each pending poll
-// twice, ends the flow at a 5xx and takes a 200 that says "error" for a token.
-// A flow here is a record that survives restarts, so one poll is one call.
-
-// DeviceCode begins a device flow (RFC 8628, 3.1). GitHub ignores scopes for
-// Apps, so none are sent.
-func (c *Client) DeviceCode(ctx context.Context) (flow.DeviceCode, error) {
-	var got struct {
-		Error           string `json:"error"`
-		DeviceCode      string `json:"device_code"`
-		UserCode        string `json:"user_code"`
-		VerificationURI string `json:"verification_uri"`
-		ExpiresIn       int64  `json:"expires_in"`
-		Interval        int64  `json:"interval"`
-	}
-	a, err := c.oauthCall(ctx, "device_code", "login/device/code", url.Values{"client_id": {c.clientID}}, &got)
-	if err != nil {
-		if a.status == http.StatusNotFound { // a GitHub that does not say more
-			return flow.DeviceCode{}, ofOAuth("Not Found")
-		}
-		return flow.DeviceCode{}, err
-	}
-	if got.Error != "" {
-		return flow.DeviceCode{}, ofOAuth(got.Error)
-	}
-	if got.DeviceCode == "" || got.UserCode == "" {
-		return flow.DeviceCode{}, badAnswer(errors.New("device_code: no code"))
-	}
-	return flow.DeviceCode{
-		DeviceCode:      secret.New(got.DeviceCode),
-		UserCode:        got.UserCode,
-		VerificationURI: c.ownPage(got.VerificationURI, c.web.JoinPath("login/device").String()),
-		ExpiresIn:       seconds(got.ExpiresIn, 15*time.Minute),
-		Interval:        seconds(got.Interval, 5*time.Second),
-	}, nil
+// DeviceCode is GitHub's answer to the start of a device flow (RFC 8628, 3.2).
+type DeviceCode struct {
+	DeviceCode      secret.String
+	UserCode        string
+	VerificationURI string
+	ExpiresIn       time.Duration
+	Interval        time.Duration
 }
 
-// PollOnce asks once whether the code was approved (RFC 8628, 3.4). A token
-// without an expiry is returned as it came, with a zero ExpiresAt.
-func (c *Client) PollOnce(ctx context.Context, deviceCode secret.String) (flow.PollResult, error) {
-	return c.PollOnceFor(ctx, deviceCode, 0)
-}
+// PollStatus is what one poll found.
+type PollStatus int
 
-// PollOnceFor is [Client.PollOnce] for a token that reaches one repository only,
-// by its id; 0: all of them. GitHub ignores the id of a repository that the App
-// or the person cannot access ("Generating a user access token for a GitHub
-// App", repository_id), so what came must be checked with [Client.Access].
-func (c *Client) PollOnceFor(ctx context.Context, deviceCode secret.String, repositoryID int64) (flow.PollResult, error) {
-	form := url.Values{
-		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
-		"device_code": {deviceCode.Reveal()},
-	}
-	if repositoryID != 0 {
-		form.Set("repository_id", strconv.FormatInt(repositoryID, 10))
-	}
-	got, err := c.tokenCall(ctx, "device_poll", form)
-	if err != nil {
-		return flow.PollResult{}, err
-	}
-	switch got.Error {
-	case "":
-		token, err := c.token(got)
-		return flow.PollResult{Outcome: flow.Granted, Token: token}, err
-	case "authorization_pending":
-		return flow.PollResult{Outcome: flow.StillPending}, nil
-	case "slow_down":
-		c.metrics.SlowedDown()
-		return flow.PollResult{Outcome: flow.SlowDown, Interval: seconds(got.Interval, 0)}, nil
-	case "expired_token", "token_expired":
-		return flow.PollResult{Outcome: flow.CodeExpired}, nil
-	case "access_denied":
-		return flow.PollResult{Outcome: flow.WasDenied}, nil
-	case "incorrect_device_code":
-		return flow.PollResult{Outcome: flow.CodeIncorrect}, nil
-	}
-	return flow.PollResult{}, ofOAuth(got.Error)
-}
+// What a poll can find (RFC 8628, 3.5).
+const (
+	PollPending PollStatus = iota
+	PollSlowDown
+	PollGranted
+	PollDenied
+	PollExpired
+	PollIncorrect
+)
 
-// ownPage is an address that GitHub named, if it is one of GitHub's own pages:
-// people are sent there. Otherwise it is fallback.
-func (c *Client) ownPage(address, fallback string) string {
-	page, err := url.Parse(address)
-	if err != nil || page.Scheme != c.web.Scheme || !strings.EqualFold(page.Host, c.web.Host) {
-		return fallback
-	}
-	return page.String()
-}
-
-// seconds turns a number of GitHub's into a duration of at most a year.
-func seconds(n int64, missing time.Duration) time.Duration {
-	if n <= 0 {
-		return missing
-	}
-	return time.Duration(min(n, 365*24*3600)) * time.Second
+// PollResult is a [PollStatus] with what belongs to it.
+type PollResult struct {
+	Status PollStatus
+	// Interval is the new one of a PollSlowDown; 0: GitHub named none.
+	Interval time.Duration
+	// Token is set when PollGranted.
+	Token Token
 }

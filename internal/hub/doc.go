@@ -1,11 +1,5 @@
-// Package hub speaks to JupyterHub: its REST API, and through its proxy to the
-// servers of a user.
+// Package hub has JupyterHub's own things as this service knows them: users and
+// what their tokens may do, servers and where they are, the errors of its API.
 //
-// Every call carries the token it is given, a user's own; the package holds
-// none. Only paths are ever taken from the Hub's answers and joined to the
-// configured addresses; a user's own host only names the server to the proxy
-// there. No redirect is followed with a token.
-//
-// Border: signing people in is internal/hubauth; what is done inside a server
-// is internal/deliver.
+// This package makes no calls: internal/hubapi does.
 package hub

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -27,7 +29,7 @@ const (
 // History is what the server asks of the audit.
 type History interface {
 	// Recent returns up to limit events, the newest first.
-	Recent(ctx context.Context, limit int) ([]flow.Event, error)
+	Recent(ctx context.Context, limit int) ([]audit.Event, error)
 }
 
 // Admins are the Hub users who see the admin's page: members of Group, and
@@ -89,7 +91,7 @@ func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubau
 	return nil
 }
 
-func adminEvent(event flow.Event) web.AdminEvent {
+func adminEvent(event audit.Event) web.AdminEvent {
 	view := web.AdminEvent{
 		Time: event.Time, Action: event.Action, User: cmp.Or(event.User, event.Caller), Account: event.Account,
 		Server: event.Server, Outcome: event.Outcome, Code: event.Code, Reason: event.Reason, Why: event.Why,
@@ -165,8 +167,8 @@ func (s *Server) adminForget(w http.ResponseWriter, r *http.Request, session hub
 // end ends one connection; one that is over already is no error.
 func (s *Server) end(ctx context.Context, name string, by hubauth.Session) error {
 	_, err := s.Flows.EndConnection(ctx, name, "admin "+by.User)
-	var known *flow.Error
-	if errors.As(err, &known) && known.Code == flow.CodeNotConnected {
+	var known *apierror.Error
+	if errors.As(err, &known) && known.Code == apierror.CodeNotConnected {
 		return nil
 	}
 	return err

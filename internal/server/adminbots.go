@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/web"
 )
@@ -44,8 +44,8 @@ func (s *Server) adminRevokeBots(w http.ResponseWriter, r *http.Request, session
 		return s.backToAdmin(w, r, err)
 	}
 	err := s.Bots.Revoke(r.Context(), by, r.PostForm.Get("caller"), r.PostForm.Get("id"))
-	var known *flow.Error
-	if errors.As(err, &known) && known.Code == "token_unknown" {
+	var known *apierror.Error
+	if errors.As(err, &known) && known.Code == apierror.CodeTokenUnknown {
 		err = nil // it is over already
 	}
 	return s.backToAdmin(w, r, err)

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 //go:embed openapi.yaml
@@ -22,14 +24,14 @@ func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) error {
 
 // flowAnswer is a flow as callers see it: never a device code or a token.
 type flowAnswer struct {
-	ID              string      `json:"id"`
-	Mode            flow.Mode   `json:"mode"`
-	State           flow.State  `json:"state"`
-	UserCode        string      `json:"user_code,omitempty"`
-	VerificationURI string      `json:"verification_uri,omitempty"`
-	ExpiresAt       time.Time   `json:"expires_at"`
-	Interval        int         `json:"interval,omitempty"` // seconds
-	Error           *flow.Error `json:"error,omitempty"`
+	ID              string          `json:"id"`
+	Mode            flow.Mode       `json:"mode"`
+	State           flow.State      `json:"state"`
+	UserCode        string          `json:"user_code,omitempty"`
+	VerificationURI string          `json:"verification_uri,omitempty"`
+	ExpiresAt       time.Time       `json:"expires_at"`
+	Interval        int             `json:"interval,omitempty"` // seconds
+	Error           *apierror.Error `json:"error,omitempty"`
 }
 
 // answerFlow says of a flow what its caller may know. The code is for whoever began
@@ -91,7 +93,7 @@ func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) er
 type connectionAnswer struct {
 	Login            string             `json:"login"`
 	ExpiresAt        time.Time          `json:"expires_at"`
-	Access           flow.AccessState   `json:"access"`
+	Access           github.AccessState `json:"access"`
 	Repositories     []repositoryAnswer `json:"repositories"`
 	InstallationsURL string             `json:"installations_url,omitempty"`
 	FixURL           string             `json:"fix_url,omitempty"`
@@ -112,7 +114,7 @@ type deliveryAnswer struct {
 	Server string             `json:"server"`
 	State  flow.DeliveryState `json:"state"`
 	Method string             `json:"method,omitempty"`
-	Error  *flow.Error        `json:"error,omitempty"`
+	Error  *apierror.Error    `json:"error,omitempty"`
 }
 
 // tokenRecheckAge is how old the look at what the token reaches may be when a
@@ -141,7 +143,7 @@ func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller)
 func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.User) error {
 	connection := user.Connection
 	if connection == nil {
-		return refuse(http.StatusNotFound, flow.CodeNotConnected, "You are not connected to GitHub.", "Open “Connect GitHub” in the Services menu.")
+		return refuse(apierror.CodeNotConnected, "You are not connected to GitHub.", "Open “Connect GitHub” in the Services menu.")
 	}
 	answer := connectionAnswer{
 		Login: connection.Account.Login, ExpiresAt: connection.Token.ExpiresAt.UTC(), Access: connection.Access.State,
@@ -171,7 +173,7 @@ func (s *Server) deleteConnection(w http.ResponseWriter, r *http.Request, c call
 
 func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) error {
 	if c.session == nil {
-		return refuse(http.StatusForbidden, "session_only", "A server's token cannot have the credential delivered.",
+		return refuse(apierror.CodeSessionOnly, "A server's token cannot have the credential delivered.",
 			"Open “Connect GitHub” in the browser, or ask for the credential itself.")
 	}
 	var body struct {

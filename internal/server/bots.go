@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -18,9 +19,9 @@ import (
 const maxBotRequest = 256 << 10
 
 var (
-	errNoBots = refuse(http.StatusNotFound, "bots_off", "This service gives no bot tokens.",
+	errNoBots = refuse(apierror.CodeBotsOff, "This service gives no bot tokens.",
 		"An administrator enables them with GHSCOPED_APP_PRIVATE_KEY_FILE and GHSCOPED_BOT_POLICY.")
-	errNoCaller = refuse(http.StatusForbidden, "no_caller", "The Hub does not say whose token this is.",
+	errNoCaller = refuse(apierror.CodeNoCaller, "The Hub does not say whose token this is.",
 		"Use the token of a Hub service or of a user's server.")
 )
 

@@ -17,11 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/web"
@@ -53,20 +53,20 @@ type botGitHub struct {
 	revoked []string
 }
 
-func (g *botGitHub) Mint(_ context.Context, owner string, names []string, permissions map[string]string) (bot.Minted, error) {
+func (g *botGitHub) Mint(_ context.Context, owner string, names []string, permissions map[string]string) (github.InstallationToken, error) {
 	if g.err != nil {
-		return bot.Minted{}, g.err
+		return github.InstallationToken{}, g.err
 	}
 	g.minted++
-	m := bot.Minted{Token: secret.New(fmt.Sprint("ghs_marker", g.minted)), ExpiresAt: time.Now().Add(time.Hour), Permissions: permissions, Selected: true}
+	m := github.InstallationToken{Token: secret.New(fmt.Sprint("ghs_marker", g.minted)), ExpiresAt: time.Now().Add(time.Hour), Permissions: permissions, Selected: true}
 	for _, name := range names {
 		m.Repositories = append(m.Repositories, owner+"/"+name)
 	}
 	return m, nil
 }
 
-func (g *botGitHub) Identity(context.Context, secret.String) (bot.Identity, error) {
-	return bot.Identity{Name: "app[bot]", Email: "7+app[bot]@users.noreply.github.com"}, nil
+func (g *botGitHub) Identity(context.Context, secret.String) (github.Identity, error) {
+	return github.Identity{Name: "app[bot]", Email: "7+app[bot]@users.noreply.github.com"}, nil
 }
 
 func (g *botGitHub) RevokeInstallationToken(_ context.Context, token secret.String) error {
@@ -84,7 +84,7 @@ func newBots(t testing.TB, f *fixture, kept bot.Store, registry prometheus.Regis
 	require.NoError(t, err)
 	return bot.New(bot.Options{
 		Policy: func() *bot.Policy { return policy }, GitHub: f.bots, Store: kept,
-		Audit: audit.New(io.Discard, f.audit, slog.New(slog.DiscardHandler)), Clock: time.Now, Metrics: metrics.Bot(registry),
+		Audit: audit.New(io.Discard, f.audit, slog.New(slog.DiscardHandler)), Clock: time.Now, Registry: registry,
 	})
 }
 
@@ -151,9 +151,9 @@ func TestABotsRequestIsRefusedBy(t *testing.T) {
 		"501 repositories":                   {"nbbot", many, nil, 400, "too_many_repositories"},
 		"no JSON":                            {"nbbot", `repositories`, nil, 400, "bad_request"},
 		"an unknown field":                   {"nbbot", `{"repository":"octo-org/shared"}`, nil, 400, "bad_request"},
-		"the App's lack of a repository":     {"nbbot", pushShared, &flow.Error{Code: "not_granted", Message: "No.", Hint: "None."}, 422, "not_granted"},
-		"passing trouble of GitHub's":        {"nbbot", pushShared, &flow.Error{Code: "github_unavailable", Message: "No.", Hint: "None.", Passing: true}, 503, "github_unavailable"},
-		"a key of another App":               {"nbbot", pushShared, &flow.Error{Code: "app_misconfigured", Message: "No.", Hint: "None."}, 502, "app_misconfigured"},
+		"the App's lack of a repository":     {"nbbot", pushShared, &apierror.Error{Code: "not_granted", Message: "No.", Hint: "None."}, 422, "not_granted"},
+		"passing trouble of GitHub's":        {"nbbot", pushShared, &apierror.Error{Code: "github_unavailable", Message: "No.", Hint: "None.", Retryable: true}, 503, "github_unavailable"},
+		"a key of another App":               {"nbbot", pushShared, &apierror.Error{Code: "app_misconfigured", Message: "No.", Hint: "None."}, 502, "app_misconfigured"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

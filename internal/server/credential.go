@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
 // postCredential gives the token to the git helper in the caller's own server.
@@ -23,7 +25,7 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 		return err
 	}
 	if host := s.Flows.GitHubURL; body.Protocol != host.Scheme || body.Host != host.Host {
-		return refuse(http.StatusNotFound, "other_host", "There is no credential for this host.", "Only "+host.Host+" is connected.")
+		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+host.Host+" is connected.")
 	}
 	credential, err := s.Flows.Credential(r.Context(), c.forFlow(), repositoryOf(body.Path))
 	if err != nil {

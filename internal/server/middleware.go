@@ -125,14 +125,14 @@ func methodsAt(routes chi.Routes, path string) []string {
 	return taken
 }
 
-// recoverPanic answers as for any other fault instead of dropping the
+// recoverPanic answers as for any other error instead of dropping the
 // connection.
 func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if fault := recover(); fault != nil && fault != http.ErrAbortHandler {
-				s.Logger.Error("a handler panicked", "path", loggedPath(r), "fault", fault, "stack", string(debug.Stack()))
-				s.renderFault(w, r, errInternal)
+			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+				s.Logger.Error("a handler panicked", "path", loggedPath(r), "panic", cause, "stack", string(debug.Stack()))
+				s.renderError(w, r, errInternal)
 			}
 		}()
 		next.ServeHTTP(w, r)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 )
@@ -55,13 +56,13 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 // unavailable shows the page in its state "unavailable", and says in the log
 // what is behind it.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, user string, cause error) error {
-	f := asFault(cause)
-	if f.status < 500 {
+	shown := asError(cause)
+	if shown.Status() < 500 {
 		return cause
 	}
-	s.Logger.Error("the page is unavailable", "code", f.shown.Code, "error", cause)
-	w.Header().Set("Retry-After", seconds(max(f.shown.RetryAfter, retryLater)))
-	view := s.unavailableView(user, &f.shown)
+	s.Logger.Error("the page is unavailable", "code", shown.Code, "error", cause)
+	w.Header().Set("Retry-After", seconds(max(shown.RetryAfter, retryLater)))
+	view := s.unavailableView(user, shown)
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
 	return nil
 }
@@ -136,8 +137,8 @@ func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) err
 
 // backToPage: what another tab has done already is no error to a person.
 func (s *Server) backToPage(w http.ResponseWriter, r *http.Request, err error) error {
-	var known *flow.Error
-	if errors.As(err, &known) && (known.Code == flow.CodeNoFlow || known.Code == flow.CodeNotConnected) {
+	var known *apierror.Error
+	if errors.As(err, &known) && (known.Code == apierror.CodeNoFlow || known.Code == apierror.CodeNotConnected) {
 		err = nil
 	}
 	if err != nil {

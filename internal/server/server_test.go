@@ -22,11 +22,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -73,37 +75,37 @@ type gitHub struct {
 	codes    int
 }
 
-func (g *gitHub) DeviceCode(context.Context) (flow.DeviceCode, error) {
+func (g *gitHub) DeviceCode(context.Context) (github.DeviceCode, error) {
 	g.codes++
-	return flow.DeviceCode{DeviceCode: secret.New(deviceCode), UserCode: "WDJB-MJHT",
+	return github.DeviceCode{DeviceCode: secret.New(deviceCode), UserCode: "WDJB-MJHT",
 		VerificationURI: "https://github.com/login/device", ExpiresIn: 15 * time.Minute, Interval: time.Nanosecond}, nil
 }
 
-func (g *gitHub) PollOnce(context.Context, secret.String) (flow.PollResult, error) {
+func (g *gitHub) PollOnce(context.Context, secret.String) (github.PollResult, error) {
 	if !g.approved {
-		return flow.PollResult{Outcome: flow.StillPending}, nil
+		return github.PollResult{Status: github.PollPending}, nil
 	}
-	granted := flow.Token{Access: secret.Store(secret.New(token)), ExpiresAt: time.Now().Add(8 * time.Hour)}
-	return flow.PollResult{Outcome: flow.Granted, Token: granted}, nil
+	granted := github.Token{Access: secret.Store(secret.New(token)), ExpiresAt: time.Now().Add(8 * time.Hour)}
+	return github.PollResult{Status: github.PollGranted, Token: granted}, nil
 }
 
-func (g *gitHub) Account(context.Context, secret.String) (flow.Account, error) {
-	return flow.Account{ID: 1, Login: "octocat"}, nil
+func (g *gitHub) Account(context.Context, secret.String) (github.Account, error) {
+	return github.Account{ID: 1, Login: "octocat"}, nil
 }
 
-func (g *gitHub) Access(context.Context, secret.String) (flow.Access, error) {
-	return flow.Access{State: flow.AccessReady, Repositories: []flow.Repository{{FullName: "octocat/<b>one", Push: true}}}, nil
+func (g *gitHub) Access(context.Context, secret.String) (github.Access, error) {
+	return github.Access{State: github.AccessReady, Repositories: []github.Repository{{FullName: "octocat/<b>one", Push: true}}}, nil
 }
 
-func (g *gitHub) Refresh(context.Context, secret.String) (flow.Token, error) {
-	return flow.Token{}, nil
+func (g *gitHub) Refresh(context.Context, secret.String) (github.Token, error) {
+	return github.Token{}, nil
 }
 
-func (g *gitHub) Narrow(_ context.Context, _ secret.String, repository string) (flow.Token, error) {
+func (g *gitHub) Narrow(_ context.Context, _ secret.String, repository string) (github.Token, error) {
 	if repository != "octocat/one" {
-		return flow.Token{}, &flow.Error{Code: flow.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
+		return github.Token{}, &apierror.Error{Code: apierror.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
 	}
-	return flow.Token{Access: secret.Store(secret.New(narrowToken)), ExpiresAt: time.Now().Add(8 * time.Hour)}, nil
+	return github.Token{Access: secret.Store(secret.New(narrowToken)), ExpiresAt: time.Now().Add(8 * time.Hour)}, nil
 }
 
 func (g *gitHub) Revoke(context.Context, secret.String) error { return nil }
@@ -167,7 +169,7 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	}}
 	toHub := &http.Client{Transport: f}
 	api, _ := url.Parse("http://hub.test/hub/api")
-	client := hub.New(api, api, nil, toHub, metrics.Hub(prometheus.NewRegistry()))
+	client := hubapi.New(api, api, nil, toHub, nil)
 
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)
@@ -181,7 +183,7 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	f.engine = flow.New(flow.Options{
 		GitHub: f.github, Hub: client, Store: f.users,
 		Audit: audit.New(io.Discard, f.audit, logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
-		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Metrics: metrics.Flow(registry, time.Now),
+		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Registry: registry,
 	})
 	key := []byte(strings.Repeat("k", 32))
 	auth := hubauth.New(hubauth.Options{
@@ -590,7 +592,7 @@ func TestNoProlongingIsPromisedOnceItFailed(t *testing.T) {
 	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), promise)
 	user, err := f.users.Load(t.Context(), "ada")
 	require.NoError(t, err)
-	user.Connection.RefreshError = &flow.Error{Code: "refresh_failed"}
+	user.Connection.RefreshError = &apierror.Error{Code: "refresh_failed"}
 	require.NoError(t, f.users.Save(t.Context(), user))
 	page := read(t, ada.do(http.MethodGet, "", nil, nil))
 	require.Contains(t, page, `data-state="connected"`)

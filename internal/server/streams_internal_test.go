@@ -34,7 +34,7 @@ func TestStreamsOfAllUsersAreBounded(t *testing.T) {
 	}
 	_, err := all.admit(flow.Caller{User: "one more"}, yes)
 	require.ErrorIs(t, err, errManyStreams)
-	require.Equal(t, http.StatusTooManyRequests, errManyStreams.status)
+	require.Equal(t, http.StatusTooManyRequests, errManyStreams.Status())
 
 	all.end(open[0])
 	all.end(open[0]) // by its reader and by its writer

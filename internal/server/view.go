@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
@@ -51,7 +52,7 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 	return view, nil
 }
 
-func (s *Server) unavailableView(user string, cause *flow.Error) web.View {
+func (s *Server) unavailableView(user string, cause *apierror.Error) web.View {
 	return web.View{User: user, Now: s.Clock(), State: web.Unavailable, Problem: problem(cause)}
 }
 
@@ -104,7 +105,7 @@ func (s *Server) servers(ctx context.Context, session hubauth.Session, user *flo
 	}
 	var trouble *web.Problem
 	if err != nil {
-		trouble = problem(&asFault(err).shown)
+		trouble = problem(asError(err))
 	}
 	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.CanStart && !s.Pull}}
 	for _, server := range listed {
@@ -177,7 +178,7 @@ func (s *Server) serverView(server hub.Server) web.Server {
 	}
 }
 
-func problem(e *flow.Error) *web.Problem {
+func problem(e *apierror.Error) *web.Problem {
 	if e == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 )
@@ -22,8 +22,8 @@ func (webGitHub) AuthURL(state, _, _, _ string) string {
 	return "https://github.com/login/oauth/authorize?state=" + state
 }
 
-func (webGitHub) Exchange(_ context.Context, code, _, _ string) (flow.Token, error) {
-	return flow.Token{Access: secret.Store(secret.New("ghu_" + code)), ExpiresAt: time.Now().Add(8 * time.Hour)}, nil
+func (webGitHub) Exchange(_ context.Context, code, _, _ string) (github.Token, error) {
+	return github.Token{Access: secret.Store(secret.New("ghu_" + code)), ExpiresAt: time.Now().Add(8 * time.Hour)}, nil
 }
 
 // webFlow is a service that offers the web flow, with its scheduler.

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
 // KindEvent is the kind of the records of [Events].
@@ -52,7 +51,7 @@ func NewEvents(backend Backend, keys *Keyring) *Events {
 }
 
 // Add remembers an event, unless there are too many of one user or bot.
-func (e *Events) Add(ctx context.Context, event flow.Event) error {
+func (e *Events) Add(ctx context.Context, event audit.Event) error {
 	whose := whoseEvent(event)
 	if !e.count(whose) {
 		return nil
@@ -77,13 +76,13 @@ func (e *Events) count(whose string) bool {
 
 // Recent returns up to limit events, the newest first. Of one user or bot there
 // are no more than a fifth, unless there are too few of others.
-func (e *Events) Recent(ctx context.Context, limit int) ([]flow.Event, error) {
+func (e *Events) Recent(ctx context.Context, limit int) ([]audit.Event, error) {
 	records, err := e.backend.List(ctx, KindEvent, "", max(limit, eventPage))
 	if err != nil {
 		return nil, err
 	}
 	records = fairly(records, limit)
-	events := make([]flow.Event, len(records))
+	events := make([]audit.Event, len(records))
 	for i, record := range records {
 		clear, err := e.keys.Open(record.Kind, record.Key, record.Value)
 		if err != nil {
@@ -149,7 +148,7 @@ func (e *Events) Trim(ctx context.Context, keep, bytes int) error {
 
 // whoseEvent tells the events of one user or bot from those of others, without a
 // name.
-func whoseEvent(event flow.Event) string {
+func whoseEvent(event audit.Event) string {
 	sum := sha256.Sum256([]byte(event.User + "\x00" + event.Caller))
 	return hex.EncodeToString(sum[:8])
 }

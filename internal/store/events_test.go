@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 )
@@ -27,7 +27,7 @@ func TestEventsComeNewestFirstAndOutliveTheProcess(t *testing.T) {
 	events, closeStore := open()
 	at := time.Now().UTC().Round(0)
 	for i, action := range []string{"first", "second", "same moment", "same moment"} {
-		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at.Add(time.Duration(min(i, 2))), Action: action, Outcome: "ok"}))
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: at.Add(time.Duration(min(i, 2))), Action: action, Outcome: "ok"}))
 	}
 	require.NoError(t, closeStore())
 
@@ -53,7 +53,7 @@ func TestOnlyTheNewestEventsAreKept(t *testing.T) {
 	events := store.NewEvents(backend, keys)
 	at := time.Now()
 	for i := range 20 {
-		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at.Add(time.Duration(i)), Action: strconv.Itoa(i)}))
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: at.Add(time.Duration(i)), Action: strconv.Itoa(i)}))
 	}
 	require.NoError(t, events.Trim(t.Context(), 20, 1<<20))
 	require.NoError(t, events.Trim(t.Context(), 3, 1<<20))
@@ -74,12 +74,12 @@ func TestEventsOfOneUserPushNobodyElsesOut(t *testing.T) {
 	at := time.Now()
 	add := func(user string) {
 		at = at.Add(time.Millisecond)
-		require.NoError(t, events.Add(t.Context(), flow.Event{Time: at, User: user, Action: "x"}))
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: at, OfUser: audit.OfUser{User: user}, Action: "x"}))
 	}
 	of := func(limit int) map[string]int {
 		recent, err := events.Recent(t.Context(), limit)
 		require.NoError(t, err)
-		require.True(t, slices.IsSortedFunc(recent, func(a, b flow.Event) int { return b.Time.Compare(a.Time) }))
+		require.True(t, slices.IsSortedFunc(recent, func(a, b audit.Event) int { return b.Time.Compare(a.Time) }))
 		count := map[string]int{}
 		for _, event := range recent {
 			count[event.User]++

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -127,7 +129,7 @@ func newTables(t *testing.T) *tables {
 	all.session, err = all.sessions.Create(t.Context(), newSession(f, "ann"))
 	require.NoError(t, err)
 	require.NoError(t, all.bots.Add(t.Context(), live("service:a", "ghs_a", f.clock.Now().Add(time.Hour))))
-	require.NoError(t, all.events.Add(t.Context(), flow.Event{Time: f.clock.Now(), User: "ann", Action: "x"}))
+	require.NoError(t, all.events.Add(t.Context(), audit.Event{Time: f.clock.Now(), OfUser: audit.OfUser{User: "ann"}, Action: "x"}))
 	require.NoError(t, store.Verify(t.Context(), f.Backend, f.keys))
 	return all
 }
@@ -203,7 +205,7 @@ var operations = map[string]struct {
 		return a.bots.Remove(ctx, "service:a", live("", "ghs_a", time.Time{}).ID)
 	}},
 	"Events.Add": {[]string{"put"}, func(ctx context.Context, a *tables) error {
-		return a.events.Add(ctx, flow.Event{Time: a.clock.Now(), Action: "y"})
+		return a.events.Add(ctx, audit.Event{Time: a.clock.Now(), Action: "y"})
 	}},
 	"Events.Recent": {[]string{"list"}, func(ctx context.Context, a *tables) error {
 		_, err := a.events.Recent(ctx, 1)
@@ -348,7 +350,7 @@ func TestStoreKeepsNothingThatCannotBeEncoded(t *testing.T) {
 		},
 		"a bot's token": func(a *tables) error { return a.bots.Add(t.Context(), live("service:b", "ghs_b", never)) },
 		"an event": func(a *tables) error {
-			return a.events.Add(t.Context(), flow.Event{Time: a.clock.Now(), ExpiresAt: never, User: "bob"})
+			return a.events.Add(t.Context(), audit.Event{Time: a.clock.Now(), OfUser: audit.OfUser{User: "bob"}, ExpiresAt: never})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -395,10 +397,10 @@ func TestForFlow(t *testing.T) {
 	a := newTables(t)
 	a.fails["get"] = []error{errors.Join(store.ErrFull, store.ErrUnavailable), store.ErrConflict}
 	_, err := a.users.Load(t.Context(), "ann")
-	full, is := errors.AsType[*flow.Error](err)
+	full, is := errors.AsType[*apierror.Error](err)
 	require.True(t, is)
 	require.Equal(t, "store_full", full.Code)
-	require.True(t, full.Passing)
+	require.True(t, full.Retryable)
 	_, err = a.users.Load(t.Context(), "ann")
 	require.ErrorIs(t, err, flow.ErrConflict)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
@@ -49,7 +49,7 @@ func TestEventsAreSealedAnewToo(t *testing.T) {
 	older := store.NewKey()
 	before, err := store.NewKeyring(older)
 	require.NoError(t, err)
-	require.NoError(t, store.NewEvents(f, before).Add(t.Context(), flow.Event{Time: f.clock.Now(), Action: "delivered"}))
+	require.NoError(t, store.NewEvents(f, before).Add(t.Context(), audit.Event{Time: f.clock.Now(), Action: "delivered"}))
 
 	newer := store.NewKey()
 	both, err := store.NewKeyring(newer, older)

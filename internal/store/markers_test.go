@@ -15,6 +15,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -32,8 +33,8 @@ func (m *markers) new() secret.Stored {
 }
 
 func (m *markers) user(now time.Time) *flow.User {
-	token := func() flow.Token {
-		return flow.Token{Access: m.new(), ExpiresAt: now.Add(time.Hour), Refresh: m.new(), RefreshExpiresAt: now.Add(time.Hour)}
+	token := func() github.Token {
+		return github.Token{Access: m.new(), ExpiresAt: now.Add(time.Hour), Refresh: m.new(), RefreshExpiresAt: now.Add(time.Hour)}
 	}
 	return &flow.User{
 		Name: "ann",
@@ -41,7 +42,7 @@ func (m *markers) user(now time.Time) *flow.User {
 			State: flow.Pending, Due: now.Add(-time.Second), UserCode: m.new().Reveal(), DeviceCode: m.new(),
 			WebState: m.new(), CodeVerifier: m.new(), Token: token(),
 		},
-		Connection:  &flow.Connection{Token: token(), Account: flow.Account{Email: m.new().Reveal()}},
+		Connection:  &flow.Connection{Token: token(), Account: github.Account{Email: m.new().Reveal()}},
 		Revocations: []flow.Revocation{{Token: m.new(), Due: now}},
 		HubToken:    m.new(),
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
@@ -87,7 +87,7 @@ func TestTrimReachesEveryPage(t *testing.T) {
 	backend := newMemory()
 	events := store.NewEvents(backend, newKeyring(t))
 	for i := range 1100 {
-		require.NoError(t, events.Add(t.Context(), flow.Event{Time: time.Unix(int64(i), 0), User: fmt.Sprint(i)}))
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: time.Unix(int64(i), 0), OfUser: audit.OfUser{User: fmt.Sprint(i)}}))
 	}
 	require.NoError(t, events.Trim(t.Context(), 1050, 1<<30))
 	require.Len(t, backend.records, 1050)
@@ -99,7 +99,7 @@ func TestRecentOfManyUsers(t *testing.T) {
 	t.Parallel()
 	events := store.NewEvents(newMemory(), newKeyring(t))
 	for i := range 5 {
-		require.NoError(t, events.Add(t.Context(), flow.Event{Time: time.Unix(int64(i), 0), User: fmt.Sprint(i)}))
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: time.Unix(int64(i), 0), OfUser: audit.OfUser{User: fmt.Sprint(i)}}))
 	}
 	recent, err := events.Recent(t.Context(), 2)
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestEventsOfAnEarlierRelease(t *testing.T) {
 	t.Parallel()
 	backend, keys := newMemory(), newKeyring(t)
 	events := store.NewEvents(backend, keys)
-	require.NoError(t, events.Add(t.Context(), flow.Event{Time: time.Unix(0, 0), User: "ada"}))
+	require.NoError(t, events.Add(t.Context(), audit.Event{Time: time.Unix(0, 0), OfUser: audit.OfUser{User: "ada"}}))
 	for i := range 300 {
 		key := fmt.Sprintf("%019d-RANDOM%d", i, i)
 		_, err := backend.Put(t.Context(), store.Record{Kind: store.KindEvent, Key: key, Value: keys.Seal(store.KindEvent, key, []byte(`{"user":"eve"}`))})

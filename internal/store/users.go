@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
@@ -198,20 +199,20 @@ func forFlow(err error) error {
 	case errors.Is(err, ErrConflict):
 		return flow.ErrConflict
 	case errors.Is(err, ErrFull):
-		return &flow.Error{
-			Code:    "store_full",
-			Message: "The service has no room for anything new now.",
-			Hint:    "What you have goes on, and you can disconnect. If this keeps happening, contact your Hub's administrators.",
-			Passing: true,
-			Err:     err,
+		return &apierror.Error{
+			Code:      apierror.CodeStoreFull,
+			Message:   "The service has no room for anything new now.",
+			Hint:      "What you have goes on, and you can disconnect. If this keeps happening, contact your Hub's administrators.",
+			Retryable: true,
+			Err:       err,
 		}
 	case errors.Is(err, ErrUnavailable):
-		return &flow.Error{
-			Code:    "store_unavailable",
-			Message: "The service cannot reach its own records now.",
-			Hint:    "Nothing is lost. Try again in a minute.",
-			Passing: true,
-			Err:     err,
+		return &apierror.Error{
+			Code:      apierror.CodeStoreUnavailable,
+			Message:   "The service cannot reach its own records now.",
+			Hint:      "Nothing is lost. Try again in a minute.",
+			Retryable: true,
+			Err:       err,
 		}
 	}
 	return err

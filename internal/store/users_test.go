@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -288,9 +289,9 @@ func TestTroubleWithTheStoreIsPassing(t *testing.T) {
 	users := f.users()
 	require.NoError(t, f.Close())
 	_, err := users.Load(t.Context(), "ann")
-	var trouble *flow.Error
+	var trouble *apierror.Error
 	require.True(t, errors.As(err, &trouble))
-	require.True(t, trouble.Passing)
+	require.True(t, trouble.Retryable)
 	require.Equal(t, "store_unavailable", trouble.Code)
 	require.NotContains(t, trouble.Message+trouble.Hint, f.path)
 	require.ErrorIs(t, users.Save(t.Context(), pendingUser("ann", time.Time{})), store.ErrUnavailable)

@@ -16,8 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -124,7 +125,7 @@ func deliverHere(t *testing.T, home, path string) error {
 	t.Setenv("HOME", home)
 	d, err := deliver.New(deliver.Options{CredentialPath: path, Timeout: time.Minute})
 	require.NoError(t, err)
-	return d.DeliverHere(t.Context(), flow.Credential{
+	return d.DeliverHere(t.Context(), credential.Credential{
 		Host: &url.URL{Scheme: "https", Host: "github.com"}, Username: "x-access-token",
 		Password: secret.New(plantedToken), ExpiresAt: time.Now().Add(time.Hour),
 	})
@@ -157,7 +158,7 @@ func TestPlantedFIFOGetsNoToken(t *testing.T) {
 
 	err := deliverHere(t, t.TempDir(), path)
 	require.NotContains(t, loot(), plantedToken)
-	var refused *flow.Error
+	var refused *apierror.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "shared_folder", refused.Code)
 	require.NoFileExists(t, path)
@@ -220,7 +221,7 @@ func TestSwappedFolderGetsNoToken(t *testing.T) {
 	err := deliverHere(t, home, "")
 	require.NotContains(t, loot(), plantedToken)
 	require.True(t, swapped.Load(), "there was an attack")
-	var refused *flow.Error
+	var refused *apierror.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "foreign_owner", refused.Code, "and no pipe was written into, which would have held it up")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/internal/store"
+	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -29,6 +32,8 @@ type lane struct {
 	moves  rig.Moves
 
 	env     []string // of the service
+	store   string   // its file
+	keys    string   // the file of its keys
 	service *hubtest.Program
 	dead    bool // the service has died at its point
 	first   int  // how many tokens had been issued before
@@ -59,8 +64,25 @@ func (l *lane) stop() error {
 func (l *lane) rearm(ctx context.Context, t *testing.T, point, trace string) {
 	t.Helper()
 	require.NoError(t, l.stop())
+	l.forgetAttempts(ctx, t)
 	l.dead, l.first, l.written = false, len(l.tokens()), l.writes(t)
 	require.NoError(t, l.start(ctx, point, trace), string(l.service.Log.Bytes()))
+}
+
+// forgetAttempts lets the user begin again at once: a lane connects more often in a
+// minute than a person may.
+func (l *lane) forgetAttempts(ctx context.Context, t *testing.T) {
+	t.Helper()
+	backend, err := bolt.Open(l.store, time.Now)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, backend.Close()) }()
+	keys, err := store.LoadKeyring(l.keys)
+	require.NoError(t, err)
+	users := store.NewUsers(backend, keys, time.Now, slog.New(slog.DiscardHandler))
+	user, err := users.Load(ctx, l.user)
+	require.NoError(t, err)
+	user.PacedUntil = time.Time{}
+	require.NoError(t, users.Save(ctx, user))
 }
 
 // revive starts the service again if it has died. The records that it held are

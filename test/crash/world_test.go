@@ -106,8 +106,9 @@ func (w *world) startAll(ctx context.Context, env []string, others []rig.Service
 		if l.env = env; i > 0 {
 			l.env = others[i-1].Env(env)
 		}
-		l.env = append(append(slices.Clip(l.env), rig.GitHubEnv(w.github)...), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+w.keys,
-			"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, l.user+".db"))
+		l.store, l.keys = filepath.Join(w.folder, l.user+".db"), w.keys
+		l.env = append(append(slices.Clip(l.env), rig.GitHubEnv(w.github)...), "GHSCOPED_LOG_LEVEL=debug", "GHSCOPED_KEY_FILE="+l.keys,
+			"GHSCOPED_STORE=bolt:"+l.store)
 		if err := l.start(ctx, "", ""); err != nil {
 			return fmt.Errorf("%w:\n%s", err, l.service.Log.Tail(20))
 		}

@@ -29,7 +29,7 @@ func BenchmarkDelivery(b *testing.B) {
 				times := make([]time.Duration, 50)
 				for i := range times {
 					began := time.Now()
-					method, err := d.Deliver(b.Context(), s.target, credential("https://github.com", token))
+					method, err := d.Deliver(b.Context(), s.target, gitCredential("https://github.com", token))
 					times[i] = time.Since(began)
 					require.NoError(b, err)
 					require.Equal(b, c.method, method)

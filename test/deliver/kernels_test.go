@@ -43,7 +43,7 @@ if first:
 			kernel(t, folder, unlikely+c.code+"\nkernelapp.launch_new_instance()\n", starts)
 			s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Args: []string{noTerminals}, Env: []string{"JUPYTER_PATH=" + folder}})
 
-			method, err := newDeliverer(t, deliver.Options{Timeout: 40 * time.Second}).Deliver(t.Context(), s.target, credential("https://github.com", token))
+			method, err := newDeliverer(t, deliver.Options{Timeout: 40 * time.Second}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 			require.NoError(t, err)
 			require.Equal(t, "kernel", method)
 			require.Contains(t, fill(t, s.Home), "password="+token+"\n")

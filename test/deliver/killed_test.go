@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
@@ -63,7 +63,7 @@ func TestKilledAtEachStepTheNextDeliverySucceeds(t *testing.T) {
 	call := 1
 	for ; ; call++ {
 		s.arm(folder, call, "kill -KILL 0")
-		_, err := d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+		_, err := d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 		if err == nil {
 			break // there is no such step any more
 		}
@@ -74,7 +74,7 @@ func TestKilledAtEachStepTheNextDeliverySucceeds(t *testing.T) {
 		require.True(t, ours && (rest == "" || strings.HasSuffix(rest, "# <<< ghscoped <<<\n")), rest)
 
 		s.arm(folder, 0, "")
-		_, err = d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+		_, err = d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 		require.NoError(t, err, "after a kill at step %d", call)
 		require.Contains(t, fill(t, s.Home), token)
 		_, err = d.Remove(t.Context(), s.target)
@@ -95,22 +95,22 @@ func TestAServerKilledInMidDeliveryIsDeliveredToWhenItRunsAgain(t *testing.T) {
 	d := newDeliverer(t, deliver.Options{})
 	failure := make(chan error)
 	go func() {
-		_, err := d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+		_, err := d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 		failure <- err
 	}()
 	_, err := os.ReadFile(reached) // returns when the script has come so far
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(s.PID(), syscall.SIGKILL))
-	var fault *flow.Error
+	var fault *apierror.Error
 	require.ErrorAs(t, <-failure, &fault)
-	require.True(t, fault.Passing, "%v", fault)
+	require.True(t, fault.Retryable, "%v", fault)
 
-	_, err = d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+	_, err = d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 	require.Equal(t, "server_unreachable", code(t, err))
 
 	s.arm(folder, 0, "")
 	again := start(t, options)
-	_, err = d.Deliver(t.Context(), again.target, credential("https://github.com", token))
+	_, err = d.Deliver(t.Context(), again.target, gitCredential("https://github.com", token))
 	require.NoError(t, err)
 	require.Contains(t, fill(t, s.Home), token)
 	_, err = d.Remove(t.Context(), again.target)
@@ -123,7 +123,7 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + folder + ":" + os.Getenv("PATH")}})
 	s.arm(folder, 4, "exec sleep 600")
 	began := time.Now()
-	_, err := newDeliverer(t, deliver.Options{Timeout: 5 * time.Second}).Deliver(t.Context(), s.target, credential("https://github.com", token))
+	_, err := newDeliverer(t, deliver.Options{Timeout: 5 * time.Second}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 	require.Equal(t, "delivery_timeout", code(t, err))
 	require.Less(t, time.Since(began), hubtest.Patience, "what hangs does so for ten minutes")
 	s.requireTidy()
@@ -151,11 +151,11 @@ func TestWhatAnswersInsteadOfAServerIsNamed(t *testing.T) {
 	} {
 		t.Run(http.StatusText(c.status), func(t *testing.T) {
 			t.Parallel()
-			_, err := newDeliverer(t, deliver.Options{}).Remove(t.Context(), flow.Target{Address: hub.Address{URL: answering(t, c.status)}})
-			var fault *flow.Error
+			_, err := newDeliverer(t, deliver.Options{}).Remove(t.Context(), hub.Target{Address: hub.Address{URL: answering(t, c.status)}})
+			var fault *apierror.Error
 			require.ErrorAs(t, err, &fault)
 			require.Equal(t, c.code, fault.Code)
-			require.Equal(t, c.passing, fault.Passing)
+			require.Equal(t, c.passing, fault.Retryable)
 			require.NotContains(t, fault.Message+fault.Hint, "secret page")
 		})
 	}

@@ -20,9 +20,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -68,8 +70,8 @@ func TestMain(m *testing.M) {
 type server struct {
 	*hubtest.Jupyter
 	t      testing.TB
-	target flow.Target
-	http   *hub.UserServer
+	target hub.Target
+	http   *hubapi.UserServer
 }
 
 func start(t testing.TB, options hubtest.JupyterOptions) *server {
@@ -78,14 +80,14 @@ func start(t testing.TB, options hubtest.JupyterOptions) *server {
 	jupyter := hubtest.JupyterServer(t, options)
 	base, err := url.Parse(jupyter.URL)
 	require.NoError(t, err)
-	target := flow.Target{Address: hub.Address{URL: base}, Token: secret.New(jupyter.Token), Prove: prove}
-	return &server{jupyter, t, target, hub.NewUserServer(target.Address, target.Token, http.DefaultClient)}
+	target := hub.Target{Address: hub.Address{URL: base}, Token: secret.New(jupyter.Token), Prove: prove}
+	return &server{jupyter, t, target, hubapi.NewUserServer(target.Address, target.Token, http.DefaultClient)}
 }
 
 // prove knows the token that a Hub would have given the server.
 func prove(_ context.Context, shown secret.String) error {
 	if shown.Reveal() != ownToken {
-		return &flow.Error{Code: "server_unproven", Message: "It is another server."}
+		return &apierror.Error{Code: "server_unproven", Message: "It is another server."}
 	}
 	return nil
 }
@@ -101,12 +103,12 @@ func newDeliverer(t testing.TB, options deliver.Options) *deliver.Deliverer {
 	return d
 }
 
-func credential(host, token string) flow.Credential {
+func gitCredential(host, token string) credential.Credential {
 	address, err := url.Parse(host)
 	if err != nil {
 		panic(err)
 	}
-	return flow.Credential{Host: address, Username: "x-access-token", Password: secret.New(token), ExpiresAt: time.Now().Add(time.Hour)}
+	return credential.Credential{Host: address, Username: "x-access-token", Password: secret.New(token), ExpiresAt: time.Now().Add(time.Hour)}
 }
 
 // fill asks git for the credential of github.com, in this home.
@@ -190,7 +192,7 @@ func code(t testing.TB, err error) string {
 	if err == nil {
 		return ""
 	}
-	var fault *flow.Error
+	var fault *apierror.Error
 	require.ErrorAs(t, err, &fault)
 	require.NotEmpty(t, fault.Message)
 	return fault.Code

@@ -30,7 +30,7 @@ func TestAPushLeavesNoCopyOfTheToken(t *testing.T) {
 	require.NoError(t, os.WriteFile(home+"/.gitconfig", []byte(mine), 0o600))
 	s := start(t, hubtest.JupyterOptions{Home: home})
 	d := newDeliverer(t, deliver.Options{GitIdentity: true, RewriteSSH: true})
-	c := credential(sim.URL(), live)
+	c := gitCredential(sim.URL(), live)
 	c.Account.ID, c.Account.Login, c.Account.Name = 1, "octocat", "Octo Cat"
 	_, err = d.Deliver(t.Context(), s.target, c)
 	require.NoError(t, err)

@@ -45,7 +45,7 @@ func TestEveryServerGetsTheCredentialAndLosesItAgain(t *testing.T) {
 			d := newDeliverer(t, deliver.Options{})
 
 			for range 2 {
-				method, err := d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+				method, err := d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 				require.NoError(t, err)
 				require.Equal(t, c.method, method)
 			}
@@ -116,7 +116,7 @@ func TestAFaultIsNamedAndNothingIsLeftBehind(t *testing.T) {
 			}
 			before := listing(t, c.server.Home)
 			s := start(t, c.server)
-			_, err := newDeliverer(t, deliver.Options{GHCommand: true}).Deliver(t.Context(), s.target, credential("https://github.com", token))
+			_, err := newDeliverer(t, deliver.Options{GHCommand: true}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 			require.Equal(t, c.code, code(t, err), "%v", err)
 			require.Equal(t, before, listing(t, s.Home))
 			s.requireTidy()
@@ -141,7 +141,7 @@ func TestServerThatDoesNotShowItsTokenIsLeftAlone(t *testing.T) {
 				c.server.Env = []string{"JUPYTERHUB_API_TOKEN=" + shown}
 				s := start(t, c.server)
 				d := newDeliverer(t, deliver.Options{})
-				method, err := d.Deliver(t.Context(), s.target, credential("https://github.com", token))
+				method, err := d.Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 				require.Equal(t, "server_unproven", code(t, err), "%v", err)
 				require.Equal(t, c.name, method, "no other way is tried")
 				require.Empty(t, traces(t, s.Home))
@@ -180,7 +180,7 @@ func TestWithoutBinShTheKernelFindsAnotherShell(t *testing.T) {
 	s := start(t, options)
 	takeAway(t, "/bin/sh")
 
-	method, err := newDeliverer(t, deliver.Options{}).Deliver(t.Context(), s.target, credential("https://github.com", token))
+	method, err := newDeliverer(t, deliver.Options{}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 	require.NoError(t, err)
 	require.Equal(t, "kernel", method)
 	content, err := os.ReadFile(s.Home + "/.config/ghscoped/gitconfig")
@@ -193,7 +193,7 @@ func TestWithoutAnyShellTheCauseIsNamed(t *testing.T) {
 	python := t.TempDir() // a path without any sh
 	s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + python}})
 	takeAway(t, "/bin/sh")
-	_, err := newDeliverer(t, deliver.Options{}).Deliver(t.Context(), s.target, credential("https://github.com", token))
+	_, err := newDeliverer(t, deliver.Options{}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 	require.Equal(t, "no_shell", code(t, err), "%v", err)
 	require.Empty(t, traces(t, s.Home))
 	s.requireTidy()

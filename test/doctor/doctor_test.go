@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/check"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/store"
@@ -54,7 +54,7 @@ func file(t *testing.T, content string, mode os.FileMode) string {
 }
 
 // written is a store that a service has used, and its events.
-func written(t *testing.T, path string, events ...flow.Event) {
+func written(t *testing.T, path string, events ...audit.Event) {
 	t.Helper()
 	keys, err := store.EnsureKeyring(path + ".key")
 	require.NoError(t, err)
@@ -244,8 +244,8 @@ func brokenAtGitHub() map[string]broken {
 			set: func(t *testing.T, w *world) []string {
 				path, env := w.alone(t)
 				written(t, path,
-					flow.Event{Time: time.Now().Add(-time.Hour), Action: "flow_finished", Outcome: "connected"},
-					flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "failed", Code: "token_never_expires"})
+					audit.Event{Time: time.Now().Add(-time.Hour), Action: "flow_finished", Outcome: "connected"},
+					audit.Event{Time: time.Now(), Action: "flow_finished", Outcome: "failed", Code: "token_never_expires"})
 				return env
 			}},
 		"clock slow": {fails: []string{"clock"}, says: "behind GitHub's",
@@ -322,7 +322,7 @@ func nothingIsMade(t *testing.T, w *world) {
 
 func tokensExpire(t *testing.T, w *world) {
 	path, env := w.alone(t)
-	written(t, path, flow.Event{Time: time.Now(), Action: "flow_finished", Outcome: "connected"})
+	written(t, path, audit.Event{Time: time.Now(), Action: "flow_finished", Outcome: "connected"})
 	_, seen := findings(t, env)
 	require.Contains(t, seen, check.Result{Name: "token-expiry", State: check.OK,
 		Message: "On: the token of " + time.Now().UTC().Format(time.DateOnly) + " had an expiry."})

@@ -5,12 +5,10 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
-	"github.com/ghscoped/ghscoped-service/internal/metrics"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -22,7 +20,7 @@ func TestProgressOfARealServer(t *testing.T) {
 	require.NoError(t, err)
 	api, err := url.Parse(h.APIURL)
 	require.NoError(t, err)
-	client, mine := hub.New(api, api, nil, http.DefaultClient, metrics.Hub(prometheus.NewRegistry())), secret.New(token)
+	client, mine := hubapi.New(api, api, nil, http.DefaultClient, nil), secret.New(token)
 
 	message, _, err := client.Progress(t.Context(), mine, "ada", "")
 	require.NoError(t, err)

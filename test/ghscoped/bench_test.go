@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/deliver"
-	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -143,7 +143,7 @@ func pushWay(b *testing.B) []string {
 	require.NoError(b, err)
 	host, err := url.Parse(shared.github.URL())
 	require.NoError(b, err)
-	require.NoError(b, d.DeliverHere(b.Context(), flow.Credential{Host: host, Username: "x-access-token",
+	require.NoError(b, d.DeliverHere(b.Context(), credential.Credential{Host: host, Username: "x-access-token",
 		Password: secret.New("ghu_0123456789"), ExpiresAt: time.Now().Add(time.Hour)}))
 	return env
 }

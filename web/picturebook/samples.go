@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
@@ -82,7 +83,7 @@ func (b builder) flows() []Sample {
 		})},
 		{Name: "pending-trouble", Says: "the code is shown, and GitHub does not answer", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow = b.flow()
-			v.Flow.Problem = &web.Problem{Code: "github_unreachable", Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; it is tried again."}
+			v.Flow.Problem = &web.Problem{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; it is tried again."}
 		})},
 		{Name: "approved", Says: "approved, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
 			v.Flow = b.flow()
@@ -103,14 +104,14 @@ func (b builder) flows() []Sample {
 		})},
 		{Name: "expired", Says: "the code was not used in time", View: b.with(web.Expired, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "expired-access", Says: "the 8 hours are over", View: b.with(web.Expired, func(v *web.View) {
-			v.Flow = &web.Flow{Problem: &web.Problem{Code: "connection_expired", Message: "The connection has reached its end; its token is of no use any more.", Hint: "Connect again whenever you need to push."}}
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeConnectionExpired, Message: "The connection has reached its end; its token is of no use any more.", Hint: "Connect again whenever you need to push."}}
 		})},
 		{Name: "expired-web", Says: "GitHub's page was not answered in time", View: b.with(web.Expired, func(v *web.View) {
 			v.WebFlow = true
-			v.Flow = &web.Flow{Mode: web.Web, Problem: &web.Problem{Code: "approval_expired", Message: "GitHub's page was not answered in time.", Hint: "Connect again."}}
+			v.Flow = &web.Flow{Mode: web.Web, Problem: &web.Problem{Code: apierror.CodeApprovalExpired, Message: "GitHub's page was not answered in time.", Hint: "Connect again."}}
 		})},
 		{Name: "expired-server", Says: "the server stopped, and the access with it", View: b.with(web.Expired, func(v *web.View) {
-			v.Flow = &web.Flow{Problem: &web.Problem{Code: "servers_stopped", Message: "Your server stopped, and the connection ended with it. The token was revoked.", Hint: "Connect again when your server runs."}}
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeServersStopped, Message: "Your server stopped, and the connection ended with it. The token was revoked.", Hint: "Connect again when your server runs."}}
 			v.Servers = []web.Server{b.server("", web.ServerRemoving, false)}
 		})},
 		{Name: "denied", Says: "declined at GitHub", View: b.with(web.Denied, func(v *web.View) { v.Flow = b.flow() })},
@@ -118,10 +119,10 @@ func (b builder) flows() []Sample {
 			v.Servers = []web.Server{b.server("gpu", web.ServerRemoving, false)}
 		})},
 		{Name: "cancelled-by-admin", Says: "an admin ended the access", View: b.with(web.Cancelled, func(v *web.View) {
-			v.Flow = &web.Flow{Problem: &web.Problem{Code: "connection_ended", Message: "An administrator ended your connection. The token was revoked.", Hint: "Ask them before you connect again."}}
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeConnectionEnded, Message: "An administrator ended your connection. The token was revoked.", Hint: "Ask them before you connect again."}}
 		})},
 		{Name: "failed", Says: "the GitHub App does not allow codes", View: b.with(web.Failed, func(v *web.View) {
-			v.Flow = &web.Flow{Problem: &web.Problem{Code: "device_flow_disabled", Message: "The GitHub App does not allow the device flow.", Hint: "An administrator must tick “Enable Device Flow” in the settings of the GitHub App."}}
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeDeviceFlowDisabled, Message: "The GitHub App does not allow the device flow.", Hint: "An administrator must tick “Enable Device Flow” in the settings of the GitHub App."}}
 		})},
 	}
 }
@@ -183,16 +184,16 @@ func Many() []web.Repository {
 func (b builder) others() []Sample {
 	return []Sample{
 		{Name: "unavailable", Says: "the Hub does not answer", View: b.with(web.Unavailable, func(v *web.View) {
-			v.Problem = &web.Problem{Code: "hub_unavailable", Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; it is tried again."}
+			v.Problem = &web.Problem{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; it is tried again."}
 		})},
 		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
-			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: "store_unavailable", Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
+			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: apierror.CodeStoreUnavailable, Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
 		}},
 		{Name: "confirm", Says: "back from GitHub, the two names are to be confirmed", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: "ada", Login: "ada-lovelace", Confirmation: "a-token-of-this-page", Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
 		}},
 		{Name: "cookies", Says: "another page has set cookies beside ours", Write: func(p *web.Pages, w io.Writer, lang string) error {
-			return p.Error(w, lang, web.ErrorView{Status: 401, SignIn: true, Reference: "7f3a91c2", Problem: web.Problem{Code: "ambiguous_cookies",
+			return p.Error(w, lang, web.ErrorView{Status: 401, SignIn: true, Reference: "7f3a91c2", Problem: web.Problem{Code: apierror.CodeAmbiguousCookies,
 				Message: "Your browser sent cookies that do not belong together, so this service cannot tell whose session this is. Nothing was done.",
 				Hint: "Open “Connect GitHub” again and sign in; the cookies have been deleted. Another page or somebody's server at this address can set such cookies: " +
 					"if you followed a link just before, do not follow it again. If this keeps happening, delete this site's cookies in your browser and tell your Hub's administrators."}})
@@ -246,7 +247,7 @@ func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
 	v.Events = append(v.Events,
 		web.AdminEvent{Time: b.now.Add(-3 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "issued", Rule: "nightly",
 			Repositories: []string{"octo-org/grades"}, Permissions: []string{"contents:write", "pull_requests:write"}, Reason: "publishes the grades"},
-		web.AdminEvent{Time: b.now.Add(-4 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "refused", Code: "bot_refused",
+		web.AdminEvent{Time: b.now.Add(-4 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "refused", Code: apierror.CodeBotRefused,
 			Repositories: []string{"octo-org/exams"}, Permissions: []string{"contents:write"}, Why: "No rule lets service:nbbot reach octo-org/exams."})
 	return p.Admin(w, lang, v)
 }
