@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -102,7 +104,7 @@ func TestViewOfAFlow(t *testing.T) {
 func TestViewOfARefresh(t *testing.T) {
 	t.Parallel()
 	refresh := func(options *Options) { options.Refresh = true }
-	failed := &flow.Connection{RefreshError: &flow.Error{Code: "x"}}
+	failed := &flow.Connection{RefreshError: &apierror.Error{Code: "x"}}
 	require.True(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, refresh).Refresh)
 	require.False(t, viewed(t, flow.User{Connection: failed}, &chosenHub{}, refresh).Refresh)
 	require.False(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, nil).Refresh)
@@ -110,11 +112,11 @@ func TestViewOfARefresh(t *testing.T) {
 
 func TestViewOfAnAccount(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "octocat", viewed(t, flow.User{Flow: &flow.Flow{State: flow.Pending, Account: &flow.Account{Login: "octocat"}}}, &chosenHub{}, nil).Flow.Unconfirmed)
+	require.Equal(t, "octocat", viewed(t, flow.User{Flow: &flow.Flow{State: flow.Pending, Account: &github.Account{Login: "octocat"}}}, &chosenHub{}, nil).Flow.Unconfirmed)
 
 	show := func(options *Options) { options.ShowAvatars = true }
 	avatar := func(address string, change func(*Options)) string {
-		user := flow.User{Connection: &flow.Connection{Account: flow.Account{AvatarURL: address}}}
+		user := flow.User{Connection: &flow.Connection{Account: github.Account{AvatarURL: address}}}
 		return viewed(t, user, &chosenHub{}, change).Connection.AvatarURL
 	}
 	require.Equal(t, AvatarOrigin+"/u/1", avatar(AvatarOrigin+"/u/1", show))
@@ -140,7 +142,7 @@ func TestViewOfServers(t *testing.T) {
 	}
 	pull := func(options *Options) { options.Pull, options.CanStart = true, true }
 	start := func(options *Options) { options.CanStart = true }
-	delivered := flow.Delivery{Server: "lab", State: flow.DeliveryDelivered, Method: "typed", Progress: "p", Error: &flow.Error{Code: "c"}}
+	delivered := flow.Delivery{Server: "lab", State: flow.DeliveryDelivered, Method: "typed", Progress: "p", Error: &apierror.Error{Code: "c"}}
 	for name, test := range map[string]struct {
 		user   flow.User
 		change func(*Options)
