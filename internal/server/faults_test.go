@@ -20,14 +20,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 )
 
-var errAway = &flow.Error{Code: "store_unavailable", Message: "m", Hint: "h", Passing: true}
+var errAway = &apierror.Error{Code: "store_unavailable", Message: "m", Hint: "h", Retryable: true}
 
 // awayStore is a store of users that cannot be reached.
 type awayStore struct{ flow.Store }
@@ -46,7 +49,7 @@ func (awayBots) List(context.Context, string) ([]bot.Live, error) { return nil, 
 // awayHistory is a history that cannot be reached.
 type awayHistory struct{}
 
-func (awayHistory) Recent(context.Context, int) ([]flow.Event, error) { return nil, errAway }
+func (awayHistory) Recent(context.Context, int) ([]audit.Event, error) { return nil, errAway }
 
 // logged is what was written into a log, a line each.
 type logged struct {
@@ -402,7 +405,7 @@ func TestAdminDisconnectsEveryPageOfUsers(t *testing.T) {
 	expires := time.Now().Add(time.Hour)
 	for i := range 203 {
 		require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: fmt.Sprintf("user%03d", i), Created: created, Connection: &flow.Connection{
-			Account: flow.Account{Login: "octocat"}, Token: flow.Token{Access: secret.Store(secret.New(token)), ExpiresAt: expires},
+			Account: github.Account{Login: "octocat"}, Token: github.Token{Access: secret.Store(secret.New(token)), ExpiresAt: expires},
 		}}))
 	}
 	require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "without", Created: created, BoundAccount: 1}))
@@ -431,7 +434,7 @@ func TestAdminPageNamesSomeRepositoriesAndCountsTheOthers(t *testing.T) {
 		}
 		return all
 	}
-	for _, event := range []flow.Event{
+	for _, event := range []audit.Event{
 		{Action: "few", Repositories: names(5)}, {Action: "more", Repositories: names(7)}, {Action: "most", Repositories: names(5), RepositoriesLeftOut: 9},
 	} {
 		event.Time, event.User = time.Now(), event.Action
