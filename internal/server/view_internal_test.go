@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
@@ -56,7 +57,7 @@ func viewed(t *testing.T, user flow.User, of *chosenHub, change func(*Options)) 
 	clock := func() time.Time { return noon }
 	options := Options{
 		Hub: of, Clock: clock, Logger: slog.New(slog.DiscardHandler),
-		Flows: flow.New(flow.Options{Store: record{user: &user}, Clock: clock, Logger: slog.New(slog.DiscardHandler)}),
+		Flows: flow.New(flow.Options{Registry: prometheus.NewRegistry(), Store: record{user: &user}, Clock: clock, Logger: slog.New(slog.DiscardHandler)}),
 	}
 	if change != nil {
 		change(&options)
