@@ -59,7 +59,7 @@ func TestFlowsSurviveReplicasThatAreKilledAndARestartOfRedis(t *testing.T) {
 	}
 	t.Logf("%d kills, Redis killed once; the last flow ended after %.0f s", kills, time.Since(began).Seconds())
 	w.requireTokens(limited, t)
-	w.requireOneWriteEach(t)
+	w.requireOneWriteEach(limited, t)
 
 	polls := w.github.PollSummary()
 	require.Zero(t, polls.TooEarly)
@@ -123,9 +123,9 @@ func (w *world) requireTokens(ctx context.Context, t *testing.T) {
 	t.Logf("%d tokens issued, %d of them lost with the process that got them", len(w.github.Tokens()), lost)
 }
 
-// requireOneWriteEach counts the files that were put into the servers, and the
-// deliveries that the audit knows of.
-func (w *world) requireOneWriteEach(t *testing.T) {
+// requireOneWriteEach waits until the files that are due were put into the servers,
+// and counts them, and the deliveries that the audit knows of.
+func (w *world) requireOneWriteEach(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for _, p := range w.people[:servers] {
 		expected := 0
@@ -133,6 +133,8 @@ func (w *world) requireOneWriteEach(t *testing.T) {
 			expected = 1
 		}
 		file := filepath.Join(w.hub.Home(p.name), journey.CredentialFile)
+		for w.moves.Count(t, file) < expected && pause(ctx, time.Second) {
+		}
 		require.Equal(t, expected, w.moves.Count(t, file), "%s, who wants to %s", p.name, p.intent)
 		if p.intent == stay {
 			content, err := os.ReadFile(file)
