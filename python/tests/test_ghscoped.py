@@ -79,8 +79,8 @@ class InPlainIPython(unittest.TestCase):
         self.assertEqual(printed(magics.ghscopedcreds), "It broke.\nMend it.\n")
 
     def test_wrong_options_are_said(self):
-        Program(self, [], "echo flag provided but not defined: -nope >&2; exit 2")
-        self.assertIn("flag provided but not defined: -nope", printed(magics.ghscopedcreds, "--nope"))
+        Program(self, [], "echo ghscoped: unknown flag: --nope >&2; exit 2")
+        self.assertIn("unknown flag: --nope", printed(magics.ghscopedcreds, "--nope"))
 
     def test_help_is_shown_as_it_is(self):
         Program(self, [], "echo 'Usage: ghscoped login'; echo; echo '  --json'")

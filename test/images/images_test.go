@@ -156,7 +156,7 @@ func (w *world) image(ctx context.Context, t *testing.T, terminal *hubtest.Termi
 		return string(printed)
 	}
 	require.Contains(t, inside("git config --system --get-all credential."+w.github.URL()+".helper"), "/usr/local/bin/ghscoped git-credential-ghscoped")
-	require.Contains(t, inside("gh-scoped-creds --help"), "Usage: ghscoped gh-scoped-creds")
+	require.Contains(t, inside("gh-scoped-creds --help"), "ghscoped gh-scoped-creds [flags]")
 	require.Contains(t, inside("echo | git-credential-ghscoped get; echo silent"), "silent")
 	own, _, err := terminal.Run(ctx, "echo $JUPYTERHUB_API_TOKEN") // of the server, connected by now
 	require.NoError(t, err)

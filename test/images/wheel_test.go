@@ -59,7 +59,7 @@ func TestTheWheelsWork(t *testing.T) {
 		env := []string{"HOME=" + t.TempDir(), "PATH=" + folder + "/bin:" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1"}
 		require.Contains(t, run(t, "", env, "sh", "-c", "ghscoped setup"), "git now asks ghscoped for https://github.com")
 		require.Contains(t, run(t, "", env, "git", "config", "--get-all", "credential.https://github.com.helper"), folder+"/bin/ghscoped")
-		require.Contains(t, run(t, "", env, "sh", "-c", "gh-scoped-creds --help"), "Usage: ghscoped gh-scoped-creds")
+		require.Contains(t, run(t, "", env, "sh", "-c", "gh-scoped-creds --help"), "ghscoped gh-scoped-creds [flags]")
 		require.Empty(t, run(t, "", env, "sh", "-c", "echo | git-credential-ghscoped get"), "silent where it was not asked")
 		for _, module := range []string{"ghscoped", "gh_scoped_creds"} {
 			said := run(t, "", env, folder+"/bin/python", "-m", "IPython", "--no-banner", "-c", "import "+module+"\nget_ipython().run_line_magic('ghscoped', 'status')")
