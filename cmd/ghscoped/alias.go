@@ -22,7 +22,7 @@ func newAlias(in invocation) *cobra.Command {
 		if o.clientID == "" && clientID(in.getenv) == "" && !in.onAHub() {
 			return &fault{exit: exitFailed, code: "no_client_id",
 				message: "--client-id must be specified or GH_SCOPED_CREDS_CLIENT_ID environment variable must be set",
-				hint:    "It is the client id of a GitHub App; the people who run this machine know it."}
+				hint:    "It is the client ID of a GitHub App; ask the administrators of this machine."}
 		}
 		return in.login(cmd.Context(), o)
 	}

@@ -59,49 +59,49 @@ func (f *fakeService) RevokeBotToken(ctx context.Context, id string) error {
 
 func hash(token string) string { return secret.New(token).Hash() }
 
-func newKeeper() (*keeper, *fakeService) {
+func newAgent() (*tokenAgent, *fakeService) {
 	f := &fakeService{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	return &keeper{service: f, clock: f.clock}, f
+	return &tokenAgent{service: f, clock: f.clock}, f
 }
 
-func requireToken(t *testing.T, k *keeper, want string) {
+func requireToken(t *testing.T, a *tokenAgent, want string) {
 	t.Helper()
-	token, err := k.token(t.Context())
+	token, err := a.token(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, want, token.Token.Reveal())
 }
 
-func TestAJobGetsANewTokenWhenTheOldNearsItsEnd(t *testing.T) {
+func TestTokenAgentRenewsATokenNearItsEnd(t *testing.T) {
 	t.Parallel()
-	k, f := newKeeper()
-	requireToken(t, k, "ghs_1")
+	a, f := newAgent()
+	requireToken(t, a, "ghs_1")
 	f.now = f.now.Add(49 * time.Minute)
-	requireToken(t, k, "ghs_1")
+	requireToken(t, a, "ghs_1")
 	f.now = f.now.Add(time.Minute)
-	requireToken(t, k, "ghs_2")
+	requireToken(t, a, "ghs_2")
 	f.now = f.now.Add(55 * time.Minute)
 	f.err = errors.New("GitHub is away")
-	requireToken(t, k, "ghs_2")
+	requireToken(t, a, "ghs_2")
 	f.now = f.now.Add(5 * time.Minute)
-	_, err := k.token(t.Context())
+	_, err := a.token(t.Context())
 	require.Error(t, err, "it has ended")
 	f.err = nil
-	requireToken(t, k, "ghs_3")
-	k.refused(hash("ghs_2"))
-	requireToken(t, k, "ghs_3")
-	k.refused(hash("ghs_3"))
-	requireToken(t, k, "ghs_4")
+	requireToken(t, a, "ghs_3")
+	a.refused(hash("ghs_2"))
+	requireToken(t, a, "ghs_3")
+	a.refused(hash("ghs_3"))
+	requireToken(t, a, "ghs_4")
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, k.end(cancelled))
+	require.NoError(t, a.end(cancelled))
 	require.Equal(t, []string{hash("ghs_3"), hash("ghs_4")}, f.revoked, "the others have ended by themselves")
 }
 
-func TestTheKeeperAnswersBehindASocketOfItsUserOnly(t *testing.T) {
+func TestTokenAgentListensForItsUserOnly(t *testing.T) {
 	t.Parallel()
-	k, f := newKeeper()
-	path, remove, err := k.listen(t.Context())
+	a, f := newAgent()
+	path, remove, err := a.listen(t.Context())
 	require.NoError(t, err)
 	info, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
@@ -109,20 +109,20 @@ func TestTheKeeperAnswersBehindASocketOfItsUserOnly(t *testing.T) {
 
 	in := invocation{getenv: func(name string) string { return map[string]string{socketVariable: path}[name] }}
 	for _, want := range []string{"ghs_1", "ghs_1"} {
-		token, err := in.askKeeper(t.Context(), keeperQuestion{})
+		token, err := in.askAgent(t.Context(), agentQuestion{})
 		require.NoError(t, err)
 		require.Equal(t, want, token.Token.Reveal())
 	}
-	_, err = in.askKeeper(t.Context(), keeperQuestion{Refused: hash("ghs_1")})
+	_, err = in.askAgent(t.Context(), agentQuestion{Refused: hash("ghs_1")})
 	require.NoError(t, err)
 	f.err = &client.Error{Status: 403, Code: "bot_refused", Message: "No rule allows this.", Hint: "Ask."}
-	_, err = in.askKeeper(t.Context(), keeperQuestion{})
+	_, err = in.askAgent(t.Context(), agentQuestion{})
 	require.Equal(t, asFault(f.err), asFault(err), "with the same exit code")
 	require.Equal(t, exitFailed, asFault(err).exit)
 
 	remove()
 	require.NoDirExists(t, filepath.Dir(path))
-	_, err = in.askKeeper(t.Context(), keeperQuestion{})
+	_, err = in.askAgent(t.Context(), agentQuestion{})
 	require.Equal(t, "no_job", asFault(err).code)
 }
 
@@ -133,10 +133,10 @@ func job(t *testing.T, line string, signals ...syscall.Signal) (out string, exit
 	reading, writing, err := os.Pipe()
 	require.NoError(t, err)
 	in := invocation{getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: writing, stderr: os.Stderr}
-	k, f := newKeeper()
+	a, f := newAgent()
 	ended := make(chan error)
 	go func() {
-		err := in.runJob(t.Context(), k, []string{"sh", "-c", line})
+		err := in.runJob(t.Context(), a, []string{"sh", "-c", line})
 		_ = writing.Close()
 		ended <- err
 	}()
@@ -158,7 +158,7 @@ func job(t *testing.T, line string, signals ...syscall.Signal) (out string, exit
 }
 
 // Signals reach the whole process, so these jobs run one after the other.
-func TestAJobEndsAsItsCommandDoes(t *testing.T) {
+func TestRunJobEndsAsItsCommandDoes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		line    string
 		signals []syscall.Signal
@@ -181,18 +181,18 @@ func TestAJobEndsAsItsCommandDoes(t *testing.T) {
 	}
 }
 
-func TestACommandThatCannotBeRunLeavesNoToken(t *testing.T) {
+func TestRunJobLeavesNoTokenWhereTheCommandCannotBeRun(t *testing.T) {
 	t.Parallel()
 	for command, exit := range map[string]int{"no-such-command": exitNoCommand, os.TempDir(): exitCannotRun} {
-		k, f := newKeeper()
+		a, f := newAgent()
 		in := invocation{getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: os.Stdout, stderr: os.Stderr}
-		require.Equal(t, exit, asFault(in.runJob(t.Context(), k, []string{command})).exit)
+		require.Equal(t, exit, asFault(in.runJob(t.Context(), a, []string{command})).exit)
 		require.Len(t, f.revoked, 1)
 	}
 }
 
-// TestGitAsksTheKeeperAndNobodyElse shows git the environment of a job.
-func TestGitAsksTheKeeperAndNobodyElse(t *testing.T) {
+// TestJobEnvHasGitAskTheTokenAgentOnly shows git the environment of a job.
+func TestJobEnvHasGitAskTheTokenAgentOnly(t *testing.T) {
 	t.Parallel()
 	github, err := url.Parse("https://github.com")
 	require.NoError(t, err)

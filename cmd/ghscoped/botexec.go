@@ -56,22 +56,22 @@ func (in invocation) botExec(ctx context.Context, o botOptions, command []string
 		return err
 	}
 	asked.Exclusive = true // it is revoked at the end, which must end no other job
-	k := &keeper{service: service, asked: asked, clock: in.clock}
-	return in.runJob(ctx, k, command)
+	a := &tokenAgent{service: service, asked: asked, clock: in.clock}
+	return in.runJob(ctx, a, command)
 }
 
 // runJob runs the command for as long as it takes, whatever becomes of ctx: it
 // is the command's affair to end at a signal.
-func (in invocation) runJob(ctx context.Context, k *keeper, command []string) error {
-	defer in.endJob(ctx, k)
+func (in invocation) runJob(ctx context.Context, a *tokenAgent, command []string) error {
+	defer in.endJob(ctx, a)
 	minting, stop := lingering(ctx) // a token that comes now must be revoked
-	token, err := k.token(minting)
+	token, err := a.token(minting)
 	stop()
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	socket, remove, err := k.listen(ctx)
+	socket, remove, err := a.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -90,10 +90,10 @@ func (in invocation) runJob(ctx context.Context, k *keeper, command []string) er
 	return in.wait(job)
 }
 
-func (in invocation) endJob(ctx context.Context, k *keeper) {
-	if err := k.end(ctx); err != nil {
+func (in invocation) endJob(ctx context.Context, a *tokenAgent) {
+	if err := a.end(ctx); err != nil {
 		p := newPrinter(in.stderr, in.getenv)
-		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it ends by itself within the hour. " + printable(asFault(err).message))
+		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it expires within the hour. " + printable(asFault(err).message))
 	}
 }
 
@@ -148,7 +148,7 @@ func endedAs(err error) error {
 
 // jobEnv is what a job gets beside our own environment: the token for programs
 // that want it there, for as long as its hour lasts; git's configuration, which
-// asks the keeper each time; and the name for commits.
+// asks the token agent each time; and the name for commits.
 func jobEnv(getenv func(string) string, github *url.URL, token client.BotToken, socket, program string) []string {
 	env := []string{
 		socketVariable + "=" + socket, "GIT_TERMINAL_PROMPT=0",

@@ -55,7 +55,7 @@ func (in invocation) getForBot(ctx context.Context) error {
 	if !ok || err != nil {
 		return err
 	}
-	token, err := in.askKeeper(ctx, keeperQuestion{})
+	token, err := in.askAgent(ctx, agentQuestion{})
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,6 @@ func (in invocation) eraseForBot(ctx context.Context) error {
 	if !ok || err != nil || request.Password.Empty() {
 		return err
 	}
-	_, err = in.askKeeper(ctx, keeperQuestion{Refused: request.Password.Hash()})
+	_, err = in.askAgent(ctx, agentQuestion{Refused: request.Password.Hash()})
 	return err
 }

@@ -71,7 +71,7 @@ func newBotToken(in invocation) *cobra.Command {
 
 func (in invocation) botToken(ctx context.Context, o botOptions) (client.BotToken, error) {
 	if in.getenv(socketVariable) != "" && len(o.repositories)+len(o.permissions) == 0 {
-		return in.askKeeper(ctx, keeperQuestion{})
+		return in.askAgent(ctx, agentQuestion{})
 	}
 	asked, err := o.request()
 	if err != nil {

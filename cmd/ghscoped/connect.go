@@ -62,7 +62,7 @@ func follow(ctx context.Context, service *client.Client, flow client.Flow, to an
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = &fault{exit: exitNotConnected, code: "not_approved", message: "Nobody has approved within " + lasts(limit) + ".",
-			hint: "Do this again; the code stays good until it expires."}
+			hint: "Do this again; the code is valid until it expires."}
 	}
 	return err
 }
@@ -102,7 +102,7 @@ type forPeople struct {
 
 func (p *forPeople) announce(flow client.Flow) {
 	if flow.UserCode == "" { // it was begun on the page, in the web flow
-		p.line("  Go on in your browser, where you began to connect: " + p.page)
+		p.line("  Continue in your browser, where you began to connect: " + p.page)
 		return
 	}
 	p.line("  Open           " + p.bold(printable(flow.VerificationURI)))

@@ -176,7 +176,7 @@ func (e *examination) clocks(context.Context) check.Result {
 		return skipped()
 	}
 	if skew := e.client.Skew(); skew != 0 {
-		return check.Warned("this machine's clock is "+skew.Abs().Round(time.Second).String()+" off the service's", "Expiries are corrected for that; the people who run this machine should set its clock.")
+		return check.Warned("this machine's clock is "+skew.Abs().Round(time.Second).String()+" off the service's", "Expiries are corrected for that; an administrator of this machine should set its clock.")
 	}
 	return check.Passed("it agrees with the service's")
 }

@@ -46,7 +46,7 @@ func (in invocation) answerGit(ctx context.Context, operation string) {
 	}
 }
 
-// reportOnly tells people of a fault and lets git go on.
+// reportOnly tells people of a fault and lets git continue.
 func (in invocation) reportOnly(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
 		asFault(err).show(in, false)
@@ -134,7 +134,7 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 		}
 		return &fault{shown: true}
 	}
-	p.line(p.green("Connected.") + " git goes on.")
+	p.line(p.green("Connected.") + " git continues.")
 	return nil
 }
 

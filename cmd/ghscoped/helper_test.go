@@ -14,7 +14,7 @@ import (
 )
 
 // git waits for each of them.
-func TestGitsQuestionIsOneRequestToTheService(t *testing.T) {
+func TestAnswerGitAsksTheServiceOnce(t *testing.T) {
 	t.Parallel()
 	var asked []string
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func TestGitsQuestionIsOneRequestToTheService(t *testing.T) {
 
 // git starts this program for every question: what it links, it initialises
 // each time (docs/decisions/0015).
-func TestTheProgramLinksNothingThatOnlyTheServiceNeeds(t *testing.T) {
+func TestProgramLinksNothingOfTheService(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	require.NoError(t, err)

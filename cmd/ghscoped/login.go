@@ -104,7 +104,7 @@ func loginByService(ctx context.Context, service *client.Client, ui loginUI) err
 	defer cancel()
 	if service.CancelFlow(parting) != nil {
 		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but the service could not be told.",
-			hint: "The code stays good until it expires; do not approve it."}
+			hint: "The code is valid until it expires; do not approve it."}
 	}
 	return ctx.Err()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
-// loginUI is what login tells while it goes on, and at its end.
+// loginUI is what login tells while it waits, and at its end.
 type loginUI interface {
 	announcer
 	connected(connection client.Connection, now time.Time) error

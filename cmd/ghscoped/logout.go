@@ -93,6 +93,6 @@ func notRevoked(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fault{exit: exitUnreachable, code: "not_revoked", message: "The token was taken out of this machine, but GitHub did not take the word that it is to die.",
-		hint: "It expires by itself; to end it now, revoke the App's access in your GitHub settings, under Applications."}
+	return &fault{exit: exitUnreachable, code: "not_revoked", message: "The token was removed from this machine, but GitHub could not be told to revoke it.",
+		hint: "It expires automatically; to end it now, revoke the App's access in your GitHub settings, under Applications."}
 }

@@ -169,7 +169,7 @@ func failed(ctx context.Context, err, notRevoked error) error {
 		if ctx.Err() != nil {
 			f = fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
 		}
-		fate = " GitHub did not take the word that the token is to die."
+		fate = " GitHub could not be told to revoke the token."
 		f.hint = strings.TrimSpace(f.hint + " To end the token, revoke the App's access in your GitHub settings, under Applications.")
 	}
 	f.message = strings.TrimSuffix(f.message, ".") + "." + fate

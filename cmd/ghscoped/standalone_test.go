@@ -50,9 +50,9 @@ func alone(t *testing.T) (invocation, pretended) {
 		clock: time.Now, http: &http.Client{Transport: gitHub}}, gitHub
 }
 
-func TestALoginThatFailsSaysWhatBecameOfItsToken(t *testing.T) {
+func TestLoginAloneSaysWhatBecameOfItsToken(t *testing.T) {
 	t.Parallel()
-	const lives = "GitHub did not take the word that the token is to die."
+	const lives = "GitHub could not be told to revoke the token."
 	for name, test := range map[string]struct {
 		token   string // the token endpoint's answer
 		options loginOptions
@@ -90,7 +90,7 @@ func TestALoginThatFailsSaysWhatBecameOfItsToken(t *testing.T) {
 	}
 }
 
-func TestALoginWaitsNoLongerThanItsCodeLives(t *testing.T) {
+func TestLoginAloneWaitsNoLongerThanItsCodeIsValid(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in, gitHub := alone(t)
@@ -102,7 +102,7 @@ func TestALoginWaitsNoLongerThanItsCodeLives(t *testing.T) {
 	})
 }
 
-func TestWhatATokenReachesIsReadInABoundedTime(t *testing.T) {
+func TestReachIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in, gitHub := alone(t)
@@ -122,7 +122,7 @@ func TestWhatATokenReachesIsReadInABoundedTime(t *testing.T) {
 	})
 }
 
-func TestWhatTheOtherEndSaysDoesNothingToTheTerminal(t *testing.T) {
+func TestFaultShowDoesNothingToTheTerminal(t *testing.T) {
 	t.Parallel()
 	in, _ := alone(t)
 	(&fault{message: "Re\x1b[2Jfused.", hint: "Ask\rNo."}).show(in, false)

@@ -16,7 +16,7 @@ import (
 
 // The countdown of a login reads the time while an event stream is opened again;
 // the race detector sees it.
-func TestTheServicesTimeCanBeReadWhileItIsLearnt(t *testing.T) {
+func TestClientNowCanBeReadWhileItIsLearnt(t *testing.T) {
 	t.Parallel()
 	ahead := time.Now().Add(time.Hour)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

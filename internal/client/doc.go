@@ -1,7 +1,7 @@
 // Package client calls the service's API (internal/server/openapi.yaml) as a
 // program in a user's Jupyter server does: with the server's own Hub token.
 //
-// Border: it knows the contract, not the service: nothing of what answers is
-// imported. It decides nothing and keeps nothing but the difference between
-// the service's clock and this machine's.
+// This package knows the contract, not the service, and imports nothing of it. It
+// decides nothing, and keeps nothing but the difference between the service's
+// clock and this machine's.
 package client

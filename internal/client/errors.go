@@ -71,7 +71,7 @@ func ofAnswer(answer *http.Response) *Error {
 	known.Status, known.Err = answer.StatusCode, err
 	switch known.Code {
 	case apierror.CodeNotFound:
-		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Tell the people who run this Hub."
+		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Contact your Hub's administrators."
 	case apierror.CodeNoAccess:
 		known.Message = "This server's token does not allow access to the service “Connect GitHub”."
 		known.Hint = "An admin of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."

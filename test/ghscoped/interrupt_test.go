@@ -55,7 +55,7 @@ var atTheService = []point{
 	{name: "login, while it waits", line: "ghscoped login", held: "GET api/flows/current/events", says: "Interrupted.", then: (*scene).cancelled},
 	{name: "login, into a pipe", line: "ghscoped login | cat", shown: "Enter the code", says: "Interrupted.", then: (*scene).cancelled},
 	{name: "login, and the service does not hear of it", line: "ghscoped login", shown: "Enter the code", held: "DELETE api/flows/current", late: true,
-		says: "Interrupted, but the service could not be told.\n  The code stays good until it expires; do not approve it."},
+		says: "Interrupted, but the service could not be told.\n  The code is valid until it expires; do not approve it."},
 	{name: "login, approved", line: "ghscoped login", approve: "service", held: "GET api/connection", skip: 1,
 		says: "Interrupted, but you are connected to GitHub by now.\n  ghscoped logout ends that.", then: (*scene).connected},
 	{name: "push, before the service answers", first: (*scene).cloned, line: "git push", held: "POST api/credential", then: (*scene).noFlow},
@@ -201,12 +201,12 @@ func (s *scene) pushes() {
 	require.True(s, shared.hasPushed(s.p, s.p.name+"/hello"))
 }
 
-// sameCode: the code that was shown stays good, and the next push says so.
+// sameCode: the code that was shown is still valid, and the next push says so.
 func (s *scene) sameCode() {
 	require.Contains(s, s.flow(), `"state":"pending"`)
 	require.Contains(s, s.run("ghscoped status"), "Not connected yet: open ")
 	go func() { _ = shared.approve(s.ctx, s.p, false) }() // else the push fails
-	require.Contains(s, s.run("git push"), "git goes on.")
+	require.Contains(s, s.run("git push"), "git continues.")
 	require.Equal(s, 1, strings.Count(s.flow(), `"id"`))
 	require.True(s, shared.hasPushed(s.p, s.p.name+"/hello"))
 }

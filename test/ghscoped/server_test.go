@@ -51,7 +51,7 @@ func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
 	require.NoError(t, <-approved)
 	require.Zero(t, status, out)
 	require.Contains(t, out, "git needs GitHub, and you are not connected yet.")
-	require.Contains(t, out, "git goes on.")
+	require.Contains(t, out, "git continues.")
 	require.Contains(t, out, "main -> main")
 }
 

@@ -32,7 +32,7 @@ def lines_of(event):
         return [error["message"]] + ([error["hint"]] if error.get("hint") else [])
     if event.get("event") == "code":
         if not event["user_code"]:
-            return [f"Go on in your browser, where you began to connect: {event.get('page', '')}"]
+            return [f"Continue in your browser, where you began to connect: {event.get('page', '')}"]
         return [f"Open {event['verification_uri']} and enter the code: {event['user_code']}"]
     if event.get("event") == "text":
         return event["text"].splitlines()

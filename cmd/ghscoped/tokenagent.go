@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// socketVariable tells a job's git where its keeper is.
+	// socketVariable tells a job's git where its token agent is.
 	socketVariable = "GHSCOPED_BOT_SOCKET"
 	// renewBefore is how much of a token's hour must be left for it to be given
 	// out: longer than a push takes.
@@ -24,16 +24,16 @@ const (
 	revokeLimit = 15 * time.Second
 )
 
-// botService is what a keeper asks of the service.
+// botService is what a token agent asks of the service.
 type botService interface {
 	BotToken(ctx context.Context, asked client.BotRequest) (client.BotToken, error)
 	RevokeBotToken(ctx context.Context, id string) error
 }
 
-// keeper holds a job's token, mints a new one when that nears its end, and
+// tokenAgent holds a job's token, mints a new one when that nears its end, and
 // revokes all of them when the job is over. The job's git reaches it by a
 // socket in a folder that only this user can open, so nothing is on a disk.
-type keeper struct {
+type tokenAgent struct {
 	service botService
 	asked   client.BotRequest
 	clock   func() time.Time
@@ -44,59 +44,59 @@ type keeper struct {
 }
 
 // token is one that is good for a while.
-func (k *keeper) token(ctx context.Context) (client.BotToken, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	left := k.current.ExpiresAt.Sub(k.clock())
+func (a *tokenAgent) token(ctx context.Context) (client.BotToken, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	left := a.current.ExpiresAt.Sub(a.clock())
 	if left > renewBefore {
-		return k.current, nil
+		return a.current, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, mintLimit)
 	defer cancel()
-	fresh, err := k.service.BotToken(ctx, k.asked)
+	fresh, err := a.service.BotToken(ctx, a.asked)
 	if err != nil {
 		if left > 0 {
-			return k.current, nil // the old one may do
+			return a.current, nil // the old one may do
 		}
 		return client.BotToken{}, err
 	}
-	k.current = fresh
-	k.minted = append(k.minted, fresh)
+	a.current = fresh
+	a.minted = append(a.minted, fresh)
 	return fresh, nil
 }
 
 // refused forgets the token that GitHub did not take, so that the next question
 // gets a new one.
-func (k *keeper) refused(hash string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.current.Token.Hash() == hash {
-		k.current = client.BotToken{}
+func (a *tokenAgent) refused(hash string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.current.Token.Hash() == hash {
+		a.current = client.BotToken{}
 	}
 }
 
 // end revokes what has not ended by itself.
-func (k *keeper) end(ctx context.Context) error {
+func (a *tokenAgent) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	defer cancel()
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var failures []error
-	for _, token := range k.minted {
-		if k.clock().Before(token.ExpiresAt) {
-			failures = append(failures, k.service.RevokeBotToken(ctx, token.Token.Hash()))
+	for _, token := range a.minted {
+		if a.clock().Before(token.ExpiresAt) {
+			failures = append(failures, a.service.RevokeBotToken(ctx, token.Token.Hash()))
 		}
 	}
-	k.minted, k.current = nil, client.BotToken{}
+	a.minted, a.current = nil, client.BotToken{}
 	return errors.Join(failures...)
 }
 
-// keeperQuestion asks for the token, or tells that one was refused.
-type keeperQuestion struct {
+// agentQuestion asks for the token, or tells that one was refused.
+type agentQuestion struct {
 	Refused string `json:"refused,omitempty"` // SHA-256
 }
 
-type keeperAnswer struct {
+type agentAnswer struct {
 	Token *client.BotToken `json:"token,omitempty"`
 	Error *client.Error    `json:"error,omitempty"`
 	// Exit is what a program that cannot go on without the token exits with.
@@ -104,7 +104,7 @@ type keeperAnswer struct {
 }
 
 // listen makes the socket; remove takes it away again.
-func (k *keeper) listen(ctx context.Context) (path string, remove func(), err error) {
+func (a *tokenAgent) listen(ctx context.Context) (path string, remove func(), err error) {
 	folder, err := os.MkdirTemp("", "ghscoped-") // of mode 0700
 	if err != nil {
 		return "", nil, err
@@ -121,7 +121,7 @@ func (k *keeper) listen(ctx context.Context) (path string, remove func(), err er
 			if err != nil {
 				return
 			}
-			done.Go(func() { k.answer(ctx, connection) })
+			done.Go(func() { a.answer(ctx, connection) })
 		}
 	})
 	return path, func() {
@@ -131,17 +131,17 @@ func (k *keeper) listen(ctx context.Context) (path string, remove func(), err er
 	}, nil
 }
 
-func (k *keeper) answer(ctx context.Context, connection net.Conn) {
+func (a *tokenAgent) answer(ctx context.Context, connection net.Conn) {
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(mintLimit))
-	var question keeperQuestion
+	var question agentQuestion
 	if json.NewDecoder(connection).Decode(&question) != nil {
 		return
 	}
-	var answer keeperAnswer
+	var answer agentAnswer
 	if question.Refused != "" {
-		k.refused(question.Refused)
-	} else if token, err := k.token(ctx); err == nil {
+		a.refused(question.Refused)
+	} else if token, err := a.token(ctx); err == nil {
 		answer.Token = &token
 	} else {
 		f := asFault(err)
@@ -151,8 +151,8 @@ func (k *keeper) answer(ctx context.Context, connection net.Conn) {
 	_ = json.NewEncoder(connection).Encode(answer) // who asked has gone: nothing to be done
 }
 
-// askKeeper asks the keeper of the job that this process is part of.
-func (in invocation) askKeeper(ctx context.Context, question keeperQuestion) (client.BotToken, error) {
+// askAgent asks the token agent of the job that this process is part of.
+func (in invocation) askAgent(ctx context.Context, question agentQuestion) (client.BotToken, error) {
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "unix", in.getenv(socketVariable))
 	if err != nil {
@@ -161,7 +161,7 @@ func (in invocation) askKeeper(ctx context.Context, question keeperQuestion) (cl
 	}
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(mintLimit))
-	var answer keeperAnswer
+	var answer agentAnswer
 	err = json.NewEncoder(connection).Encode(question)
 	if err == nil {
 		err = json.NewDecoder(connection).Decode(&answer)
