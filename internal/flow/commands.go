@@ -1,8 +1,10 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -337,4 +339,132 @@ func (e *Engine) credential(c *Connection) credential.Credential {
 		Host: e.GitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
 		ExpiresAt: c.Token.ExpiresAt, Account: c.Account,
 	}
+}
+
+// maxServerName bounds the name of a server, in bytes: JupyterHub's database has
+// no longer ones. A name that somebody made up is stored all the same.
+const maxServerName = 255
+
+var errServerName = &apierror.Error{Code: apierror.CodeServerName, Message: "No server has a name that long.", Hint: "Choose one of your servers."}
+
+// checkServers refuses names that cannot be stored.
+func checkServers(names ...string) error {
+	if len(names) > maxServers {
+		return errManyServers
+	}
+	for _, name := range names {
+		if len(name) > maxServerName {
+			return errServerName
+		}
+	}
+	return nil
+}
+
+// Each attempt to connect costs calls at GitHub's OAuth addresses, and their
+// limits count for the App as a whole: one user in a loop would close them to
+// everybody. So one may begin attemptBurst attempts at once, as somebody does who
+// starts anew and anew, and then one each attemptPace.
+const (
+	attemptPace  = time.Minute
+	attemptBurst = 10
+)
+
+// count takes one more attempt into account, or refuses it (the generic cell
+// rate algorithm, which needs no more than a time).
+func (u *User) count(now time.Time) error {
+	paced := u.PacedUntil
+	if paced.Before(now) {
+		paced = now
+	}
+	paced = paced.Add(attemptPace)
+	if early := paced.Sub(now) - attemptBurst*attemptPace; early > 0 {
+		return &apierror.Error{Code: apierror.CodeTooManyCodes, Message: "You have begun to connect many times in a row.",
+			Hint: "Wait a minute, then connect again.", RetryAfter: early}
+	}
+	u.PacedUntil = paced
+	return nil
+}
+
+// mayAsk counts an attempt before GitHub is asked for its code, unless another
+// tab has one already.
+func (e *Engine) mayAsk(ctx context.Context, caller Caller) error {
+	_, err := e.update(ctx, caller, func(u *User) error {
+		if now := e.Clock(); !u.blocks(caller, Device, now) {
+			return u.count(now)
+		}
+		return errSettled
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	return err
+}
+
+var errEnded = &apierror.Error{Code: apierror.CodeConnectionEnded, Message: "An administrator ended your connection. The token was revoked.",
+	Hint: "Ask them before you connect again."}
+
+// Users lists records in the order of their names, beginning behind after, and
+// the name to go on from; "" at the end. For administrators.
+func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*User, next string, err error) {
+	users, next, err = e.Store.List(ctx, after, limit)
+	if err != nil {
+		return nil, "", fmt.Errorf("list the records of users: %w", err)
+	}
+	return users, next, nil
+}
+
+// EndConnection ends a user's connection and revokes its token, in the name of
+// an administrator; reason is for the audit. The token is taken out of servers
+// as soon as the user's own sign-in allows it.
+func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User, error) {
+	return e.updateNamed(ctx, name, func(u *User) error {
+		if u.Connection == nil {
+			return errNotConnected
+		}
+		e.dropConnection(u, reason, Cancelled, errEnded)
+		if u.underWay(e.Clock()) {
+			e.finish(u, Cancelled, errEnded)
+		}
+		return nil
+	})
+}
+
+// ForgetAccount undoes what the "bound" identity policy remembered of a user, and
+// which accounts they confirmed, in the name of an administrator; reason is for
+// the audit. The account of the next connection is the one from then on. A
+// connection that is there stays. Where nothing is remembered nothing happens.
+func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
+	var login string
+	user, err := e.updateNamed(ctx, name, func(u *User) error {
+		if u.BoundAccount == 0 && u.Confirmed == nil {
+			return errSettled
+		}
+		login = cmp.Or(u.BoundLogin, u.lastConfirmed())
+		u.BoundAccount, u.BoundLogin, u.Confirmed = 0, "", nil
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return nil
+	}
+	if err == nil {
+		e.audit(ctx, user, audit.Event{Action: "account_forgotten", OfUser: audit.OfUser{Account: login}, Outcome: "ok", Reason: reason})
+	}
+	return err
+}
+
+// EndUser ends all that is known of a name, in the name of an administrator whose
+// user is gone: the token is revoked, and what the policies remember of the user
+// is forgotten. reason is for the audit.
+func (e *Engine) EndUser(ctx context.Context, name, reason string) error {
+	user, err := e.updateNamed(ctx, name, func(u *User) error {
+		if u.Version == 0 {
+			return errNoRecord
+		}
+		e.endRecord(u, reason)
+		return nil
+	})
+	if err == nil {
+		e.audit(ctx, user, audit.Event{Action: "record_ended", Outcome: "ok", Reason: reason})
+	}
+	return err
 }

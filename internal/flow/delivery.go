@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -29,33 +31,31 @@ const (
 
 // deliver brings one delivery a step further: look the server up, start it if
 // asked to, write the credential once it is ready.
-func (e *Engine) deliver(d Delivery) step {
-	return func(ctx context.Context, u *User) outcome {
-		servers, err := e.servers(ctx, u)
-		server := named(servers, d.Server)
-		switch {
-		case err != nil:
-			return e.hubFailed(u, d, err)
-		case u.Connection == nil:
-			return ofDelivery(e, d, func(u *User, d *Delivery) { e.forget(u, d.Server) })
-		case server.Ready && !d.MayHold: // known before anything is written, whatever becomes of the write
-			return ofDelivery(e, d, func(_ *User, d *Delivery) { d.MayHold, d.Due = true, e.Clock() })
-		case server.Ready:
-			return e.write(ctx, u, d, server)
-		case server.Pending == "spawn":
-			return e.follow(ctx, u, d, e.awaitStart)
-		case d.Start && server.Pending != "": // it is stopping
-			return ofDelivery(e, d, func(_ *User, d *Delivery) { e.awaitStart(d) })
-		case d.Start:
-			return e.start(ctx, u, d)
-		case d.State == DeliveryStarting: // no more; the Hub may say why
-			return e.follow(ctx, u, d, e.awaitServer)
-		}
-		return ofDelivery(e, d, func(u *User, d *Delivery) {
-			e.awaitServer(d)
-			e.awaitOthers(u, servers)
-		})
+func (e *Engine) deliver(ctx context.Context, u *User, d Delivery) outcome {
+	servers, err := e.servers(ctx, u)
+	server := named(servers, d.Server)
+	switch {
+	case err != nil:
+		return e.hubFailed(u, d, err)
+	case u.Connection == nil:
+		return ofDelivery(e, d, func(u *User, d *Delivery) { e.forget(u, d.Server) })
+	case server.Ready && !d.MayHold: // known before anything is written, whatever becomes of the write
+		return ofDelivery(e, d, func(_ *User, d *Delivery) { d.MayHold, d.Due = true, e.Clock() })
+	case server.Ready:
+		return e.write(ctx, u, d, server)
+	case server.Pending == "spawn":
+		return e.follow(ctx, u, d, e.awaitStart)
+	case d.Start && server.Pending != "": // it is stopping
+		return ofDelivery(e, d, func(_ *User, d *Delivery) { e.awaitStart(d) })
+	case d.Start:
+		return e.start(ctx, u, d)
+	case d.State == DeliveryStarting: // no more; the Hub may say why
+		return e.follow(ctx, u, d, e.awaitServer)
 	}
+	return ofDelivery(e, d, func(u *User, d *Delivery) {
+		e.awaitServer(d)
+		e.awaitOthers(u, servers)
+	})
 }
 
 // named finds a server; one that the Hub does not list is a stopped one.
@@ -211,4 +211,206 @@ func (e *Engine) change(d *Delivery, state DeliveryState, cause *apierror.Error)
 
 func (e *Engine) forget(u *User, server string) {
 	u.Deliveries = slices.DeleteFunc(u.Deliveries, func(d Delivery) bool { return d.Server == server })
+}
+
+const (
+	// serverTokenLife is how long a token for one server is valid at most. A
+	// delivery or removal has stepLimit, and deletes it at its end.
+	serverTokenLife = 2 * time.Minute
+	// endLimit bounds that, and lastLimit where the step itself has no time left.
+	endLimit  = 5 * time.Second
+	lastLimit = time.Second
+)
+
+// open makes a server that runs a [Target], with a Hub token for this server
+// alone: the user's own, which opens all of their servers, is shown to none. The
+// token is good until end is called.
+func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target hub.Target, end func(), err error) {
+	address, err := e.Hub.Address(server)
+	if err != nil {
+		return hub.Target{}, nil, e.trouble(u.Name, "server address", &apierror.Error{Code: apierror.CodeServerAddress,
+			Message: "The Hub named an address for the server that cannot be right.",
+			Hint:    "Contact your Hub's administrators.", Err: err})
+	}
+
+	made, err := e.Hub.ServerToken(ctx, u.HubToken.String, u.Name, server.Name, serverTokenLife)
+	if errors.Is(err, hub.ErrForbidden) && errors.Is(e.signedIn(ctx, u), hub.ErrUnauthorized) {
+		err = hub.ErrUnauthorized
+	}
+	if err != nil {
+		e.trouble(u.Name, "make server token", err)
+		return hub.Target{}, nil, err
+	}
+
+	prove := func(ctx context.Context, token secret.String) error { return e.prove(ctx, token, u.Name, server.Name) }
+	return hub.Target{Address: address, Token: made.Token, Prove: prove}, func() { e.end(ctx, u, made.ID) }, nil
+}
+
+// end deletes a token for one server, whatever became of the step that it was made
+// for. One that could not be deleted dies within serverTokenLife.
+func (e *Engine) end(ctx context.Context, u *User, id string) {
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastLimit, cancel) })()
+	if err := e.Hub.DeleteToken(ending, u.HubToken.String, u.Name, id); err != nil {
+		e.trouble(u.Name, "delete server token", err)
+	}
+}
+
+// prove asks the Hub whose a token is that was shown at a server's address.
+func (e *Engine) prove(ctx context.Context, token secret.String, user, server string) error {
+	if !presentable(token) {
+		return errUnproven
+	}
+	holder, err := e.Hub.Whoami(ctx, token)
+	var unavailable *hub.UnavailableError
+	switch {
+	case errors.As(err, &unavailable):
+		return hubTrouble(err)
+	case err != nil || !holder.IsServer(user, server):
+		return errUnproven
+	}
+	return nil
+}
+
+// presentable reports whether text that somebody printed may be shown to the Hub
+// as a token.
+func presentable(token secret.String) bool {
+	text := token.Reveal()
+	return text != "" && len(text) <= 512 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+var errUnproven = &apierror.Error{Code: apierror.CodeServerUnproven,
+	Message: "The program that answers as this server did not show the server's own Hub token, so nothing was sent to it.",
+	Hint: "Restart the server and try again. If that does not help, an administrator must leave JUPYTERHUB_API_TOKEN in the " +
+		"server's environment and access:servers!server in its scopes, or choose pull delivery. With internal_ssl at the Hub, no other program can answer in a server's place."}
+
+// write puts the credential into a server that runs.
+func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Server) outcome {
+	target, end, err := e.open(ctx, u, server)
+	if err != nil {
+		return e.hubFailed(u, d, err)
+	}
+	token, began := u.Connection.Token, e.Clock()
+	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
+	method, err := e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
+	end()
+	event := audit.Event{Action: "delivered", OfUser: audit.OfUser{Account: u.Connection.Account.Login, Server: d.Server, Method: method},
+		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
+	var cause *apierror.Error
+	if err != nil {
+		cause, method = e.trouble(u.Name, "deliver", err), "none"
+		event.Code = cause.Code
+	}
+	e.metrics.countDelivered(method, status(err), e.Clock().Sub(began))
+	e.audit(ctx, u, event)
+	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
+		if cause != nil {
+			e.writeFailed(d, cause)
+			return
+		}
+		d.Delivered, d.Method, d.Attempts = token.Access.Hash(), method, 0
+		if d.State != DeliveryRemoving { // else it is taken out again at once
+			e.change(d, DeliveryDelivered, nil)
+		}
+	})
+	person := u.Created
+	return outcome{change: func(u *User) {
+		if u.Created != person { // that home is gone, or another's, and the token revoked
+			return
+		}
+		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
+			now := e.Clock()
+			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
+				At: now, Due: now, Delivered: token.Access.Hash(), MayHold: true})
+			if u.HubToken.Empty() {
+				u.HubToken, u.HubTokenExpires = hubToken, hubTokenExpires
+			}
+			return
+		}
+		written.change(u)
+	}}
+}
+
+// writeFailed tries again a few times where the trouble may pass, unless the
+// entry is to be removed by now.
+func (e *Engine) writeFailed(d *Delivery, cause *apierror.Error) {
+	d.Attempts++
+	switch {
+	case d.State == DeliveryRemoving:
+	case !cause.Retryable || d.Attempts >= deliveryTries:
+		e.change(d, DeliveryFailed, cause)
+	default:
+		d.Error = cause
+		d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+	}
+}
+
+// remove takes the credential out of a server, now or when it next runs.
+func (e *Engine) remove(ctx context.Context, u *User, d Delivery) outcome {
+	servers, err := e.servers(ctx, u)
+	server := named(servers, d.Server)
+	if err != nil {
+		return e.hubFailed(u, d, err)
+	}
+	if !server.Ready {
+		return ofDelivery(e, d, func(u *User, d *Delivery) {
+			e.awaitRemoval(d)
+			e.awaitOthers(u, servers)
+		})
+	}
+	target, end, err := e.open(ctx, u, server)
+	if err != nil {
+		return e.hubFailed(u, d, err)
+	}
+	method, err := e.Deliverer.Remove(ctx, target)
+	end()
+	event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered, Outcome: status(err)}
+	var cause *apierror.Error
+	if err != nil {
+		cause = e.trouble(u.Name, "remove", err)
+		event.Code = cause.Code
+	}
+	e.audit(ctx, u, event)
+	return e.removed(d, cause)
+}
+
+// awaitRemoval: the server does not run. The credential is taken out when it does.
+func (e *Engine) awaitRemoval(d *Delivery) {
+	d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
+}
+
+func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
+	return ofDelivery(e, d, func(u *User, d *Delivery) {
+		switch {
+		case cause == nil && d.State == DeliveryRemoving:
+			e.forget(u, d.Server)
+		case cause == nil: // connected again meanwhile
+			d.Delivered, d.MayHold = "", false
+		case d.State == DeliveryRemoving:
+			d.Attempts++
+			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
+			if cause.Retryable && d.Attempts < deliveryTries {
+				d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+			}
+		}
+	})
+}
+
+// leaveAlone: servers are not written into (any more), nor can the credential
+// be taken out of them.
+func (e *Engine) leaveAlone(_ context.Context, _ *User, d Delivery) outcome {
+	return ofDelivery(e, d, func(_ *User, d *Delivery) {
+		d.Due = time.Time{}
+		if d.State != DeliveryRemoving {
+			e.change(d, DeliveryFailed, errPullOnly)
+		}
+	})
+}
+
+func status(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -200,3 +202,331 @@ func (e *Engine) nudge() {
 }
 
 func newID() string { return rand.Text() }
+
+const (
+	// Hold is how long a claimed record is another scheduler's no business. A
+	// process that dies leaves its records unattended for that long, unless the
+	// store knows that it is dead.
+	Hold = 45 * time.Second
+	// stepLimit bounds one step well within Hold, so that its result is stored
+	// while the claim still stands.
+	stepLimit = 35 * time.Second
+	// workers bounds the steps under way at once.
+	workers = 256
+	// idle is the longest pause between two looks for due records; it covers
+	// what other processes planned.
+	idle = time.Second
+	// When the service stops, steps under way get handOver to end, then are
+	// broken off; storing what they found gets handIn, undoing what could not be
+	// stored undoLimit. Together 10 s at most.
+	handOver  = 4 * time.Second
+	handIn    = 2 * time.Second
+	undoLimit = 3 * time.Second
+)
+
+// Run carries out what is due until ctx ends, then lets the steps under way
+// finish within handOver and gives every claimed record back.
+func (e *Engine) Run(ctx context.Context) {
+	stepCtx, breakOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer breakOff()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(handOver, breakOff) })()
+
+	e.began = e.Clock()
+	var underWay sync.WaitGroup
+	free := make(chan struct{}, workers)
+	for ctx.Err() == nil {
+		if len(free) == workers {
+			e.awaitWorker(ctx)
+			continue
+		}
+		claimed, err := e.claim(ctx, workers-len(free))
+		for _, user := range claimed {
+			free <- struct{}{}
+			underWay.Go(func() {
+				e.work(stepCtx, user)
+				<-free
+				e.nudge()
+			})
+		}
+		switch {
+		case err != nil:
+			pause(ctx, idle)
+		case len(claimed) == 0:
+			e.rest(ctx)
+		}
+	}
+	underWay.Wait()
+}
+
+// Advance claims what is due now and carries out one step for each record, one
+// after the other. It returns how many there were.
+func (e *Engine) Advance(ctx context.Context) int {
+	claimed, _ := e.claim(ctx, workers)
+	for _, user := range claimed {
+		e.work(ctx, user)
+	}
+	return len(claimed)
+}
+
+func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
+	claimed, err := e.Store.Claim(ctx, Hold, limit)
+	if err != nil && ctx.Err() == nil {
+		e.Logger.Error("due records could not be claimed", "error", err)
+	}
+	return claimed, err
+}
+
+// work carries out one step for a claimed record.
+func (e *Engine) work(ctx context.Context, user *User) {
+	if due := user.Due(); !due.IsZero() {
+		e.metrics.stepBegan(user, max(0, e.Clock().Sub(due)))
+	}
+	var found outcome
+	if step := e.next(user); step != nil { // nil after a claim that ran out: storing the record ends it
+		limited, cancel := context.WithTimeout(ctx, stepLimit)
+		found = step(e, limited, user)
+		cancel()
+	}
+	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), Hold-stepLimit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
+	_ = e.settle(storing, user.Name, user, user.Held, found) // logged there
+}
+
+// awaitWorker waits for the end of a step, which nudges.
+func (e *Engine) awaitWorker(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	}
+}
+
+// rest waits until the next record is due, something is planned here, or idle
+// is over.
+func (e *Engine) rest(ctx context.Context) {
+	wait := idle
+	if due, err := e.Store.NextDue(ctx); err == nil && !due.IsZero() {
+		wait = min(wait, max(due.Sub(e.Clock()), 10*time.Millisecond))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.wake:
+	case <-timer.C:
+	}
+}
+
+// A step does one thing to the outside for a record and returns what is to be
+// changed. It does not change the record it is given: the change may have to be
+// applied to a newer state of it.
+type step func(e *Engine, ctx context.Context, u *User) outcome
+
+// outcome is what a step found.
+type outcome struct {
+	// change is applied to the record as it stands then, so it looks again at
+	// whatever a command may have altered meanwhile. It may be applied to a
+	// record that has it already, where a store said "failed" and was wrong.
+	change func(u *User)
+	// lost is called when the change could not be stored, to undo what must not
+	// be forgotten. May be nil.
+	lost func(ctx context.Context)
+}
+
+// What follows limits a change to what it was made for: a flow, a connection, a
+// delivery ([ofDelivery]), a revocation ([ofRevocation]). Whatever became of that
+// meanwhile, a change that has nothing to change is none.
+
+// ofFlow: the flow is where it was, and nobody has gone on with it since. A
+// holder that was paused and overtaken must not plan the next step.
+func ofFlow(was Flow, change func(u *User, f *Flow)) outcome {
+	return outcome{change: func(u *User) {
+		f := u.Flow
+		if f != nil && f.ID == was.ID && f.State == was.State && f.Due.Equal(was.Due) {
+			change(u, f)
+		}
+	}}
+}
+
+// ofConnection: the connection has the same token.
+func ofConnection(was github.Token, change func(u *User, c *Connection)) outcome {
+	hash := was.Access.Hash()
+	return outcome{change: func(u *User) {
+		if c := u.Connection; c != nil && c.Token.Access.Hash() == hash {
+			change(u, c)
+		}
+	}}
+}
+
+// revokePatience is how long a revocation lets what people wait for go first.
+const revokePatience = 10 * time.Second
+
+// task is something that a record needs from a point in time on.
+type task struct {
+	due time.Time
+	// patience is how much longer this can wait than other tasks.
+	patience time.Duration
+	do       step
+}
+
+// tasks are all that the record needs, now and later. The order counts among those
+// that are due at the same time.
+func (u *User) tasks() []task {
+	var all []task
+	add := func(due time.Time, patience time.Duration, do step) {
+		if !due.IsZero() {
+			all = append(all, task{due, patience, do})
+		}
+	}
+
+	c := u.Connection
+	if f := u.Flow; f != nil && !f.State.Final() {
+		add(f.Due, 0, (*Engine).advanceFlow)
+	}
+	if c != nil {
+		add(c.Token.ExpiresAt, 0, (*Engine).expireConnection)
+	}
+	for _, d := range u.Deliveries {
+		add(d.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.advanceDelivery(ctx, u, d) })
+	}
+	if c != nil {
+		add(c.RefreshDue, 0, (*Engine).refresh)
+		add(c.CheckDue, 0, (*Engine).checkAccess)
+		add(c.LookDue, 0, (*Engine).look)
+	}
+	if !u.HubToken.Empty() {
+		add(u.HubTokenExpires, 0, nothing) // storing the record tidies it
+	}
+
+	patience := revokePatience
+	if c != nil && c.narrowing() {
+		patience = -revokePatience // a token may take the place of another: that one goes first
+	}
+	if c != nil {
+		for _, n := range c.Narrowed {
+			add(n.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.narrow(ctx, u, n) })
+		}
+	}
+	for _, r := range u.Revocations {
+		add(r.Due, patience, func(e *Engine, ctx context.Context, u *User) outcome { return e.revokeOne(ctx, u, r) })
+	}
+	return all
+}
+
+// Due is when the record next needs a step; the zero time: never.
+func (u *User) Due() time.Time {
+	var due time.Time
+	for _, t := range u.tasks() {
+		if due.IsZero() || t.due.Before(due) {
+			due = t.due
+		}
+	}
+	return due
+}
+
+// next is the step that the record needs now: what has been due longest, so that
+// nothing starves. Nil: nothing is due.
+func (e *Engine) next(u *User) step {
+	now := e.Clock()
+	var chosen *task
+	for _, t := range u.tasks() {
+		if !t.due.After(now) && (chosen == nil || t.due.Add(t.patience).Before(chosen.due.Add(chosen.patience))) {
+			chosen = &t
+		}
+	}
+	if chosen == nil {
+		return nil
+	}
+	return chosen.do
+}
+
+func nothing(*Engine, context.Context, *User) outcome { return outcome{} }
+
+// advanceFlow brings a flow that is under way one step further.
+func (e *Engine) advanceFlow(ctx context.Context, u *User) outcome {
+	f := u.Flow
+	switch {
+	case f.State == Pending && (f.Mode == Web || !f.ExpiresAt.After(e.Clock())):
+		return e.expireCode(ctx, u)
+	case f.State == Pending:
+		return e.poll(ctx, u)
+	case f.State == Approved && f.Account != nil:
+		return e.expireConfirmation(ctx, u)
+	case f.State == Approved && f.Session != "" && !f.Present:
+		return e.stillHere(ctx, u)
+	case f.State == Approved:
+		return e.identify(ctx, u)
+	}
+	return e.plan(ctx, u)
+}
+
+// advanceDelivery brings a delivery one step further.
+func (e *Engine) advanceDelivery(ctx context.Context, u *User, d Delivery) outcome {
+	switch {
+	case e.Deliverer == nil:
+		return e.leaveAlone(ctx, u, d)
+	case d.State == DeliveryRemoving:
+		return e.remove(ctx, u, d)
+	}
+	return e.deliver(ctx, u, d)
+}
+
+// settle stores what a step found and ends the claim until held. The record may
+// have been changed by a command since u was read (nil: it was not): then the
+// change is applied to the newer state. Trouble with the store is waited out
+// until ctx ends.
+func (e *Engine) settle(ctx context.Context, name string, u *User, held time.Time, found outcome) error {
+	var err error
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		if u != nil {
+			if err = e.settleOnce(ctx, u, held, found.change); err == nil {
+				e.nudge()
+				return nil
+			}
+		}
+		u = nil // it has the change already: never apply it twice to the same state
+		for u == nil {
+			if ctx.Err() != nil || (err != nil && !errors.Is(err, ErrConflict) && !pause(ctx, wait)) {
+				err = errors.Join(err, ctx.Err())
+				e.giveUp(ctx, name, found, err)
+				return err
+			}
+			u, err = e.load(ctx, name)
+		}
+	}
+}
+
+func (e *Engine) settleOnce(ctx context.Context, u *User, held time.Time, change func(*User)) error {
+	was := stateOf(u)
+	if u.Held.Equal(held) {
+		u.Held = time.Time{}
+	}
+	if change != nil {
+		change(u)
+	}
+	return e.save(ctx, u, was)
+}
+
+// giveUp: the store did not take what a step found. The record stands as it
+// was, and its claim runs out by itself.
+func (e *Engine) giveUp(ctx context.Context, name string, found outcome, err error) {
+	e.Logger.Error("a step could not be stored", "user", name, "error", err)
+	if found.lost == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	found.lost(ctx)
+}
+
+// pause waits, and reports false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

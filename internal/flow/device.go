@@ -138,21 +138,6 @@ func (u *User) holds(token github.Token) bool {
 	return (u.Flow != nil && u.Flow.Token.Access.Hash() == hash) || u.revocation(hash) >= 0
 }
 
-// undo revokes a token that could not be stored.
-func (e *Engine) undo(ctx context.Context, token github.Token) {
-	for _, value := range []secret.Stored{token.Refresh, token.Access} {
-		if value.Empty() {
-			continue
-		}
-		err := e.GitHub.Revoke(ctx, value.String)
-		e.metrics.countRevoked(status(err))
-		if err != nil {
-			e.Logger.Error("a token that could not be stored could not be revoked either",
-				"token_sha256", value.Hash(), "error", err)
-		}
-	}
-}
-
 var errNeverExpires = &apierror.Error{Code: apierror.CodeTokenNeverExpires,
 	Message: "The GitHub App hands out tokens that never expire, so this service refuses them.",
 	Hint:    "An admin of the GitHub App must switch on “User-to-server token expiration” in the App's optional features."}

@@ -6,11 +6,14 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/audit"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -132,4 +135,142 @@ func (e *Engine) exchange(ctx context.Context, name string, f Flow, code string)
 	cause := *e.trouble(name, "exchange", err)
 	cause.Hint = "Connect again."
 	return ofFlow(f, func(u *User, _ *Flow) { e.finish(u, Failed, &cause) })
+}
+
+// A web flow's state proves that GitHub's answer belongs to an attempt of this
+// session, and not that the session is that of the person in front of the
+// browser: others can set its cookies (RFC 9700, 4.7). So a person confirms once
+// who they are here and there, on a page that only the answer to GitHub's own
+// redirect shows.
+
+// maxConfirmed is how many GitHub accounts of one user are remembered as
+// confirmed.
+const maxConfirmed = 8
+
+// identifyLimit bounds the wait for GitHub to say who approved.
+const identifyLimit = 15 * time.Second
+
+var (
+	errNotThisPage = &apierror.Error{Code: apierror.CodeNotThisPage, Message: "The page on which you clicked was replaced by a newer one, or is not yours. Nothing was connected.",
+		Hint: "Confirm on the newest page, or connect again."}
+	errNotConfirmed = &apierror.Error{Code: apierror.CodeNotConfirmed, Message: "You did not confirm your GitHub account in time. Nothing was connected, and the token was revoked.",
+		Hint: "Connect again."}
+)
+
+// ConfirmedAccount is a GitHub account that a user has confirmed as their own,
+// with its login then.
+type ConfirmedAccount struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+}
+
+// confirmed reports whether the user has confirmed an account before.
+func (u *User) confirmed(id int64) bool {
+	return slices.ContainsFunc(u.Confirmed, func(c ConfirmedAccount) bool { return c.ID == id })
+}
+
+// confirm remembers an account as the latest.
+func (u *User) confirm(account github.Account) {
+	u.Confirmed = slices.DeleteFunc(u.Confirmed, func(c ConfirmedAccount) bool { return c.ID == account.ID })
+	u.Confirmed = append(u.Confirmed, ConfirmedAccount{account.ID, account.Login})
+	u.Confirmed = u.Confirmed[max(0, len(u.Confirmed)-maxConfirmed):]
+}
+
+// lastConfirmed is the login of the account that was confirmed last; empty: none
+// was.
+func (u *User) lastConfirmed() string {
+	if len(u.Confirmed) == 0 {
+		return ""
+	}
+	return u.Confirmed[len(u.Confirmed)-1].Login
+}
+
+// unconfirmed reports whether a flow waits for the person's click.
+func (u *User) unconfirmed(now time.Time) bool {
+	return u.Flow != nil && u.Flow.State == Approved && u.Flow.Account != nil && u.Flow.ExpiresAt.After(now)
+}
+
+// unidentified reports whether GitHub has yet to say who approved a web flow.
+func (u *User) unidentified() bool {
+	f := u.Flow
+	return f != nil && f.Mode == Web && (f.State == Pending && f.WebState.Empty() || f.State == Approved && f.Account == nil)
+}
+
+// returned names what GitHub sent a browser back with.
+func returned(state, code string) string { return secret.New(state + " " + code).Hash() }
+
+// AskToConfirm waits until it is known whose approval GitHub's answer was, and
+// makes the token of a page that asks whether that is who it should be. The page
+// is for the browser that brought the answer and for no other: whoever shows it
+// again gets a new token, and the one before is worth nothing. No token: there
+// is nothing to confirm, or it took too long.
+func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code string) (token secret.String, user *User, err error) {
+	if err := e.identified(ctx, caller); err != nil {
+		return secret.String{}, nil, err
+	}
+	token = secret.New(rand.Text())
+	user, err = e.update(ctx, caller, func(u *User) error {
+		if !u.unconfirmed(e.Clock()) || u.Flow.Returned != returned(state, code) {
+			return errSettled
+		}
+		u.Flow.Confirmation = token.Hash()
+		return nil
+	})
+	if errors.Is(err, errSettled) {
+		return secret.String{}, user, nil
+	}
+	return token, user, err
+}
+
+// identified waits until GitHub has said who approved, a while at most.
+func (e *Engine) identified(ctx context.Context, caller Caller) error {
+	ctx, cancel := context.WithTimeout(ctx, identifyLimit)
+	defer cancel()
+	changes, err := e.Watch(ctx, caller.User)
+	if err != nil {
+		return err
+	}
+	for {
+		user, err := e.Of(ctx, caller)
+		if err != nil || !user.unidentified() {
+			return err
+		}
+		select {
+		case _, open := <-changes:
+			if !open { // the store was lost for a moment
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Confirm makes the connection that waits for the person's click. token is that
+// of the page on which they clicked.
+func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String) (*User, error) {
+	var account github.Account
+	user, err := e.update(ctx, caller, func(u *User) error {
+		if !u.unconfirmed(e.Clock()) {
+			return errNoFlow
+		}
+		if u.Flow.Confirmation == "" || subtle.ConstantTimeCompare([]byte(u.Flow.Confirmation), []byte(token.Hash())) != 1 {
+			return errNotThisPage
+		}
+		account = *u.Flow.Account
+		e.keepHubToken(u, caller)
+		if e.accept(u, account) {
+			u.confirm(account)
+		}
+		return nil
+	})
+	if err == nil && user.confirmed(account.ID) {
+		e.audit(ctx, user, audit.Event{Action: "account_confirmed", OfUser: audit.OfUser{Account: account.Login}, Outcome: "ok"})
+	}
+	return user, err
+}
+
+// expireConfirmation ends a flow whose person did not click.
+func (e *Engine) expireConfirmation(_ context.Context, u *User) outcome {
+	return ofFlow(*u.Flow, func(u *User, _ *Flow) { e.finish(u, Expired, errNotConfirmed) })
 }

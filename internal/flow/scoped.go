@@ -185,23 +185,21 @@ func (e *Engine) makeRoom(u *User, repository string) bool {
 }
 
 // narrow asks GitHub for a token that reaches the repository and nothing else.
-func (e *Engine) narrow(n Narrowed) step {
-	return func(ctx context.Context, u *User) outcome {
-		wide := u.Connection.Token.Access
-		token, err := e.GitHub.Narrow(ctx, wide.String, n.Repository)
-		event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
-			ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
-		if err != nil {
-			cause := e.trouble(u.Name, "narrow", err)
-			event.Code = cause.Code
-			e.audit(ctx, u, event)
-			return outcome{change: func(u *User) { e.narrowFailed(u, wide.Hash(), n, cause) }}
-		}
+func (e *Engine) narrow(ctx context.Context, u *User, n Narrowed) outcome {
+	wide := u.Connection.Token.Access
+	token, err := e.GitHub.Narrow(ctx, wide.String, n.Repository)
+	event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
+		ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
+	if err != nil {
+		cause := e.trouble(u.Name, "narrow", err)
+		event.Code = cause.Code
 		e.audit(ctx, u, event)
-		return outcome{
-			change: func(u *User) { e.narrowMade(u, wide.Hash(), n, token) },
-			lost:   func(ctx context.Context) { e.undo(ctx, token) },
-		}
+		return outcome{change: func(u *User) { e.narrowFailed(u, wide.Hash(), n, cause) }}
+	}
+	e.audit(ctx, u, event)
+	return outcome{
+		change: func(u *User) { e.narrowMade(u, wide.Hash(), n, token) },
+		lost:   func(ctx context.Context) { e.undo(ctx, token) },
 	}
 }
 
