@@ -225,7 +225,7 @@ func (p *parts) joinServer() error {
 		hubOrigin = cfg.Hub.Origin
 	}
 	p.server = server.New(server.Options{
-		Auth: p.auth, Flows: p.engine, Pages: pages, Hub: p.hub, Bots: p.bots,
+		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, Refresh: cfg.Delivery.Refresh, CanStart: cfg.Hub.CanStart,
 		Admins: server.Admins{Group: cfg.Page.AdminGroup, Scope: cfg.Page.AdminScope}, History: p.events,

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
 
 // postCredential gives the token to the git helper in the caller's own server.
@@ -24,16 +25,16 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	if host := s.Flows.GitHubURL; body.Protocol != host.Scheme || body.Host != host.Host {
-		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+host.Host+" is connected.")
+	if asked := (credential.Request{Protocol: body.Protocol, Host: body.Host}); !asked.For(s.GitHubURL) {
+		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+s.GitHubURL.Host+" is connected.")
 	}
-	credential, err := s.Flows.Credential(r.Context(), c.forFlow(), repositoryOf(body.Path))
+	found, err := s.Flows.Credential(r.Context(), c.forFlow(), repositoryOf(body.Path))
 	if err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"username": credential.Username, "password": credential.Password.Reveal(),
-		"password_expiry_utc": credential.ExpiresAt.Unix(),
+		"username": found.Username, "password": found.Password.Reveal(),
+		"password_expiry_utc": found.ExpiresAt.Unix(),
 	})
 	return nil
 }

@@ -47,6 +47,10 @@ func TestGitGetsATokenForTheRepositoryInItsPath(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, response.StatusCode, path)
 		require.Equal(t, "repository_unnamed", code(t, response), path)
 	}
+	for _, host := range []string{"GitHub.com", "github.com:443"} {
+		response := f.program(http.MethodPost, "api/credential", "server-ada", `{"protocol":"https","host":"`+host+`","path":"octocat/one"}`)
+		require.Equal(t, http.StatusOK, response.StatusCode, host)
+	}
 	response := f.credential("octocat/other")
 	require.Equal(t, http.StatusForbidden, response.StatusCode)
 	require.Equal(t, "repository_not_chosen", code(t, response))

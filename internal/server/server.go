@@ -29,6 +29,8 @@ type Hub interface {
 type Options struct {
 	Auth  *hubauth.Auth
 	Flows *flow.Engine
+	// GitHubURL is GitHub's web address, the only host that has a credential.
+	GitHubURL *url.URL
 	Pages *web.Pages
 	Hub   Hub
 	// Bots gives installation tokens; nil: there are none.

@@ -198,7 +198,7 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	f.service = httptest.NewUnstartedServer(nil)
 	f.base = "http://" + f.service.Listener.Addr().String() + prefix
 	options := server.Options{
-		Auth: auth, Flows: f.engine, Pages: pages, Hub: client, Prefix: prefix, Pull: true, Refresh: true,
+		Auth: auth, Flows: f.engine, GitHubURL: gitHubURL, Pages: pages, Hub: client, Prefix: prefix, Pull: true, Refresh: true,
 		Bots:   newBots(t, f, store.NewBots(backend, keys), registry),
 		Admins: server.Admins{Group: "staff"}, History: f.audit,
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
