@@ -31,8 +31,8 @@ type Options struct {
 	Flows *flow.Engine
 	// GitHubURL is GitHub's web address, the only host that has a credential.
 	GitHubURL *url.URL
-	Pages *web.Pages
-	Hub   Hub
+	Pages     *web.Pages
+	Hub       Hub
 	// Bots gives installation tokens; nil: there are none.
 	Bots *bot.Issuer
 
