@@ -70,7 +70,7 @@ func forBots(err error) error {
 	switch e.Code {
 	case apierror.CodeNoAccess:
 		e.Message = "This Hub token does not allow access to the service “Connect GitHub”."
-		e.Hint = "An admin of the Hub must give the bot's Hub service a role with access:services!service=connect-github."
+		e.Hint = "An administrator of the Hub must give the bot's Hub service a role with access:services!service=connect-github."
 	case apierror.CodeBadToken:
 		e.Message, e.Hint = "The Hub does not know this token (any more).", "Check JUPYTERHUB_API_TOKEN."
 	}

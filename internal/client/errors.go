@@ -74,7 +74,7 @@ func ofAnswer(answer *http.Response) *Error {
 		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Contact your Hub's administrators."
 	case apierror.CodeNoAccess:
 		known.Message = "This server's token does not allow access to the service “Connect GitHub”."
-		known.Hint = "An admin of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
+		known.Hint = "An administrator of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
 	case apierror.CodeBadToken:
 		known.Message = "The Hub does not know this server's token (any more)."
 		known.Hint = "Restart your server from the Hub's home page."

@@ -68,10 +68,10 @@ func unreachable(err error) error {
 			Hint: "Restart the server and deliver again. If that does not help, contact your Hub's administrators.", Err: err}
 	case status == http.StatusFailedDependency, status == http.StatusServiceUnavailable, status >= 300 && status < 400:
 		return &apierror.Error{Code: apierror.CodeServerNotReady, Message: "The server is not running yet, or no longer.",
-			Hint: "It is tried again when the server runs.", Retryable: true, Err: err}
+			Hint: "The service retries when the server runs.", Retryable: true, Err: err}
 	}
 	return &apierror.Error{Code: apierror.CodeServerUnreachable, Message: "The server does not answer.",
-		Hint: "It is tried again; restarting the server may help.", Retryable: true, Err: err}
+		Hint: "The service retries; restarting the server may help.", Retryable: true, Err: err}
 }
 
 // noWay explains why none of the ways was possible.
@@ -103,5 +103,5 @@ func outOfTime(ctx context.Context, err error) error {
 			Hint: "Deliver again.", Retryable: true, Err: err}
 	}
 	return &apierror.Error{Code: apierror.CodeDeliveryTimeout, Message: "The server took too long.",
-		Hint: "It is tried again.", Retryable: true, Err: err}
+		Hint: "The service retries.", Retryable: true, Err: err}
 }

@@ -21,12 +21,12 @@ func (d *Doctor) localChecks() []checker {
 
 func (d *Doctor) settings(context.Context) check.Result {
 	if d.BotFiles == nil {
-		return check.Passed("Without a fault.")
+		return check.Passed("OK.")
 	}
 	if err := d.BotFiles(); err != nil {
 		return check.Failed(sentence(err.Error()), "Fix the file that is named; 'ghscoped-service policy check' reads a policy alone.")
 	}
-	return check.Passed("Without a fault; so are the bot policy and the App's private key as a file.")
+	return check.Passed("OK, and so are the bot policy and the App's private key file.")
 }
 
 func (d *Doctor) keyFile(context.Context) check.Result {

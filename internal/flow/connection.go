@@ -256,16 +256,16 @@ func hubTrouble(err error) *apierror.Error {
 	switch {
 	case errors.As(err, &unavailable):
 		return &apierror.Error{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.",
-			Hint: "Nothing is lost; it is tried again.", Retryable: true, RetryAfter: unavailable.RetryAfter, Err: err}
+			Hint: "Nothing is lost; the service retries.", Retryable: true, RetryAfter: unavailable.RetryAfter, Err: err}
 	case errors.Is(err, hub.ErrUnauthorized):
 		return &apierror.Error{Code: apierror.CodeHubSignedOut, Message: "Your sign-in at the Hub has ended.",
-			Hint: "Sign in again; it goes on from there.", Err: err}
+			Hint: "Sign in again; the service continues from there.", Err: err}
 	case errors.Is(err, hub.ErrForbidden):
 		return &apierror.Error{Code: apierror.CodeHubScopeMissing, Message: "The Hub does not let this service see, open or start your servers.",
-			Hint: "An admin of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
+			Hint: "An administrator of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
 	case errors.Is(err, hub.ErrBadRequest):
 		return &apierror.Error{Code: apierror.CodeHubTokenRefused, Message: "The Hub does not make a token that opens your server for two minutes.",
-			Hint: "An admin of the Hub must let you open your own servers (the scope self), and token_expires_in_max_seconds must be 120 at least.", Err: err}
+			Hint: "An administrator of the Hub must let you open your own servers (the scope self), and token_expires_in_max_seconds must be 120 at least.", Err: err}
 	}
 	return asError(err)
 }
@@ -316,7 +316,7 @@ var (
 	errMismatch = &apierror.Error{
 		Code:    apierror.CodeIdentityMismatch,
 		Message: "The code was approved by a GitHub account that does not belong to you on this Hub. Nothing was delivered, and the token was revoked.",
-		Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, tell the people who run this Hub.",
+		Hint:    "Sign in to GitHub with your own account and connect again. If nobody but you should have had the code, contact your Hub's administrators.",
 	}
 	errBound = &apierror.Error{
 		Code:    apierror.CodeAccountBound,
@@ -385,7 +385,7 @@ func (e *Engine) expireConnection(context.Context, *User) outcome {
 	}}
 }
 
-var errConnectionExpired = &apierror.Error{Code: apierror.CodeConnectionExpired, Message: "The connection has reached its end; its token is of no use any more.",
+var errConnectionExpired = &apierror.Error{Code: apierror.CodeConnectionExpired, Message: "Your 8 hours are over.",
 	Hint: "Connect again whenever you need to push."}
 
 const (

@@ -19,10 +19,10 @@ func asError(err error) *apierror.Error {
 		return e
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &apierror.Error{Code: apierror.CodeInterrupted, Message: "It took too long, or the service was restarted.",
-			Hint: "Nothing is lost; it is tried again.", Retryable: true, Err: err}
+			Hint: "Nothing is lost; the service retries.", Retryable: true, Err: err}
 	}
 	return &apierror.Error{Code: apierror.CodeInternal, Message: "Something went wrong inside the service.",
-		Hint: "Try again; if it goes on, tell the people who run this Hub.", Err: err}
+		Hint: "Try again. If this keeps happening, contact your Hub's administrators.", Err: err}
 }
 
 // trouble is [asError] for what a step met. The cause goes into the log, and no

@@ -20,7 +20,7 @@ import (
 
 var (
 	errNoPerson = &apierror.Error{Code: apierror.CodeHubScopeMissing, Message: "The Hub does not tell this service which person stands behind your user name.",
-		Hint: "An admin of the Hub must allow read:users!user for this service: for sign-ins in its oauth_client_allowed_scopes, for programs in the role “server”. " +
+		Hint: "An administrator of the Hub must allow read:users!user for this service: for sign-ins in its oauth_client_allowed_scopes, for programs in the role “server”. " +
 			"Then sign out of the Hub and in again, and restart your server."}
 	errFormerOwner = &apierror.Error{Code: apierror.CodeSignedOut, Message: "Your sign-in at the Hub has ended, or your user name was changed.",
 		Hint: "Sign in again."}

@@ -32,7 +32,7 @@ var (
 		Message: "This Hub gives git a token for one repository at a time, and git did not say for which.",
 		Hint:    "Run ghscoped setup, or set git's credential.useHttpPath to true; then do this again."}
 	errManyTokens = &apierror.Error{Code: apierror.CodeManyTokens, Message: "git asked for a token too often within an hour.",
-		Hint: "Do this again in an hour; tokens that git has go on working.", Retryable: true}
+		Hint: "Try again in an hour; tokens that git has keep working.", Retryable: true}
 	errTokenUnknown = &apierror.Error{Code: apierror.CodeTokenUnknown, Message: "There is no such token of yours (any more).", Hint: "Nothing needs to be done."}
 	errNarrowSlow   = &apierror.Error{Code: apierror.CodeInterrupted, Message: "GitHub takes long to make the token for this repository.",
 		Hint: "Do this again in a moment.", Retryable: true}

@@ -28,7 +28,7 @@ var (
 	errFlowUnderWay = &apierror.Error{Code: apierror.CodeFlowUnderWay, Message: "You are being connected already.", Hint: "Wait a moment."}
 	errWebDenied    = &apierror.Error{Code: apierror.CodeDenied, Message: "The request was declined on GitHub.", Hint: "If that was not meant, connect again."}
 	errWebRefused   = &apierror.Error{Code: apierror.CodeGitHubRefused, Message: "GitHub did not carry out the request.",
-		Hint: "Connect again. If it goes on, an administrator finds the cause in the log of this service."}
+		Hint: "Connect again. If this keeps happening, an administrator finds the cause in the log of this service."}
 	errNoReturn = &apierror.Error{Code: apierror.CodeApprovalExpired, Message: "GitHub's page was not answered in time.", Hint: "Connect again."}
 )
 

@@ -33,17 +33,17 @@ func (e oauthFault) Error() string { return fmt.Sprintf("GitHub answered the err
 
 func unreachable(err error) *apierror.Error {
 	return &apierror.Error{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.",
-		Hint: "Nothing is lost; it is tried again.", Retryable: true, Err: err}
+		Hint: "Nothing is lost; the service retries.", Retryable: true, Err: err}
 }
 
 func badAnswer(err error) *apierror.Error {
 	return &apierror.Error{Code: apierror.CodeGitHubBadAnswer, Message: "GitHub's answer could not be understood.",
-		Hint: "Nothing is lost; it is tried again.", Retryable: true, Err: err}
+		Hint: "Nothing is lost; the service retries.", Retryable: true, Err: err}
 }
 
 func limited(wait time.Duration, err error) *apierror.Error {
 	return &apierror.Error{Code: apierror.CodeGitHubLimited, Message: "GitHub asks this service to slow down.",
-		Hint: "It is tried again when GitHub allows it.", Retryable: true, RetryAfter: wait, Err: err}
+		Hint: "The service retries when GitHub allows it.", Retryable: true, RetryAfter: wait, Err: err}
 }
 
 func tokenDead(err error) *apierror.Error {

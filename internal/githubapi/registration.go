@@ -45,7 +45,7 @@ func (c *Client) PublicApp(ctx context.Context) (github.App, error) {
 		return github.App{}, &apierror.Error{Code: apierror.CodeAppNotPublic, Message: "GitHub shows no App at " + c.appURL + ".",
 			Hint: "An administrator must make the App public, or correct its address.", Err: err}
 	case http.StatusUnauthorized:
-		return github.App{}, &apierror.Error{Code: apierror.CodeAPINeedsLogin, Message: "This GitHub shows nothing to who is not signed in.", Err: err}
+		return github.App{}, &apierror.Error{Code: apierror.CodeAPINeedsLogin, Message: "This GitHub server requires sign-in to view Apps.", Err: err}
 	}
 	if err != nil {
 		return github.App{}, err

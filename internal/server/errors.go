@@ -51,14 +51,14 @@ var (
 		"Open “Connect GitHub” again and sign in; the cookies have been deleted. Another page or somebody's server at this address can set such cookies: "+
 			"if you followed a link just before, do not follow it again. If this keeps happening, delete this site's cookies in your browser and tell your Hub's administrators.")
 	errNoAccess = refuse(apierror.CodeNoAccess, "This token does not allow access to this service.",
-		"An admin of the Hub must add access:services!service=… to the role that the token comes from.")
+		"An administrator of the Hub must add access:services!service=… to the role that the token comes from.")
 	errNoMetrics = refuse(apierror.CodeNoAccess, "This token may not read metrics.",
-		"An admin of the Hub must add read:metrics to the role that the token comes from.")
+		"An administrator of the Hub must add read:metrics to the role that the token comes from.")
 	errLoginState = refuse(apierror.CodeLoginState, "This sign-in was not begun in this browser, or it took too long.",
 		"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
-	errHubRefused = refuse(apierror.CodeHubRefused, "The Hub refused what this service asked for.", "Tell the people who run this Hub.")
+	errHubRefused = refuse(apierror.CodeHubRefused, "The Hub refused what this service asked for.", "Contact your Hub's administrators.")
 	errInternal   = refuse(apierror.CodeInternal, "Something went wrong inside the service.",
-		"Try again; if it goes on, tell the people who run this Hub.")
+		"Try again. If this keeps happening, contact your Hub's administrators.")
 )
 
 // errorAnswer is an error as a program gets it.
@@ -173,15 +173,15 @@ var knownErrors = []struct {
 func loginError(denied *hubauth.DeniedError) *apierror.Error {
 	switch denied.Code {
 	case "access_denied":
-		return refuse(apierror.CodeLoginDenied, "The Hub ended the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
+		return refuse(apierror.CodeLoginDenied, "The Hub ended the sign-in.", "Open the page again to start over. If this keeps happening, contact your Hub's administrators.")
 	case "invalid_scope":
 		return refuse(apierror.CodeLoginScopes, "The Hub does not allow all that this service asks for when you sign in.",
-			"Tell the people who run this Hub: oauth_client_allowed_scopes there and GHSCOPED_HUB_ALLOWED_SCOPES here must name the same scopes.")
+			"Contact your Hub's administrators: oauth_client_allowed_scopes there and GHSCOPED_HUB_ALLOWED_SCOPES here must name the same scopes.")
 	case "invalid_client", "unauthorized_client":
 		return refuse(apierror.CodeLoginClient, "The Hub does not know this service by its token.",
-			"Tell the people who run this Hub: the service's token there (api_token) and here must be the same; “ghscoped-service doctor” looks at it.")
+			"Contact your Hub's administrators: the service's token there (api_token) and here must be the same; “ghscoped-service doctor” checks it.")
 	}
-	return refuse(apierror.CodeLoginRefused, "The Hub refused the sign-in.", "Open the page again to start anew; if it goes on, tell the people who run this Hub.")
+	return refuse(apierror.CodeLoginRefused, "The Hub refused the sign-in.", "Open the page again to start over. If this keeps happening, contact your Hub's administrators.")
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

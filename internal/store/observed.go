@@ -34,7 +34,7 @@ func Observed(backend Backend, reg prometheus.Registerer) Backend {
 		}),
 		full: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ghscoped_store_full",
-			Help: "Whether the store had no room for the last new record. What is under way goes on, and nothing new begins.",
+			Help: "Whether the store had no room for the last new record. What is under way continues, and nothing new begins.",
 		}),
 	}
 	reg.MustRegister(o.duration, o.up, o.full)

@@ -202,7 +202,7 @@ func forFlow(err error) error {
 		return &apierror.Error{
 			Code:      apierror.CodeStoreFull,
 			Message:   "The service has no room for anything new now.",
-			Hint:      "What you have goes on, and you can disconnect. If this keeps happening, contact your Hub's administrators.",
+			Hint:      "Your connection stays, and you can disconnect. If this keeps happening, contact your Hub's administrators.",
 			Retryable: true,
 			Err:       err,
 		}

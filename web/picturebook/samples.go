@@ -83,7 +83,7 @@ func (b builder) flows() []Sample {
 		})},
 		{Name: "pending-trouble", Says: "the code is shown, and GitHub does not answer", View: b.with(web.Pending, func(v *web.View) {
 			v.Flow = b.flow()
-			v.Flow.Problem = &web.Problem{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; it is tried again."}
+			v.Flow.Problem = &web.Problem{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; the service retries."}
 		})},
 		{Name: "approved", Says: "approved, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
 			v.Flow = b.flow()
@@ -104,7 +104,7 @@ func (b builder) flows() []Sample {
 		})},
 		{Name: "expired", Says: "the code was not used in time", View: b.with(web.Expired, func(v *web.View) { v.Flow = b.flow() })},
 		{Name: "expired-access", Says: "the 8 hours are over", View: b.with(web.Expired, func(v *web.View) {
-			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeConnectionExpired, Message: "The connection has reached its end; its token is of no use any more.", Hint: "Connect again whenever you need to push."}}
+			v.Flow = &web.Flow{Problem: &web.Problem{Code: apierror.CodeConnectionExpired, Message: "Your 8 hours are over.", Hint: "Connect again whenever you need to push."}}
 		})},
 		{Name: "expired-web", Says: "GitHub's page was not answered in time", View: b.with(web.Expired, func(v *web.View) {
 			v.WebFlow = true
@@ -184,7 +184,7 @@ func Many() []web.Repository {
 func (b builder) others() []Sample {
 	return []Sample{
 		{Name: "unavailable", Says: "the Hub does not answer", View: b.with(web.Unavailable, func(v *web.View) {
-			v.Problem = &web.Problem{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; it is tried again."}
+			v.Problem = &web.Problem{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; the service retries."}
 		})},
 		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: apierror.CodeStoreUnavailable, Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
