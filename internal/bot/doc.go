@@ -10,7 +10,7 @@
 // asked, remembers the token so that it can be revoked, writes the audit, and
 // only then gives the token away.
 //
-// Border: bot declares the interfaces it needs ([GitHub], [Store], [Auditor],
+// This package declares the interfaces it needs ([GitHub], [Store], [Auditor],
 // [Metrics]) and imports none of the packages that satisfy them. Who a caller is
 // has been found out before it is asked; routes and commands live elsewhere.
 package bot

@@ -24,7 +24,7 @@ func FuzzPolicy(f *testing.F) {
 		// Whatever is accepted is what the schema describes, and decides without fear.
 		value, ok := asJSON(t, string(data))
 		require.True(t, ok)
-		require.True(t, root.valid(root, value))
+		require.True(t, root.valid(value))
 		explained := p.Explain(caller, request)
 		last := len(explained.Steps) - 1
 		require.Equal(t, explained.Allowed, last >= 0 && explained.Steps[last].Allowed)

@@ -3,28 +3,81 @@ package bot
 import (
 	_ "embed"
 	"fmt"
-	"slices"
-	"strconv"
+	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"go.yaml.in/yaml/v3"
 )
 
-// Schema is the JSON schema of a policy, for editors and for people. What it
-// cannot say (a name given twice, a rule that can never decide) only
-// [ParsePolicy] finds.
+// Schema is the JSON schema of a policy, for editors and for people; it is made
+// from policyFormat. What it cannot say (a name given twice, a rule that can never
+// decide) only [ParsePolicy] finds.
 //
 //go:embed policy.schema.json
 var Schema []byte
 
-const (
-	maxPolicy = 1 << 20
-	maxRules  = 1000
-	// maxReuse leaves a reused token ten minutes of its hour.
-	maxReuse = 50 * time.Minute
+const maxPolicy = 1 << 20
+
+// policyFormat is a policy as its file has it.
+type policyFormat struct {
+	Version int              `yaml:"version"`
+	Rules   []at[ruleFormat] `yaml:"rules"`
+}
+
+// ruleFormat is a rule as its file has it.
+type ruleFormat struct {
+	Name         ruleName        `yaml:"name" doc:"Names the rule in the audit; each name once."`
+	Reason       string          `yaml:"reason" doc:"What the rule is for."`
+	Callers      []caller        `yaml:"callers" doc:"Hub services, users and groups; * stands for any run of characters in the name."`
+	Repositories []repository    `yaml:"repositories" doc:"OWNER/NAME, or OWNER/* for all repositories of an owner."`
+	Except       []at[exception] `yaml:"except,omitempty" doc:"Repositories that OWNER/* does not include."`
+	Permissions  grants          `yaml:"permissions" doc:"Repository permissions of the App; write includes read."`
+	Reuse        reuse           `yaml:"reuse,omitempty" doc:"How old a token for the same caller and request may be to be given again, 1m to 50m. Without it, each request gets a new token."`
+}
+
+func (ruleFormat) what() string { return "a rule" }
+
+// The texts of a policy, each of its own form.
+type (
+	ruleName   string
+	caller     string
+	repository string // OWNER/NAME or OWNER/*
+	exception  string // OWNER/NAME
+	reuse      string // leaves a token ten minutes of its hour
+	grants     map[string]string
 )
+
+// What the texts look like; Go and JSON schema read these expressions alike.
+var (
+	// It can stand in a log, a list and a sentence as it is.
+	ruleNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	// The Hub could have a service, user or group of that name.
+	callerNames = regexp.MustCompile(`^(service|user|group):[^ :].{0,254}$`)
+	// An owner may have a "_", as enterprise-managed users do. A name is not only
+	// dots.
+	repositoryNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/([A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}|\*)$`)
+	exceptionNames  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
+	reuseTimes      = regexp.MustCompile(`^([1-9]|[1-4][0-9]|50)m$`)
+)
+
+func (ruleName) form() form {
+	return form{"the name", ruleNames, "1 to 64 letters, digits, dots, dashes and underscores", false}
+}
+
+func (caller) form() form {
+	return form{"the caller", callerNames, "service:NAME, user:NAME or group:NAME", false}
+}
+
+func (repository) form() form {
+	return form{"the repository", repositoryNames, "OWNER/NAME or OWNER/*; a * is allowed nowhere else", true}
+}
+
+func (exception) form() form {
+	return form{"the exception", exceptionNames, "OWNER/NAME, without a pattern", true}
+}
+
+func (reuse) form() form {
+	return form{"reuse", reuseTimes, "1m to 50m: a token lives an hour", false}
+}
 
 // ParsePolicy reads a policy. The error is [Problems]: everything wrong with
 // it, each with its line.
@@ -42,151 +95,69 @@ func ParsePolicy(data []byte) (*Policy, error) {
 }
 
 func (r *reader) policy(data []byte) *Policy {
+	var format policyFormat
+	r.read(data, maxPolicy, "the policy", &format)
 	p := &Policy{}
-	root := r.document(data, maxPolicy)
-	if root == nil {
-		return p
-	}
 	lines := map[string]int{}
-	r.mapping(root, "the policy", fields{
-		"version": r.version,
-		"rules": func(n *yaml.Node) {
-			if !r.is(n, yaml.SequenceNode, "rules", "a list") {
-				return
-			}
-			if len(n.Content) > maxRules {
-				r.problem(n.Line, "there are more than %d rules", maxRules)
-				return
-			}
-			for _, item := range n.Content {
-				one := r.rule(item)
-				if first, twice := lines[one.name]; twice && one.name != "" {
-					r.problem(item.Line, "the name %q is that of the rule in line %d already", one.name, first)
-				}
-				lines[one.name] = one.line
-				p.rules = append(p.rules, one)
-			}
-		},
-	}, "version", "rules")
+	for _, item := range format.Rules {
+		one := r.rule(item)
+		if first, twice := lines[one.name]; twice && one.name != "" {
+			r.problem(item.Line, "the name %q is that of the rule in line %d already", one.name, first)
+		}
+		lines[one.name] = one.line
+		p.rules = append(p.rules, one)
+	}
 	return p
 }
 
-func (r *reader) rule(n *yaml.Node) rule {
-	one := rule{line: n.Line, repositories: map[string]bool{}, owners: map[string]bool{}, except: map[string]bool{}}
-	exceptLines := map[string]int{}
-	r.mapping(n, "a rule", fields{
-		"name": func(n *yaml.Node) {
-			if name, ok := r.text(n, "name"); ok {
-				if one.name = name; !isRuleName(name) {
-					r.problem(n.Line, "the name %.80q must be 1 to 64 letters, digits, dots, dashes and underscores", name)
-				}
-			}
-		},
-		"reason":       func(n *yaml.Node) { one.reason, _ = r.text(n, "reason") },
-		"callers":      func(n *yaml.Node) { one.callers = r.callers(n) },
-		"repositories": func(n *yaml.Node) { r.repositories(n, &one) },
-		"except": func(n *yaml.Node) {
-			r.texts(n, "except", true, func(full string, line int) {
-				if _, _, ok := splitRepository(full); !ok {
-					r.problem(line, "%.120q in except must be OWNER/NAME, without a pattern", full)
-					return
-				}
-				one.except[strings.ToLower(full)] = true
-				exceptLines[strings.ToLower(full)] = line
-			})
-		},
-		"permissions": func(n *yaml.Node) { one.permissions = r.permissions(n) },
-		"reuse":       func(n *yaml.Node) { one.reuse = r.reuse(n) },
-	}, "name", "reason", "callers", "repositories", "permissions")
-	r.exceptions(one, exceptLines)
+// rule is what a rule says, once its form is good.
+func (r *reader) rule(item at[ruleFormat]) rule {
+	format := item.Value
+	one := rule{
+		name: string(format.Name), line: item.Line, reason: format.Reason,
+		callers: patterns(format.Callers), permissions: format.Permissions,
+		repositories: map[string]bool{}, owners: map[string]bool{}, except: map[string]bool{},
+	}
+	if minutes, err := time.ParseDuration(string(format.Reuse)); err == nil {
+		one.reuse = minutes
+	}
+	for _, full := range format.Repositories {
+		full := strings.ToLower(string(full))
+		if owner, all := strings.CutSuffix(full, "/*"); all {
+			one.owners[owner] = true
+		} else {
+			one.repositories[full] = true
+		}
+	}
+	for _, full := range format.Except {
+		one.except[strings.ToLower(string(full.Value))] = true
+	}
+	r.exceptions(one, format.Except)
 	return one
+}
+
+func patterns(callers []caller) []pattern {
+	var all []pattern
+	for _, text := range callers {
+		kind, name, _ := strings.Cut(string(text), ":")
+		all = append(all, pattern{kind, name})
+	}
+	return all
 }
 
 // exceptions checks that each exception takes something away, from what was
 // given owner-wide: one that does not is a mistake in a name.
-func (r *reader) exceptions(one rule, lines map[string]int) {
-	for _, full := range sortedKeys(one.except) {
+func (r *reader) exceptions(one rule, exceptions []at[exception]) {
+	for _, item := range exceptions {
+		full := strings.ToLower(string(item.Value))
 		owner, _, _ := strings.Cut(full, "/")
 		switch {
 		case one.repositories[full]:
-			r.problem(lines[full], "%q is named in repositories and in except: it can never match", full)
+			r.problem(item.Line, "%q is named in repositories and in except: it can never match", full)
 		case !one.owners[owner]:
-			r.problem(lines[full], "%q excludes nothing: repositories has no %s/*", full, owner)
+			r.problem(item.Line, "%q excludes nothing: repositories has no %s/*", full, owner)
 		}
 	}
-}
-
-// isRuleName reports whether a name can stand in a log, a list and a sentence as
-// it is.
-func isRuleName(name string) bool {
-	return name != "" && len(name) <= 64 && isAlphanumeric(rune(name[0])) &&
-		!strings.ContainsFunc(name, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("._-", r) })
-}
-
-// isCallerName reports whether the Hub could have a service, user or group of
-// that name, in which "*" may stand for anything. It is one line already.
-func isCallerName(name string) bool {
-	return name != "" && utf8.RuneCountInString(name) <= 255 && name[0] != ' ' && name[0] != ':'
-}
-
-func (r *reader) callers(n *yaml.Node) []pattern {
-	var callers []pattern
-	r.texts(n, "callers", false, func(text string, line int) {
-		kind, name, _ := strings.Cut(text, ":")
-		if !slices.Contains([]string{Service, User, group}, kind) || !isCallerName(name) {
-			r.problem(line, "the caller %.120q must be service:NAME, user:NAME or group:NAME", text)
-			return
-		}
-		callers = append(callers, pattern{kind, name})
-	})
-	return callers
-}
-
-func (r *reader) repositories(n *yaml.Node, one *rule) {
-	r.texts(n, "repositories", true, func(text string, line int) {
-		owner, name, _ := strings.Cut(strings.ToLower(text), "/")
-		if name == "*" && isOwner(owner) {
-			one.owners[owner] = true
-			return
-		}
-		if _, _, ok := splitRepository(text); !ok {
-			r.problem(line, "the repository %.120q must be OWNER/NAME or OWNER/*; a * is allowed nowhere else", text)
-			return
-		}
-		one.repositories[strings.ToLower(text)] = true
-	})
-}
-
-func (r *reader) permissions(n *yaml.Node) map[string]string {
-	allowed := map[string]string{}
-	r.pairs(n, "permissions", func(key, value *yaml.Node) {
-		level, ok := r.text(value, "a permission")
-		if !ok {
-			return
-		}
-		if problem := permissionProblem(key.Value, level); problem != "" {
-			r.problem(key.Line, "%s", problem)
-			return
-		}
-		allowed[key.Value] = level
-	})
-	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		r.problem(n.Line, "permissions is empty, so nothing can ever match")
-	}
-	return allowed
-}
-
-func (r *reader) reuse(n *yaml.Node) time.Duration {
-	text, ok := r.text(n, "reuse")
-	if !ok {
-		return 0
-	}
-	minutes, _ := strconv.Atoi(strings.TrimSuffix(text, "m")) // written again below, and compared
-	if text != strconv.Itoa(minutes)+"m" || minutes < 1 || minutes > int(maxReuse/time.Minute) {
-		r.problem(n.Line, "reuse must be 1m to %dm: a token lives an hour", int(maxReuse/time.Minute))
-		return 0
-	}
-	return time.Duration(minutes) * time.Minute
 }
 
 // idle reports rules that can never decide, because an earlier one allows all

@@ -172,10 +172,10 @@ var badPolicies = map[string]struct {
 	"a caller of an unknown kind":     {ruleWith("callers", "['admin:x']"), `line 5: the caller "admin:x"`, true},
 	"a star alone":                    {ruleWith("callers", `["*"]`), `line 5: the caller "*"`, true},
 	"a caller that begins with space": {ruleWith("callers", `["user: a"]`), `line 5: the caller "user: a"`, true},
-	"a caller of too long a name":     {ruleWith("callers", "['user:"+strings.Repeat("é", 256)+"']"), `line 5: the caller "user:`, false},
+	"a caller of too long a name":     {ruleWith("callers", "['user:"+strings.Repeat("é", 256)+"']"), `line 5: the caller "user:`, true},
 	"a name of 65 letters":            {ruleWith("name", strings.Repeat("a", 65)), `line 3: the name "aaa`, true},
-	"a reuse with a plus":             {ruleWith("reuse", "+5m"), "line 8: reuse must be", true},
-	"a reuse beyond any number":       {ruleWith("reuse", "153722867281m"), "line 8: reuse must be", true},
+	"a reuse with a plus":             {ruleWith("reuse", "+5m"), `line 8: reuse "`, true},
+	"a reuse beyond any number":       {ruleWith("reuse", "153722867281m"), `line 8: reuse "`, true},
 	"a caller without a name":         {ruleWith("callers", `["user:"]`), `line 5: the caller "user:"`, true},
 	"no callers":                      {ruleWith("callers", "[]"), "line 5: callers is empty, so nothing can ever match", true},
 	"callers as text":                 {ruleWith("callers", "service:a"), "line 5: callers must be a list", true},
@@ -187,24 +187,27 @@ var badPolicies = map[string]struct {
 	"a repository without owner":      {ruleWith("repositories", "[r]"), `line 6: the repository "r"`, true},
 	"an owner that begins with dash":  {ruleWith("repositories", "[-o/r]"), `line 6: the repository "-o/r"`, true},
 	"a repository with a path":        {ruleWith("repositories", "[o/r/x]"), `line 6: the repository "o/r/x"`, true},
+	"a repository that is a folder":   {ruleWith("repositories", "[o/..]"), `line 6: the repository "o/.."`, true},
 	"an address":                      {ruleWith("repositories", "['https://github.com/o/r']"), "line 6: the repository", true},
 	"no repositories":                 {ruleWith("repositories", "[]"), "line 6: repositories is empty", true},
 	"a repository twice":              {ruleWith("repositories", "[o/r, O/R]"), `line 6: "O/R" stands twice`, false},
 	"an unknown permission":           {ruleWith("permissions", "{content: read}"), `line 7: "content" is no permission`, true},
 	"an organisation's permission":    {ruleWith("permissions", "{members: read}"), `line 7: "members" is no permission`, true},
 	"all permissions":                 {ruleWith("permissions", `{"*": write}`), `line 7: "*" is no permission`, true},
+	"a permission misspelt":           {ruleWith("permissions", "{content: read}"), `line 7: "content" is no permission that a repository can give (did you mean contents?)`, true},
+	"a key misspelt":                  {ruleWith("reuze", "1m"), `line 8: a rule knows no key "reuze" (did you mean reuse?)`, true},
 	"an unknown level":                {ruleWith("permissions", "{contents: admin}"), "line 7: the permission contents can be read or write, not", true},
 	"a level that it lacks":           {ruleWith("permissions", "{metadata: write}"), "line 7: the permission metadata can be read, not", true},
 	"a level that is no text":         {ruleWith("permissions", "{contents: true}"), `line 7: a permission must be a text; put "true" in quotes`, true},
 	"a permission twice":              {ruleWith("permissions", "{contents: read, contents: write}"), `line 7: the key "contents" stands twice`, false},
 	"no permissions":                  {ruleWith("permissions", "{}"), "line 7: permissions is empty", true},
 	"permissions as a list":           {ruleWith("permissions", "[contents]"), "line 7: permissions must be a mapping", true},
-	"a reuse beyond the hour":         {ruleWith("reuse", "51m"), "line 8: reuse must be 1m to 50m", true},
-	"a reuse of nothing":              {ruleWith("reuse", "0m"), "line 8: reuse must be", true},
-	"a reuse in hours":                {ruleWith("reuse", "1h"), "line 8: reuse must be", true},
+	"a reuse beyond the hour":         {ruleWith("reuse", "51m"), `line 8: reuse "51m" must be 1m to 50m`, true},
+	"a reuse of nothing":              {ruleWith("reuse", "0m"), `line 8: reuse "`, true},
+	"a reuse in hours":                {ruleWith("reuse", "1h"), `line 8: reuse "`, true},
 	"an exception that does nothing":  {ruleWith("except", "[o/x]"), `line 8: "o/x" excludes nothing: repositories has no o/*`, false},
 	"an exception that takes its all": {ruleWith("except", "[O/r]"), `line 8: "o/r" is named in repositories and in except: it can never match`, false},
-	"an exception by pattern":         {ruleWith("except", `["o/*"]`), `line 8: "o/*" in except must be OWNER/NAME`, true},
+	"an exception by pattern":         {ruleWith("except", `["o/*"]`), `line 8: the exception "o/*" must be OWNER/NAME`, true},
 	"a rule's name twice": {ruleWith("permissions", "{contents: read}\n  - {name: one, reason: b, callers: [user:x], repositories: [o/r], permissions: {issues: read}}"),
 		`line 8: the name "one" is that of the rule in line 3 already`, false},
 	"a rule that can never match": {ruleWith("permissions", "{contents: read}\n  - {name: two, reason: b, callers: [service:a], repositories: [o/r], permissions: {contents: read}}"),
@@ -244,7 +247,7 @@ func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 	require.ErrorContains(t, err, "larger than")
 	_, err = ParseRepositoryFile([]byte("version: 1\nallow: []\n" + strings.Repeat("#", maxRepositoryFile)))
 	require.ErrorContains(t, err, "larger than")
-	_, err = ParsePolicy([]byte("version: 1\nrules:\n" + strings.Repeat("  - {}\n", maxRules+1)))
+	_, err = ParsePolicy([]byte("version: 1\nrules:\n" + strings.Repeat("  - {}\n", maxEntries+1)))
 	require.ErrorContains(t, err, "more than 1000 rules")
 }
 

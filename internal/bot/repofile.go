@@ -1,10 +1,6 @@
 package bot
 
-import (
-	"slices"
-
-	"go.yaml.in/yaml/v3"
-)
+import "slices"
 
 const (
 	// RepositoryFilePath is where the owner of a repository has the last word,
@@ -25,36 +21,33 @@ type allowance struct {
 	permissions map[string]string
 }
 
+// fileFormat is a repository's file as its owner writes it.
+type fileFormat struct {
+	Version int           `yaml:"version"`
+	Allow   []allowFormat `yaml:"allow"`
+}
+
+type allowFormat struct {
+	Callers     []caller `yaml:"callers"`
+	Permissions grants   `yaml:"permissions"`
+	Reason      string   `yaml:"reason,omitempty"`
+}
+
+func (allowFormat) what() string { return "an entry of allow" }
+
 // ParseRepositoryFile reads a repository's file. The error is [Problems].
 func ParseRepositoryFile(data []byte) (*RepositoryFile, error) {
 	r := &reader{}
-	f := &RepositoryFile{}
-	if root := r.document(data, maxRepositoryFile); root != nil {
-		r.mapping(root, "the file", fields{
-			"version": r.version,
-			"allow": func(n *yaml.Node) {
-				if r.is(n, yaml.SequenceNode, "allow", "a list") {
-					for _, item := range n.Content {
-						f.allow = append(f.allow, r.allowance(item))
-					}
-				}
-			},
-		}, "version", "allow")
-	}
+	var format fileFormat
+	r.read(data, maxRepositoryFile, "the file", &format)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	f := &RepositoryFile{}
+	for _, item := range format.Allow {
+		f.allow = append(f.allow, allowance{patterns(item.Callers), item.Permissions})
+	}
 	return f, nil
-}
-
-func (r *reader) allowance(n *yaml.Node) allowance {
-	var a allowance
-	r.mapping(n, "an entry of allow", fields{
-		"callers":     func(n *yaml.Node) { a.callers = r.callers(n) },
-		"permissions": func(n *yaml.Node) { a.permissions = r.permissions(n) },
-		"reason":      func(n *yaml.Node) { _, _ = r.text(n, "reason") },
-	}, "callers", "permissions")
-	return a
 }
 
 // Allows reports whether one entry allows all the permissions to the caller.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/spelling"
 )
 
 // MaxRepositories is how many repositories GitHub takes for one token.
@@ -63,7 +64,11 @@ func permissionProblem(name, level string) string {
 	levels, known := permissions[name]
 	switch {
 	case !known:
-		return fmt.Sprintf("%.60q is no permission that a repository can give", name)
+		problem := fmt.Sprintf("%.60q is no permission that a repository can give", name)
+		if near := spelling.Nearest(name, sortedKeys(permissions)); near != "" {
+			problem += " (did you mean " + near + "?)"
+		}
+		return problem
 	case !slices.Contains(levels, level):
 		return fmt.Sprintf("the permission %s can be %s, not %.60q", name, strings.Join(levels, " or "), level)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,11 +34,25 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// reader walks a YAML document and collects what is wrong with it. It is
-// stricter than decoding into structs: nothing unknown, nothing twice, no value
-// of another type, no anchors, and every problem has its line.
+// reader reads a YAML document into a format and collects what is wrong with it.
+// It is stricter than decoding alone: nothing unknown, nothing twice, no value of
+// another type, no anchors, and every problem has its line. (The library's
+// KnownFields finds the unknown only, not below types that decode themselves, and
+// leaves out what holds another mistake, so that not all would be named at once.)
 type reader struct {
 	problems Problems
+}
+
+// read reads the one document of a file of at most limit bytes into a format. What
+// is wrong is taken out first, so that the rest is read all the same.
+func (r *reader) read(data []byte, limit int, what string, format any) {
+	root := r.document(data, limit)
+	if root == nil || !r.check(root, reflect.TypeOf(format).Elem(), what) {
+		return
+	}
+	if err := root.Decode(format); err != nil {
+		r.problem(0, "%s cannot be read: %v", what, err)
+	}
 }
 
 func (r *reader) problem(line int, format string, args ...any) {
@@ -84,117 +99,4 @@ func (r *reader) syntax(err error) {
 		}
 	}
 	r.problem(line, "this is not YAML: %s", message)
-}
-
-// fields are the keys that a mapping may have, each with what reads its value.
-type fields map[string]func(*yaml.Node)
-
-// mapping reads a mapping with known keys.
-func (r *reader) mapping(n *yaml.Node, what string, known fields, required ...string) {
-	seen := map[string]bool{}
-	r.pairs(n, what, func(key, value *yaml.Node) {
-		read, ok := known[key.Value]
-		if !ok {
-			r.problem(key.Line, "%s knows no key %.60q; it has %s", what, key.Value, strings.Join(sortedKeys(known), ", "))
-			return
-		}
-		seen[key.Value] = true
-		read(value)
-	})
-	for _, key := range required {
-		if !seen[key] && n.Kind == yaml.MappingNode {
-			r.problem(n.Line, "%s lacks the key %q", what, key)
-		}
-	}
-}
-
-// pairs reads a mapping with any keys, none of them twice.
-func (r *reader) pairs(n *yaml.Node, what string, each func(key, value *yaml.Node)) {
-	if !r.is(n, yaml.MappingNode, what, "a mapping") {
-		return
-	}
-	lines := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" || key.Anchor != "" {
-			r.problem(key.Line, "a key of %s is no plain text", what)
-			continue
-		}
-		if first, twice := lines[key.Value]; twice {
-			r.problem(key.Line, "the key %.60q stands twice, first in line %d", key.Value, first)
-			continue
-		}
-		lines[key.Value] = key.Line
-		each(key, value)
-	}
-}
-
-// list reads a list with something in it.
-func (r *reader) list(n *yaml.Node, what string, each func(*yaml.Node)) {
-	if !r.is(n, yaml.SequenceNode, what, "a list") {
-		return
-	}
-	if len(n.Content) == 0 {
-		r.problem(n.Line, "%s is empty, so nothing can ever match", what)
-	}
-	for _, item := range n.Content {
-		each(item)
-	}
-}
-
-// texts reads a list of distinct texts. The same in other letters counts as the
-// same where fold is set.
-func (r *reader) texts(n *yaml.Node, what string, fold bool, each func(text string, line int)) {
-	lines := map[string]int{}
-	r.list(n, what, func(item *yaml.Node) {
-		text, ok := r.text(item, "an entry of "+what)
-		if !ok {
-			return
-		}
-		key := text
-		if fold {
-			key = strings.ToLower(text)
-		}
-		if first, twice := lines[key]; twice {
-			r.problem(item.Line, "%.120q stands twice in %s, first in line %d", text, what, first)
-			return
-		}
-		lines[key] = item.Line
-		each(text, item.Line)
-	})
-}
-
-// text reads one line of text.
-func (r *reader) text(n *yaml.Node, what string) (string, bool) {
-	if !r.is(n, yaml.ScalarNode, what, "a text") {
-		return "", false
-	}
-	if n.ShortTag() != "!!str" {
-		r.problem(n.Line, "%s must be a text; put %.60q in quotes", what, n.Value)
-		return "", false
-	}
-	if strings.TrimSpace(n.Value) == "" || len(n.Value) > 1000 || strings.ContainsFunc(n.Value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		r.problem(n.Line, "%s must be one line of 1 to 1000 bytes", what)
-		return "", false
-	}
-	return n.Value, true
-}
-
-// version reads the number of the format, of which there is one so far.
-func (r *reader) version(n *yaml.Node) {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || n.Value != "1" || n.Anchor != "" {
-		r.problem(n.Line, "version must be 1")
-	}
-}
-
-func (r *reader) is(n *yaml.Node, kind yaml.Kind, what, wanted string) bool {
-	switch {
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		r.problem(n.Line, "%s uses an anchor or alias; write it out", what)
-	case n.Kind != kind:
-		r.problem(n.Line, "%s must be %s", what, wanted)
-	default:
-		return true
-	}
-	return false
 }
