@@ -91,6 +91,7 @@ mutate: ## switches guards off one by one; each has to fail a test, or has its r
 man: ## the manual pages, into dist/man
 	@mkdir -p dist/man
 	$(GO) run -tags man ./cmd/ghscoped dist/man
+	$(GO) run -tags man ./cmd/ghscoped-service dist/man
 
 python: ## the Python package, one wheel a platform, into dist/
 	@python/build.sh

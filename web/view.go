@@ -130,10 +130,7 @@ type Flow struct {
 
 // Connection is a live grant.
 type Connection struct {
-	Login string
-	// AvatarURL is empty unless the deployer allows the picture, whose host the
-	// Content-Security-Policy's img-src must then name.
-	AvatarURL    string
+	Login        string
 	Since        time.Time
 	ExpiresAt    time.Time
 	Access       AccessState

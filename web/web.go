@@ -41,15 +41,10 @@ type Options struct {
 	HubURL string
 	// HubName is who runs this Hub, for people; empty: it is not said.
 	HubName string
-	// LogoURL is the picture in the bar; empty: the Hub's own. One of another
-	// host needs to be named by the Content-Security-Policy's img-src.
-	LogoURL string
 	// GitHubHost is the host that people know, such as github.com.
 	GitHubHost string
-	// HelpText is shown at the foot of the page, as it is; HelpURL is linked
-	// beside it. Either may be empty.
-	HelpText string
-	HelpURL  string
+	// HelpURL is linked at the foot of the page; may be empty.
+	HelpURL string
 }
 
 // Pages renders every page in every language. It is safe for concurrent use.
@@ -68,9 +63,6 @@ func New(options Options) (*Pages, error) {
 	}
 	if options.HubURL == "" {
 		options.HubURL = options.HubPrefix
-	}
-	if options.LogoURL == "" {
-		options.LogoURL = options.HubPrefix + "logo"
 	}
 	translations, err := readTexts(files)
 	if err != nil {
@@ -107,7 +99,7 @@ func (o Options) check() error {
 	if o.GitHubHost == "" {
 		faults = append(faults, errors.New("GitHubHost is missing"))
 	}
-	for name, address := range map[string]string{"HubURL": o.HubURL, "LogoURL": o.LogoURL, "HelpURL": o.HelpURL} {
+	for name, address := range map[string]string{"HubURL": o.HubURL, "HelpURL": o.HelpURL} {
 		if u, err := url.Parse(address); err != nil || u.Scheme != "" && u.Scheme != "https" && u.Scheme != "http" {
 			faults = append(faults, fmt.Errorf("%s %q must be a path or an http(s) address", name, address))
 		}

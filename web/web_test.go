@@ -28,7 +28,7 @@ var languages = []string{"en", "de"}
 func options() web.Options {
 	return web.Options{
 		Prefix: "/services/connect-github/", HubPrefix: "/hub/", HubName: "Research Hub",
-		GitHubHost: "github.com", HelpText: "Room 12.", HelpURL: "https://example.org/help",
+		GitHubHost: "github.com", HelpURL: "https://example.org/help",
 	}
 }
 
@@ -462,9 +462,9 @@ func TestAnUnknownLanguageIsEnglish(t *testing.T) {
 
 func TestOptionsThatCannotWorkAreAllNamed(t *testing.T) {
 	t.Parallel()
-	_, err := web.New(web.Options{Prefix: "//evil/", HubPrefix: "hub", HubURL: "javascript:x", LogoURL: "javascript:x", HelpURL: "data:x"})
+	_, err := web.New(web.Options{Prefix: "//evil/", HubPrefix: "hub", HubURL: "javascript:x", HelpURL: "data:x"})
 	require.Error(t, err)
-	for _, name := range []string{"Prefix", "HubPrefix", "HubURL", "GitHubHost", "LogoURL", "HelpURL"} {
+	for _, name := range []string{"Prefix", "HubPrefix", "HubURL", "GitHubHost", "HelpURL"} {
 		require.ErrorContains(t, err, name)
 	}
 }

@@ -1,23 +1,34 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"text/tabwriter"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
 )
 
-// checkConfig reports every fault of the settings, or prints them as they came
-// out, without secrets.
-func checkConfig(_ context.Context, in invocation) int {
-	cfg, code, ok := settings(in)
-	if !ok {
-		return code
+func newCheckConfig(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check-config",
+		Short: "Report every error of the settings, or print them",
+		Long: `Reports every error of the settings at once, or prints the settings with where
+each came from, without secrets.
+
+Exit codes: 0 no error; 2 errors.`,
+		Args: atMost(0),
+		RunE: in.checkConfig,
+	}
+}
+
+func (in invocation) checkConfig(cmd *cobra.Command, _ []string) error {
+	cfg, err := in.settings(cmd)
+	if err != nil {
+		return err
 	}
 	if err := app.CheckBots(cfg.Bot); err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: %v\n", err)
-		return exitUsage
+		return err
 	}
 	w := tabwriter.NewWriter(in.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
@@ -25,7 +36,7 @@ func checkConfig(_ context.Context, in invocation) int {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", e.Name, e.Value, e.Source)
 	}
 	if err := w.Flush(); err != nil {
-		return exitFault
+		return &failure{exitFault, err}
 	}
-	return exitOK
+	return nil
 }

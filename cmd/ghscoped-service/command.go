@@ -3,14 +3,19 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
 	"github.com/ghscoped/ghscoped-service/internal/config"
+	"github.com/ghscoped/ghscoped-service/internal/release"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -20,6 +25,8 @@ const (
 	exitFault = 1
 	exitUsage = 2 // the settings or the command line
 )
+
+const program = "ghscoped-service"
 
 // invocation is everything of the process that a command sees.
 type invocation struct {
@@ -38,73 +45,147 @@ type service interface {
 	Stop(ctx context.Context) error
 }
 
-// command is one way to call the program.
-type command struct {
-	name, doc string
-	run       func(ctx context.Context, in invocation) int
+// failure ends the program with a code of its own; any other error is one of
+// the command line. A failure without an error has been shown.
+type failure struct {
+	code int
+	err  error
 }
 
-// commands lists them all; the first is meant where none is named.
-func commands() []command {
-	return []command{
-		{"serve", "runs the service", serve},
-		{"check-config", "reports every fault of the settings, or prints them", checkConfig},
-		{"healthcheck", "asks the running service whether it is well", healthcheck},
-		{"policy", "checks a bot policy, or explains what it says to a request", policy},
-		{"audit", "finds lines of the audit by user, action, repository and time", audit},
-		{"install", "copies the ghscoped command into a folder, for users' servers", install},
-		{"doctor", "checks everything the service depends on, and says how to fix what is broken", diagnose},
-		{"create-app", "registers the GitHub App, by a form that it serves to your browser", createApp},
-		{"keys", "makes and rotates the keys that seal the store", keys},
-		{"user", "ends what the running service knows of a user who is gone", user},
-		{"store", "checks and compacts the store's file", storeFile},
-		{"version", "prints the version", version},
-	}
-}
+func (f *failure) Error() string { return fmt.Sprintf("exit code %d: %v", f.code, f.err) }
 
-// run picks the command that the first argument names.
+// run runs the command that args name, and says how it failed.
 func run(ctx context.Context, in invocation) int {
-	all := commands()
-	if len(in.args) == 0 || strings.HasPrefix(in.args[0], "-") {
-		return all[0].run(ctx, in)
+	root := newRoot(in)
+	root.SetArgs(slices.Clip(append([]string{}, in.args...))) // never nil, for which cobra takes os.Args
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
 	}
-	name := in.args[0]
-	in.args = in.args[1:]
-	for _, c := range all {
-		if c.name == name {
-			return c.run(ctx, in)
+	code := exitUsage
+	var failed *failure
+	if errors.As(err, &failed) {
+		code, err = failed.code, failed.err
+	}
+	if err != nil {
+		fmt.Fprintf(in.stderr, "%s: %s\n", program, secret.Scrub(err.Error()))
+	}
+	return code
+}
+
+// newRoot builds all commands. The service runs where none is named.
+func newRoot(in invocation) *cobra.Command {
+	root := &cobra.Command{
+		Use:   program,
+		Short: "Connect JupyterHub users' servers to GitHub",
+		Long: `ghscoped-service is the JupyterHub service "Connect GitHub". Without a command
+it runs the service.
+
+Settings are environment variables, or keys of a YAML file; 'ghscoped-service
+help settings' lists them.
+
+Exit codes: 0 done; 2 the settings or the command line are wrong; 1 anything
+else.`,
+		Version:       release.Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          in.serve,
+	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetIn(in.stdin)
+	root.SetOut(in.stdout)
+	root.SetErr(in.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return in.flagError(err) })
+	root.PersistentFlags().String("config", "", "YAML `file` of settings; also GHSCOPED_CONFIG")
+
+	root.AddCommand(newServe(in), newCheckConfig(in), newHealthcheck(in), newDoctor(in), newUser(in),
+		newPolicy(in), newInstall(in), newCreateApp(in), newKeys(in), newSettings())
+	root.AddCommand(removedCommands()...)
+	return root
+}
+
+// asGroup has a command that only holds others refuse words that name none of
+// them.
+func asGroup(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			cmd.PrintErr(cmd.UsageString())
+			return &failure{code: exitUsage}
+		}
+		hint := "see " + cmd.CommandPath() + " --help"
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return fmt.Errorf("unknown command %q for %q; %s", secret.Scrub(args[0]), cmd.CommandPath(), hint)
+	}
+	return cmd
+}
+
+// atMost refuses arguments beyond the first n.
+func atMost(n int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fmt.Errorf("unexpected argument %q", secret.Scrub(args[n]))
+		}
+		return nil
+	}
+}
+
+// newSettings is a topic of the help.
+func newSettings() *cobra.Command {
+	var text strings.Builder
+	_ = config.WriteHelp(&text) // a builder takes everything
+	return &cobra.Command{Use: "settings", Short: "The settings of the service", Long: strings.TrimSpace(text.String())}
+}
+
+// removedCommands refuse what earlier releases had, for one release.
+func removedCommands() []*cobra.Command {
+	var all []*cobra.Command
+	for name, instead := range map[string]string{
+		"audit":   "use jq on the service's standard output (docs/admins.md, \"The audit\")",
+		"store":   "the service checks its file when it starts; 'ghscoped-service doctor' says whether the store works",
+		"version": "use ghscoped-service --version",
+	} {
+		all = append(all, removed(name, "the command "+name+" was removed: "+instead))
+	}
+	return all
+}
+
+func removed(name, message string) *cobra.Command {
+	return &cobra.Command{Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error { return errors.New(message) }}
+}
+
+// oneDash is an option as earlier releases had them.
+var oneDash = regexp.MustCompile(`^-([a-z][a-z-]+)(=|$)`)
+
+// flagError says what to write instead of an option of earlier releases: settings
+// were options, and options had one dash.
+func (in invocation) flagError(err error) error {
+	names := []string{}
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
+		names = append(names, unknown.GetSpecifiedName())
+	}
+	for _, arg := range in.args {
+		if match := oneDash.FindStringSubmatch(arg); match != nil {
+			names = append(names, match[1])
 		}
 	}
-	if name == "help" {
-		return usage(in.stdout)
+	for _, name := range names {
+		if instead, found := config.Instead(name); found {
+			return fmt.Errorf("settings are no options any more: --%s: %s", name, instead)
+		}
 	}
-	fmt.Fprintf(in.stderr, "ghscoped-service: there is no command %q; see ghscoped-service -help\n", secret.Scrub(name))
-	return exitUsage
+	if _, ok := errors.AsType[*pflag.NotExistError](err); ok && len(names) > 0 && !strings.Contains(err.Error(), "--") {
+		return fmt.Errorf("options begin with two dashes: write --%s", names[0])
+	}
+	return err
 }
 
-// usage writes the commands and the settings.
-func usage(w io.Writer) int {
-	fmt.Fprint(w, "Usage: ghscoped-service [command] [settings]\n\nCommands\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-14s %s\n", c.name, c.doc)
-	}
-	fmt.Fprintln(w)
-	if err := config.WriteHelp(w); err != nil {
-		return exitFault
-	}
-	return exitOK
-}
-
-// settings loads the configuration. Where it cannot, ok is false and code is
-// what to exit with; people have been told why.
-func settings(in invocation) (cfg config.Config, code int, ok bool) {
-	cfg, err := config.Load(in.args, in.environ, in.readFile)
-	switch {
-	case err == nil:
-		return cfg, exitOK, true
-	case errors.Is(err, flag.ErrHelp):
-		return cfg, usage(in.stdout), false
-	}
-	fmt.Fprintf(in.stderr, "ghscoped-service: %v\n", err)
-	return cfg, exitUsage, false
+// settings loads the configuration; its error names everything that is wrong.
+func (in invocation) settings(cmd *cobra.Command) (config.Config, error) {
+	path, _ := cmd.Flags().GetString("config") // every command has it
+	return config.Load(path, in.environ, in.readFile)
 }

@@ -12,111 +12,82 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ghscoped/ghscoped-service/internal/createapp"
 	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
-const createAppUsage = `Usage: ghscoped-service create-app -hub URL [-name NAME] [-org ORGANISATION] [-private]
-           [-permission NAME:LEVEL]… [-service NAME] [-github-url URL] [-github-api-url URL]
-           [-out FOLDER] [-listen HOST:PORT]
-       ghscoped-service create-app -print -hub URL …  >create-app.html
-       ghscoped-service create-app -paste -hub URL …
-
-Registers the GitHub App by a form that your browser sends to GitHub, and puts
-the App's client secret and private key into files of mode 0600 in FOLDER. The
-settings for the service go to standard output, what is left to do to standard
-error.
-
-  -hub             the Hub's public address, as in https://hub.example.org/
-  -name            what people read when they approve (Connect GitHub at HOST)
-  -org             the organisation that shall own the App; else you
-  -private         can be installed on its owner's account only
-  -permission      one more than contents:write, such as workflows:write
-  -service         the service's name at the Hub (connect-github)
-  -github-url      a GitHub of your own (https://github.com)
-  -github-api-url  its API, where that does not follow from it
-  -out             where to put the two files (.)
-  -listen          where to show the form, on loopback (127.0.0.1:0)
-  -print           prints the form instead, for a browser on another machine;
-                   the code is then in its address bar
-  -paste           reads that address, or the code in it, from standard input
-
-Exit codes: 0 done; 1 GitHub or the files; 2 the command line.
-`
-
 // printedRedirect is where the browser ends up after a printed form: a port on
 // which nothing listens, so that the code goes no further than its address bar.
 const printedRedirect = "http://127.0.0.1:9/created"
 
+func newCreateApp(in invocation) *cobra.Command {
+	var r registration
+	cmd := &cobra.Command{
+		Use:   "create-app --hub URL",
+		Short: "Register the GitHub App, by a form that it serves to your browser",
+		Long: `Registers the GitHub App by a form that your browser sends to GitHub, and puts
+the App's client secret and private key into files of mode 0600 in a folder.
+The settings for the service go to standard output, what is left to do to
+standard error.
+
+Exit codes: 0 done; 1 GitHub or the files; 2 the command line.`,
+		Example: `  ghscoped-service create-app --hub https://hub.example.org/
+  ghscoped-service create-app --print --hub https://hub.example.org/ >create-app.html
+  ghscoped-service create-app --paste --hub https://hub.example.org/`,
+		Args: atMost(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return in.createApp(cmd.Context(), r) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&r.hub, "hub", "", "the Hub's public `address`, as in https://hub.example.org/")
+	flags.StringVar(&r.app.Name, "name", "", "what people read when they approve (default \"Connect GitHub at HOST\")")
+	flags.StringVar(&r.app.Organisation, "org", "", "the `organisation` that will own the App; else you")
+	flags.BoolVar(&r.app.Private, "private", false, "can be installed on its owner's account only")
+	flags.StringArrayVar(&r.permissions, "permission", nil, "one more than contents:write, such as workflows:write (`name:level`)")
+	flags.StringVar(&r.app.Service, "service", "connect-github", "the service's `name` at the Hub")
+	flags.StringVar(&r.web, "github-url", "https://github.com", "a GitHub of your own (`address`)")
+	flags.StringVar(&r.folder, "out", ".", "where to put the two files (`folder`)")
+	flags.StringVar(&r.listen, "listen", "127.0.0.1:0", "where to show the form, on loopback (`host:port`)")
+	flags.BoolVar(&r.print, "print", false, "print the form instead, for a browser on another machine; the code is\nthen in its address bar")
+	flags.BoolVar(&r.paste, "paste", false, "read that address, or the code in it, from standard input")
+	return cmd
+}
+
 // createApp registers the App.
-func createApp(ctx context.Context, in invocation) int {
-	return in.report("create-app", createAppUsage, func(in invocation) (int, error) {
-		wanted, err := parseCreateApp(in.args)
-		if err != nil {
-			return exitUsage, err
-		}
-		if wanted.print {
-			return exitOK, wanted.app.WriteForm(in.stdout, printedRedirect)
-		}
-		if err := in.register(ctx, wanted); err != nil {
-			fmt.Fprintf(in.stderr, "ghscoped-service: create-app: %s\n", secret.Scrub(err.Error()))
-			return exitFault, nil
-		}
-		return exitOK, nil
-	})
+func (in invocation) createApp(ctx context.Context, r registration) error {
+	if err := r.complete(); err != nil {
+		return err
+	}
+	if r.print {
+		return r.app.WriteForm(in.stdout, printedRedirect)
+	}
+	if err := in.register(ctx, r); err != nil {
+		return &failure{exitFault, fmt.Errorf("create-app: %w", err)}
+	}
+	return nil
 }
 
 // registration is what the command line says.
 type registration struct {
-	app    createapp.Options
-	api    *url.URL
-	folder string
-	listen string
-	print  bool
-	paste  bool
+	hub, web    string
+	permissions []string
+	app         createapp.Options
+	folder      string
+	listen      string
+	print       bool
+	paste       bool
 }
 
-func parseCreateApp(args []string) (registration, error) {
-	var r registration
-	var hub, web, api string
-	var permissions list
-	set := quietFlags("create-app")
-	set.StringVar(&hub, "hub", "", "")
-	set.StringVar(&r.app.Name, "name", "", "")
-	set.StringVar(&r.app.Organisation, "org", "", "")
-	set.BoolVar(&r.app.Private, "private", false, "")
-	set.Var(&permissions, "permission", "")
-	set.StringVar(&r.app.Service, "service", "connect-github", "")
-	set.StringVar(&web, "github-url", "https://github.com", "")
-	set.StringVar(&api, "github-api-url", "", "")
-	set.StringVar(&r.folder, "out", ".", "")
-	set.StringVar(&r.listen, "listen", "127.0.0.1:0", "")
-	set.BoolVar(&r.print, "print", false, "")
-	set.BoolVar(&r.paste, "paste", false, "")
-	if err := set.Parse(args); err != nil {
-		return r, err
-	}
-	if set.NArg() > 0 {
-		return r, fmt.Errorf("there is no use for %q", set.Arg(0))
-	}
-	return r, r.complete(hub, web, api, permissions)
-}
-
-func (r *registration) complete(hub, web, api string, permissions []string) error {
+func (r *registration) complete() error {
 	var err error
-	if r.app.Hub, err = webAddress("-hub", hub); err != nil {
+	if r.app.Hub, err = webAddress("--hub", r.hub); err != nil {
 		return err
 	}
-	if r.app.GitHub, err = webAddress("-github-url", web); err != nil {
+	if r.app.GitHub, err = webAddress("--github-url", r.web); err != nil {
 		return err
-	}
-	r.api = webaddr.GitHubAPI(r.app.GitHub)
-	if api != "" {
-		if r.api, err = webAddress("-github-api-url", api); err != nil {
-			return err
-		}
 	}
 	r.app.Hub = r.app.Hub.JoinPath("/")
 	if r.app.Name == "" {
@@ -126,7 +97,7 @@ func (r *registration) complete(hub, web, api string, permissions []string) erro
 	if runes := []rune(r.app.Name); len(runes) > longest {
 		r.app.Name = strings.TrimSpace(string(runes[:longest]))
 	}
-	asked, err := parseRequest(nil, permissions)
+	asked, err := parseRequest(nil, r.permissions)
 	r.app.Permissions = asked.Permissions
 	return err
 }
@@ -153,7 +124,7 @@ func (in invocation) register(ctx context.Context, r registration) error {
 	if err != nil {
 		return err
 	}
-	app, err := githubapi.ConvertManifest(ctx, &http.Client{Timeout: 30 * time.Second}, r.api, code)
+	app, err := githubapi.ConvertManifest(ctx, &http.Client{Timeout: 30 * time.Second}, webaddr.GitHubAPI(r.app.GitHub), code)
 	if err != nil {
 		return err
 	}

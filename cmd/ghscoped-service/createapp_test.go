@@ -101,7 +101,7 @@ func TestAnAppIsCreatedByTheFormThatTheProgramServes(t *testing.T) {
 		owner string
 	}{
 		"for oneself":         {nil, "octocat"},
-		"for an organisation": {[]string{"-org", "octo-org"}, "octo-org"},
+		"for an organisation": {[]string{"--org", "octo-org"}, "octo-org"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func TestAnAppIsCreatedByTheFormThatTheProgramServes(t *testing.T) {
 			ended := make(chan int, 1)
 			go func() {
 				ended <- run(t.Context(), invocation{stdout: &stdout, stderr: stderr, args: append([]string{"create-app",
-					"-hub", "https://hub.example.org/jhub", "-github-url", github.URL(), "-out", folder, "-permission", "workflows:write"}, test.args...)})
+					"--hub", "https://hub.example.org/jhub", "--github-url", github.URL(), "--out", folder, "--permission", "workflows:write"}, test.args...)})
 			}()
 			address := <-stderr.address
 			browser.do(http.MethodGet, address+"created?code=forged&state=guessed", nil)
@@ -159,18 +159,18 @@ func requireRegistered(t *testing.T, github *githubsim.Server, slug, owner strin
 func TestAnAppIsCreatedByAPrintedFormAndAPastedAddress(t *testing.T) {
 	t.Parallel()
 	github, folder := newGitHub(t), t.TempDir()
-	args := []string{"-hub", "https://hub.example.org", "-github-url", github.URL(), "-out", folder}
+	args := []string{"--hub", "https://hub.example.org", "--github-url", github.URL(), "--out", folder}
 	var form, stdout, stderr bytes.Buffer
-	require.Equal(t, exitOK, run(t.Context(), invocation{stdout: &form, stderr: &stderr, args: append([]string{"create-app", "-print"}, args...)}))
+	require.Equal(t, exitOK, run(t.Context(), invocation{stdout: &form, stderr: &stderr, args: append([]string{"create-app", "--print"}, args...)}))
 	browser := newDeployer(t, github, "mona")
 	browser.page = form.String()
 	browser.send("Printed")
 	require.Equal(t, exitOK, run(t.Context(), invocation{stdin: strings.NewReader(browser.at.String() + "\n"),
-		stdout: &stdout, stderr: &stderr, args: append([]string{"create-app", "-paste"}, args...)}), stderr.String())
+		stdout: &stdout, stderr: &stderr, args: append([]string{"create-app", "--paste"}, args...)}), stderr.String())
 	require.Contains(t, stdout.String(), "/apps/printed\n")
 
 	// The code works once, and what is there is not written over.
-	again := append([]string{"create-app", "-paste"}, args...)
+	again := append([]string{"create-app", "--paste"}, args...)
 	require.Equal(t, exitFault, run(t.Context(), invocation{stdin: strings.NewReader(browser.at.String()), stdout: &stdout, stderr: &stderr, args: again}))
 	require.Contains(t, stderr.String(), "client-secret: file exists")
 	again[len(again)-1] = t.TempDir()
@@ -185,11 +185,11 @@ func TestAnAppIsCreatedByAPrintedFormAndAPastedAddress(t *testing.T) {
 func TestCreateAppRefuses(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
-		"-hub must be an address":               nil,
-		"the address to listen on must be on l": {"-hub=https://hub.example.org", "-listen=0.0.0.0:0", "-out=" + t.TempDir()},
-		`--permission "x" must be NAME:LEVEL`:   {"-hub=https://hub.example.org", "-permission=x"},
-		`there is no use for "stray"`:           {"-hub=https://hub.example.org", "stray"},
-		"no code on standard input":             {"-hub=https://hub.example.org", "-paste", "-out=" + t.TempDir()},
+		"--hub must be an address":              nil,
+		"the address to listen on must be on l": {"--hub=https://hub.example.org", "--listen=0.0.0.0:0", "--out=" + t.TempDir()},
+		`--permission "x" must be NAME:LEVEL`:   {"--hub=https://hub.example.org", "--permission=x"},
+		`unexpected argument "stray"`:           {"--hub=https://hub.example.org", "stray"},
+		"no code on standard input":             {"--hub=https://hub.example.org", "--paste", "--out=" + t.TempDir()},
 	} {
 		var stderr bytes.Buffer
 		code := run(context.Background(), invocation{args: append([]string{"create-app"}, args...), stdin: strings.NewReader(""), stderr: &stderr})

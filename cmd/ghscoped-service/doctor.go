@@ -1,15 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
 	"github.com/ghscoped/ghscoped-service/internal/check"
@@ -18,39 +17,39 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store/redis"
 )
 
-const doctorUsage = `Usage: ghscoped-service doctor [-json] [-env-file FILE] [settings]
+func newDoctor(in invocation) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check everything the service depends on",
+		Long: `Checks everything the service depends on (settings, key file, store, Hub, the
+way to users' servers, GitHub, the App, the clock) and says what to change. It
+changes nothing.
 
-Checks everything the service depends on (settings, key file, store, Hub, the
-way to users' servers, GitHub, the App, the clock) and says how to fix what is
-broken. It changes nothing.
-
-  -json      one JSON object instead of lines
-  -env-file  read the variables of this file too: an EnvironmentFile of systemd,
-             or /proc/PID/environ of the running service
-
-It takes the settings of the service, too; see ghscoped-service help.
-Exit codes: 0 nothing failed; 1 something did; 2 the command line.
-`
-
-// diagnose makes every check.
-func diagnose(ctx context.Context, in invocation) int {
-	return in.report("doctor", doctorUsage, func(in invocation) (int, error) { return in.diagnose(ctx) })
+Exit codes: 0 nothing failed; 1 something did; 2 the command line.`,
+		Args: atMost(0),
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print one JSON object, for programs")
+	file := cmd.Flags().String("env-file", "", "read the variables of this `file` too: an EnvironmentFile of systemd, or\n/proc/PID/environ of the running service")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *file != "" {
+			content, err := in.readFile(*file)
+			if err != nil {
+				return fmt.Errorf("--env-file: %w", err)
+			}
+			in.environ = withEnvironment(in.environ, content)
+		}
+		return in.diagnose(cmd, *asJSON)
+	}
+	return cmd
 }
 
-func (in invocation) diagnose(ctx context.Context) (int, error) {
-	asJSON, in, err := in.doctorFlags()
-	if err != nil {
-		return exitUsage, err
+func (in invocation) diagnose(cmd *cobra.Command, asJSON bool) error {
+	cfg, err := in.settings(cmd)
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		return in.tell(doctor.OfSettings(faults), asJSON)
 	}
-	cfg, err := config.Load(in.args, in.environ, in.readFile)
-	var faults config.Faults
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return exitUsage, err
-	case errors.As(err, &faults):
-		return in.tell(doctor.OfSettings(faults), asJSON), nil
-	case err != nil:
-		return exitUsage, err
+	if err != nil {
+		return err
 	}
 	quiet := slog.New(slog.DiscardHandler) // each check says itself what is wrong
 	redis.LogTo(quiet)
@@ -58,21 +57,21 @@ func (in invocation) diagnose(ctx context.Context) (int, error) {
 		Logger: quiet, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
 	}, opsURL(cfg.Service, "readyz"))
 	if err != nil {
-		return exitFault, err
+		return &failure{exitFault, err}
 	}
 	tell := in.line
 	if asJSON {
 		tell = func(check.Result) {}
 	}
-	results := d.Run(ctx, tell)
+	results := d.Run(cmd.Context(), tell)
 	if asJSON {
-		return in.tell(results, true), nil
+		return in.tell(results, true)
 	}
-	return verdict(check.NewReport(results)), nil
+	return verdict(check.NewReport(results))
 }
 
 // tell writes results that are all known already.
-func (in invocation) tell(results []check.Result, asJSON bool) int {
+func (in invocation) tell(results []check.Result, asJSON bool) error {
 	report := check.NewReport(results)
 	if asJSON {
 		_ = report.WriteJSON(in.stdout) // nobody is left to hear of it
@@ -86,11 +85,11 @@ func (in invocation) tell(results []check.Result, asJSON bool) int {
 
 func (in invocation) line(r check.Result) { _ = r.WriteText(in.stdout, in.coloured()) }
 
-func verdict(report check.Report) int {
+func verdict(report check.Report) error {
 	if report.OK {
-		return exitOK
+		return nil
 	}
-	return exitFault
+	return &failure{code: exitFault}
 }
 
 // coloured: only a terminal, and only where nobody asked for none
@@ -102,33 +101,4 @@ func (in invocation) coloured() bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// doctorFlags takes the doctor's own flags, which come first, off the command
-// line; what is left are settings.
-func (in invocation) doctorFlags() (asJSON bool, rest invocation, err error) {
-	for len(in.args) > 0 {
-		name, value, joined := cutFlag(in.args[0])
-		switch {
-		case name == "json" && !joined:
-			asJSON = true
-		case name == "env-file":
-			if !joined {
-				if len(in.args) < 2 {
-					return false, in, errors.New("-env-file needs a file")
-				}
-				in.args = in.args[1:]
-				value = in.args[0]
-			}
-			content, err := in.readFile(value)
-			if err != nil {
-				return false, in, fmt.Errorf("-env-file: %w", err)
-			}
-			in.environ = withEnvironment(in.environ, content)
-		default:
-			return asJSON, in, nil
-		}
-		in.args = in.args[1:]
-	}
-	return asJSON, in, nil
 }

@@ -5,15 +5,6 @@ import (
 	"strings"
 )
 
-// cutFlag splits -name=value, in each way the flag package takes it.
-func cutFlag(arg string) (name, value string, joined bool) {
-	trimmed, dashed := strings.CutPrefix(arg, "-")
-	if !dashed {
-		return "", "", false
-	}
-	return strings.Cut(strings.TrimPrefix(trimmed, "-"), "=")
-}
-
 // withEnvironment is environ with the variables of a file, which win: one a
 // line, as systemd's EnvironmentFile has them (systemd.exec(5)), or each ended
 // by NUL, as the kernel shows a process's own (proc(5)).

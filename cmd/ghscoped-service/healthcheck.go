@@ -7,26 +7,37 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ghscoped/ghscoped-service/internal/config"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // healthLimit bounds one question to the running service.
 const healthLimit = 5 * time.Second
 
-// healthcheck asks the service that runs with the same settings on this
-// machine, for containers without a shell and curl.
-func healthcheck(ctx context.Context, in invocation) int {
-	cfg, code, ok := settings(in)
-	if !ok {
-		return code
+func newHealthcheck(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask the running service whether it is well",
+		Long: `Asks the service that runs with the same settings on this machine, for
+containers without a shell and curl.
+
+Exit codes: 0 it is well; 1 it is not, or does not run; 2 the settings.`,
+		Args: atMost(0),
+		RunE: in.healthcheck,
 	}
-	if err := askHealth(ctx, opsURL(cfg.Service, "healthz")); err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: not well: %s\n", secret.Scrub(err.Error()))
-		return exitFault
+}
+
+func (in invocation) healthcheck(cmd *cobra.Command, _ []string) error {
+	cfg, err := in.settings(cmd)
+	if err != nil {
+		return err
+	}
+	if err := askHealth(cmd.Context(), opsURL(cfg.Service, "healthz")); err != nil {
+		return &failure{exitFault, fmt.Errorf("not well: %w", err)}
 	}
 	fmt.Fprintln(in.stdout, "ok")
-	return exitOK
+	return nil
 }
 
 // opsURL is where the service tells about itself on this machine: an address

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
-	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/spf13/cobra"
 )
 
 // What install puts into a folder: the user's command, and the name by which
@@ -18,39 +17,34 @@ const (
 	helperName  = "git-credential-ghscoped"
 )
 
-const installUsage = `Usage: ghscoped-service install FOLDER
-
-Copies the command ghscoped, which lies beside this program, into FOLDER, and
+// newInstall copies the ghscoped command into a folder: an init container of
+// users' servers does so, since their images do not have it.
+func newInstall(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:   "install FOLDER",
+		Short: "Copy the ghscoped command into a folder, for users' servers",
+		Long: `Copies the command ghscoped, which lies beside this program, into FOLDER, and
 links it as git-credential-ghscoped there: for an init container of users'
 servers. What is there already is replaced.
 
-Exit codes: 0 done; 1 the files; 2 the command line.
-`
-
-// install copies the ghscoped command, which lies beside this program, into a
-// folder: an init container of users' servers does so, since their images have
-// neither.
-func install(_ context.Context, in invocation) int {
-	return in.report("install", installUsage, invocation.install)
+Exit codes: 0 done; 1 the files; 2 the command line.`,
+		Args: atMost(1),
+		RunE: in.install,
+	}
 }
 
-func (in invocation) install() (int, error) {
-	set := quietFlags("install")
-	if err := set.Parse(in.args); err != nil {
-		return 0, err
-	}
-	if set.NArg() != 1 {
-		return 0, errors.New("one folder is to be named; see ghscoped-service install -help")
+func (in invocation) install(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name the folder: install FOLDER")
 	}
 	own, err := os.Executable()
 	if err == nil {
-		err = installFrom(filepath.Dir(own), set.Arg(0))
+		err = installFrom(filepath.Dir(own), args[0])
 	}
 	if err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: install: %s\n", secret.Scrub(err.Error()))
-		return exitFault, nil
+		return &failure{exitFault, fmt.Errorf("install: %w", err)}
 	}
-	return exitOK, nil
+	return nil
 }
 
 func installFrom(source, folder string) error {

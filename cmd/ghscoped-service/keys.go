@@ -1,57 +1,54 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
-const keysUsage = `Usage: ghscoped-service keys new [FILE]
-       ghscoped-service keys rotate FILE
-       ghscoped-service keys add FILE
-       ghscoped-service keys promote FILE
-
-FILE holds the keys that seal the store, one a line: the first seals, all open.
-Each command changes it in one step and keeps its owner and mode.
-
-  new      makes a file of mode 0600 with one new key, never over an old one;
-           without FILE, prints a key
-  rotate   puts a new key in front: for a store that one process has. Restart
-           it; in the background it seals every record anew
-  add      puts a new key second, where it opens and does not seal yet: step one
-           for replicas that share a Redis. Give all of them the file, restart
-  promote  moves the second key to the front: step two. Give all of them the
-           file, restart
-
-The old key may go once the log says that all records are sealed anew.
-Exit codes: 0 done; 2 the command line, or the file.
-`
-
-// keys changes key files.
-func keys(_ context.Context, in invocation) int {
-	return in.report("keys", keysUsage, invocation.keys)
-}
-
-func (in invocation) keys() (int, error) {
-	set := quietFlags("keys")
-	if err := set.Parse(in.args); err != nil {
-		return 0, err
+// newKeys makes and changes key files.
+func newKeys(in invocation) *cobra.Command {
+	keys := asGroup(&cobra.Command{
+		Use:   "keys",
+		Short: "Make and rotate the keys that seal the store",
+		Long: `A key file holds the keys that seal the store, one a line: the first seals, all
+open. A change is made in one step and keeps the file's owner and mode.`,
+	})
+	newKey := &cobra.Command{
+		Use:   "new [FILE]",
+		Short: "Make a key file, or print a key",
+		Long: `Makes a file of mode 0600 with one new key, never over an old one; without FILE
+it prints a key.`,
+		Args: atMost(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return store.CreateKeyFile(args[0])
+			}
+			_, err := fmt.Fprintln(in.stdout, store.NewKey().Reveal())
+			return err
+		},
 	}
-	change := map[string]func(string) error{
-		"new": store.CreateKeyFile, "rotate": store.Rotate, "add": store.AddKey, "promote": store.PromoteKey,
-	}[set.Arg(0)]
-	switch {
-	case change == nil:
-		return 0, fmt.Errorf("there is no command %q; see ghscoped-service keys -help", set.Arg(0))
-	case set.NArg() > 2:
-		return 0, fmt.Errorf("there is no use for %q", set.Arg(2))
-	case set.NArg() == 1 && set.Arg(0) == "new":
-		_, err := fmt.Fprintln(in.stdout, store.NewKey().Reveal())
-		return exitOK, err
-	case set.NArg() == 1:
-		return 0, errors.New("no key file is named")
+	rotate := &cobra.Command{
+		Use:   "rotate FILE",
+		Short: "Put a new key in front, for a store that one process has",
+		Long: `Puts a new key in front, for a store that one process has. Restart it: in the
+background it seals every record again, and the log says when the old key may
+be removed. Replicas that share a Redis need two steps, by hand: see "Rotate
+the sealing keys" in docs/operations.md.`,
+		Args: atMost(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name the key file: keys rotate FILE")
+			}
+			return store.Rotate(args[0])
+		},
 	}
-	return exitOK, change(set.Arg(1))
+	const byHand = ": put the line that 'ghscoped-service keys new' prints "
+	keys.AddCommand(newKey, rotate,
+		removed("add", "the command keys add was removed"+byHand+"second in the file (docs/operations.md)"),
+		removed("promote", "the command keys promote was removed: move the second key of the file to the first line (docs/operations.md)"))
+	return keys
 }

@@ -1,17 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/store"
-	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 )
 
 func keyLinesOf(t *testing.T, path string) []string {
@@ -27,7 +24,7 @@ func keyLinesOf(t *testing.T, path string) []string {
 	return lines
 }
 
-func TestKeysAreMadeAndRotated(t *testing.T) {
+func TestKeysNewAndRotate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
 	require.Equal(t, exitOK, call(t.Context(), nil, nil, nil, "keys", "new", path).code)
@@ -42,13 +39,6 @@ func TestKeysAreMadeAndRotated(t *testing.T) {
 	require.Equal(t, first[0], rotated[1])
 	require.False(t, ring(t, path).Current(sealed))
 
-	// For replicas: it opens everywhere before it seals anywhere.
-	require.Equal(t, exitOK, call(t.Context(), nil, nil, nil, "keys", "add", path).code)
-	added := keyLinesOf(t, path)
-	require.Len(t, added, 3)
-	require.Equal(t, []string{rotated[0], rotated[1]}, []string{added[0], added[2]})
-	require.Equal(t, exitOK, call(t.Context(), nil, nil, nil, "keys", "promote", path).code)
-	require.Equal(t, []string{added[1], added[0], added[2]}, keyLinesOf(t, path))
 	requirePrivate(t, path, "")
 
 	opened, err := ring(t, path).Open("k", "a", sealed)
@@ -63,7 +53,7 @@ func ring(t *testing.T, path string) *store.Keyring {
 	return ring
 }
 
-func TestAKeyIsPrintedWhereNoFileIsNamed(t *testing.T) {
+func TestKeysNewPrintsAKeyWhereNoFileIsNamed(t *testing.T) {
 	t.Parallel()
 	got := call(t.Context(), nil, nil, nil, "keys", "new")
 	require.Equal(t, exitOK, got.code)
@@ -78,14 +68,13 @@ func TestKeysRefuses(t *testing.T) {
 	require.NoError(t, store.CreateKeyFile(open))
 	require.NoError(t, os.Chmod(open, 0o644))
 	for want, args := range map[string][]string{
-		`there is no command ""`:        nil,
-		`there is no command "make"`:    {"make"},
+		"Available Commands":            nil,
+		`did you mean rotate?`:          {"rotaet"},
 		"file exists":                   {"new", path},
-		"no key file is named":          {"rotate"},
-		"no such file":                  {"add", path + "-none"},
-		"there is no second key":        {"promote", path},
+		"name the key file":             {"rotate"},
+		"no such file":                  {"rotate", path + "-none"},
 		"open to others":                {"rotate", open},
-		`there is no use for "another"`: {"rotate", path, "another"},
+		`unexpected argument "another"`: {"rotate", path, "another"},
 	} {
 		before := keyLinesOf(t, path)
 		got := call(t.Context(), nil, nil, nil, append([]string{"keys"}, args...)...)
@@ -93,31 +82,4 @@ func TestKeysRefuses(t *testing.T) {
 		require.Contains(t, got.stderr, want)
 		require.Equal(t, before, keyLinesOf(t, path))
 	}
-}
-
-func TestAStoresFileIsCheckedAndCompacted(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "ghscoped.db")
-	opened, err := bolt.Open(path, time.Now)
-	require.NoError(t, err)
-	_, err = opened.Put(t.Context(), store.Record{Kind: store.KindUser, Key: "ada", Value: bytes.Repeat([]byte("x"), 1<<20)})
-	require.NoError(t, err)
-
-	held := call(t.Context(), []string{"GHSCOPED_STORE=bolt:" + path}, nil, nil, "store", "check")
-	require.Equal(t, exitFault, held.code)
-	require.Contains(t, held.stderr, "another process holds it")
-	require.NoError(t, opened.Close())
-
-	got := call(t.Context(), []string{"GHSCOPED_STORE=bolt:" + path}, nil, nil, "store", "check")
-	require.Equal(t, exitOK, got.code, got.stderr)
-	require.Regexp(t, `is whole: \d+ bytes, of which \d+ are free; records: .*user 1`, got.stdout)
-	require.Equal(t, exitOK, call(t.Context(), nil, nil, nil, "store", "compact", path).code)
-
-	require.NoError(t, os.Truncate(path, 8192))
-	damaged := call(t.Context(), nil, nil, nil, "store", "check", path)
-	require.Equal(t, exitFault, damaged.code)
-	require.Contains(t, damaged.stderr, "it is damaged")
-	require.Equal(t, exitFault, call(t.Context(), nil, nil, nil, "store", "check", path+"-none").code)
-	require.Equal(t, exitUsage, call(t.Context(), []string{"GHSCOPED_STORE=redis://h"}, nil, nil, "store", "check").code)
-	require.Equal(t, exitUsage, call(t.Context(), nil, nil, nil, "store", "mend").code)
 }

@@ -69,9 +69,9 @@ func call(ctx context.Context, environ []string, f *fake, buildErr error, args .
 	return result{code, stdout.String(), stderr.String()}
 }
 
-func TestServingEndsWithTheContextAndHasTenSecondsToStop(t *testing.T) {
+func TestServeEndsWithTheContextAndHasTenSecondsToStop(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"serve"}, {"serve", "-log-level=debug"}, {"-log-level=debug"}} {
+	for _, args := range [][]string{nil, {"serve"}} {
 		f := newFake()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -87,7 +87,7 @@ func TestServingEndsWithTheContextAndHasTenSecondsToStop(t *testing.T) {
 	}
 }
 
-func TestAServiceThatAnswersNobodyAnyMoreIsStopped(t *testing.T) {
+func TestServeStopsWhatAnswersNobodyAnyMore(t *testing.T) {
 	t.Parallel()
 	f := newFake()
 	f.failed <- errors.New("the listener is gone")
@@ -97,7 +97,7 @@ func TestAServiceThatAnswersNobodyAnyMoreIsStopped(t *testing.T) {
 	require.InDelta(t, stopLimit.Seconds(), f.stopLimit.Seconds(), 1, "what is under way is handed over all the same")
 }
 
-func TestTheExitCodeTellsSettingsFromOtherFaults(t *testing.T) {
+func TestRunExitCodeTellsSettingsFromOtherErrors(t *testing.T) {
 	t.Parallel()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -110,13 +110,14 @@ func TestTheExitCodeTellsSettingsFromOtherFaults(t *testing.T) {
 		code     int
 		says     string
 	}{
-		"settings missing":       {nil, nil, newFake(), nil, exitUsage, "client-id (not set): it is required"},
-		"an unknown command":     {[]string{"sevre"}, enough(), newFake(), nil, exitUsage, `there is no command "sevre"`},
-		"an unknown flag":        {[]string{"-x"}, enough(), newFake(), nil, exitUsage, "flag provided but not defined: -x"},
+		"settings missing":       {nil, nil, newFake(), nil, exitUsage, "client_id (not set): it is required"},
+		"an unknown command":     {[]string{"sevre"}, enough(), newFake(), nil, exitUsage, "unknown command \"sevre\" for \"ghscoped-service\"\n\nDid you mean this?\n\tserve"},
+		"an unknown option":      {[]string{"--colour"}, enough(), newFake(), nil, exitUsage, "unknown flag: --colour"},
+		"an argument too many":   {[]string{"serve", "now"}, enough(), newFake(), nil, exitUsage, `unexpected argument "now"`},
 		"cannot be built":        {nil, enough(), newFake(), held, exitFault, held.Error()},
 		"cannot start":           {nil, enough(), &fake{started: make(chan struct{}), startErr: held}, nil, exitFault, held.Error()},
 		"did not stop in order":  {nil, enough(), &fake{started: make(chan struct{}), stopErr: held}, nil, exitFault, held.Error()},
-		"nobody is there to ask": {[]string{"healthcheck", "-listen=127.0.0.1:1"}, enough(), newFake(), nil, exitFault, "not well"},
+		"nobody is there to ask": {[]string{"healthcheck"}, enough("GHSCOPED_LISTEN=127.0.0.1:1"), newFake(), nil, exitFault, "not well"},
 	} {
 		got := call(cancelled, test.environ, test.f, test.buildErr, test.args...)
 		require.Equal(t, test.code, got.code, name)
@@ -125,12 +126,39 @@ func TestTheExitCodeTellsSettingsFromOtherFaults(t *testing.T) {
 	}
 }
 
-func TestCheckConfigNamesEveryFaultAtOnce(t *testing.T) {
+func TestRunRefusesWhatWasRemoved(t *testing.T) {
 	t.Parallel()
-	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict", "GHSCOPED_COLOUR=blue"}, nil, nil, "check-config", "-store=redis://h")
+	for name, test := range map[string]struct {
+		args, environ []string
+		says          string
+	}{
+		"audit":                {[]string{"audit", "--user", "ada"}, nil, "the command audit was removed: use jq"},
+		"store check":          {[]string{"store", "check"}, nil, "the command store was removed: the service checks its file when it starts"},
+		"keys add":             {[]string{"keys", "add", "FILE"}, nil, "the command keys add was removed: put the line that 'ghscoped-service keys new' prints second in the file"},
+		"keys promote":         {[]string{"keys", "promote", "FILE"}, nil, "the command keys promote was removed: move the second key"},
+		"version":              {[]string{"version"}, nil, "use ghscoped-service --version"},
+		"a setting's option":   {[]string{"--client-id=x"}, nil, "settings are no options any more: --client-id: set GHSCOPED_CLIENT_ID in the environment, or client_id in the file that --config names"},
+		"with one dash":        {[]string{"check-config", "-refresh"}, nil, "settings are no options any more: --refresh: set GHSCOPED_REFRESH"},
+		"a removed setting":    {[]string{"--logo", "/x"}, nil, "settings are no options any more: --logo: the page shows the Hub's own logo"},
+		"an option's one dash": {[]string{"doctor", "-json"}, nil, "options begin with two dashes: write --json"},
+		"a removed variable":   {[]string{"check-config"}, enough("GHSCOPED_SHOW_AVATARS=true"), "GHSCOPED_SHOW_AVATARS (environment): this setting was removed; the page shows an initial"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := call(t.Context(), test.environ, newFake(), nil, test.args...)
+			require.Equal(t, exitUsage, got.code)
+			require.Contains(t, got.stderr, test.says)
+			require.Empty(t, got.stdout)
+		})
+	}
+}
+
+func TestCheckConfigNamesEveryErrorAtOnce(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict", "GHSCOPED_COLOUR=blue", "GHSCOPED_STORE=redis://h"}, nil, nil, "check-config")
 	require.Equal(t, exitUsage, got.code)
-	for _, fault := range []string{"GHSCOPED_COLOUR (environment)", "client-id", "app-url", "identity (environment GHSCOPED_IDENTITY)",
-		"service-name", "hub-api-url", "hub-token", "listen", "key-file", "proxy-url"} {
+	for _, fault := range []string{"GHSCOPED_COLOUR (environment)", "client_id", "app_url", "identity (environment GHSCOPED_IDENTITY)",
+		"JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "listen", "key_file", "proxy_url"} {
 		require.Contains(t, got.stderr, "\n  "+fault)
 	}
 }
@@ -144,11 +172,11 @@ func TestCheckConfigPrintsTheSettingsWithoutSecrets(t *testing.T) {
 		fields := strings.Fields(line)
 		lines[fields[0]] = strings.Join(fields[1:], " ")
 	}
-	require.Equal(t, "[redacted] environment JUPYTERHUB_API_TOKEN", lines["hub-token"])
+	require.Equal(t, "[redacted] environment JUPYTERHUB_API_TOKEN", lines["JUPYTERHUB_API_TOKEN"])
 	require.Equal(t, "true environment GHSCOPED_REFRESH", lines["refresh"])
 	require.Equal(t, "127.0.0.1:10101 default", lines["listen"])
-	require.Equal(t, "~/.config/ghscoped/credential default", lines["git-credentials-path"])
-	require.Equal(t, "https://api.github.com default", lines["github-api-url"])
+	require.Equal(t, "~/.config/ghscoped/credential default", lines["git_credentials_path"])
+	require.Equal(t, "/services/connect-github/ default", lines["JUPYTERHUB_SERVICE_PREFIX"])
 	require.NotContains(t, got.stdout, "marker-token")
 }
 
@@ -174,7 +202,7 @@ func TestHealthcheckFollowsTheAnswer(t *testing.T) {
 			w.WriteHeader(status)
 		}))
 		defer running.Close()
-		got := call(t.Context(), enough(), nil, nil, "healthcheck", "-listen", strings.TrimPrefix(running.URL, "http://"))
+		got := call(t.Context(), enough("GHSCOPED_LISTEN="+strings.TrimPrefix(running.URL, "http://")), nil, nil, "healthcheck")
 		require.Equal(t, code, got.code, got.stderr)
 		require.Equal(t, "/services/connect-github/healthz", asked)
 	}
@@ -193,7 +221,7 @@ func TestUserEndAsksTheRunningService(t *testing.T) {
 		return strings.TrimPrefix(running.URL, "http://"), asked
 	}
 	listen, asked := answer(http.StatusNoContent, "")
-	got := call(t.Context(), enough(), nil, nil, "user", "end", "o'malley ü/$", "-listen", listen)
+	got := call(t.Context(), enough("GHSCOPED_LISTEN="+listen), nil, nil, "user", "end", "o'malley ü/$")
 	require.Equal(t, exitOK, got.code, got.stderr)
 	require.Equal(t, http.MethodDelete, asked.Method)
 	require.Equal(t, "/services/connect-github/api/users/o%27malley%20%C3%BC%2F$", asked.URL.EscapedPath())
@@ -206,52 +234,64 @@ func TestUserEndAsksTheRunningService(t *testing.T) {
 	require.NoError(t, free.Close())
 	for name, c := range map[string]struct {
 		args []string
+		set  string
 		code int
 		says string
 	}{
-		"no such record":           {[]string{"end", "nobody", "-listen", unknown}, exitFault, "There is no record of this user. (no_record)"},
-		"something else answers":   {[]string{"end", "ada", "-listen", other}, exitFault, "which is not this service"},
-		"the service does not run": {[]string{"end", "ada", "-listen", free.Addr().String()}, exitFault, "the service does not run on this machine"},
-		"no name":                  {[]string{"end"}, exitUsage, "user end NAME"},
-		"an empty name":            {[]string{"end", ""}, exitUsage, "user end NAME"},
-		"another word":             {[]string{"begin", "ada"}, exitUsage, "user end NAME"},
-		"a setting that is wrong":  {[]string{"end", "ada", "-delivery", "post"}, exitUsage, "delivery"},
+		"no such record":           {[]string{"end", "nobody"}, "GHSCOPED_LISTEN=" + unknown, exitFault, "There is no record of this user. (no_record)"},
+		"something else answers":   {[]string{"end", "ada"}, "GHSCOPED_LISTEN=" + other, exitFault, "which is not this service"},
+		"the service does not run": {[]string{"end", "ada"}, "GHSCOPED_LISTEN=" + free.Addr().String(), exitFault, "the service does not run on this machine"},
+		"no name":                  {[]string{"end"}, "", exitUsage, "user end NAME"},
+		"an empty name":            {[]string{"end", ""}, "", exitUsage, "user end NAME"},
+		"another word":             {[]string{"begin", "ada"}, "", exitUsage, `unknown command "begin" for "ghscoped-service user"`},
+		"a setting that is wrong":  {[]string{"end", "ada"}, "GHSCOPED_DELIVERY=post", exitUsage, "delivery"},
 	} {
-		got := call(t.Context(), enough(), nil, nil, append([]string{"user"}, c.args...)...)
+		got := call(t.Context(), enough(c.set), nil, nil, append([]string{"user"}, c.args...)...)
 		require.Equal(t, c.code, got.code, name)
 		require.Contains(t, got.stderr, c.says, name)
 		require.NotContains(t, got.stderr, "marker-token", name)
 	}
-	require.Contains(t, call(t.Context(), nil, nil, nil, "user", "-help").stdout, "user end NAME")
 }
 
 func TestHelpNamesCommandsAndSettings(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-help"}, {"help"}, {"serve", "-h"}, {"check-config", "-help"}} {
+	for _, args := range [][]string{{"--help"}, {"help"}, {"-h"}} {
 		got := call(t.Context(), nil, nil, nil, args...)
 		require.Equal(t, exitOK, got.code)
 		require.Contains(t, got.stdout, "check-config")
-		require.Contains(t, got.stdout, "GHSCOPED_CLIENT_ID, GH_SCOPED_CREDS_CLIENT_ID")
 		require.Empty(t, got.stderr)
 	}
+	got := call(t.Context(), nil, nil, nil, "help", "settings")
+	require.Equal(t, exitOK, got.code)
+	require.Contains(t, got.stdout, "GHSCOPED_CLIENT_ID, GH_SCOPED_CREDS_CLIENT_ID")
 }
 
 func TestEachCommandHasItsHelp(t *testing.T) {
 	t.Parallel()
 	documented, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
-	for _, c := range commands() {
-		got := call(t.Context(), nil, nil, nil, c.name, "-help")
-		require.Equal(t, exitOK, got.code, c.name)
-		require.Regexp(t, `^Usage: ghscoped-service `, got.stdout, c.name)
-		require.Empty(t, got.stderr, c.name)
-		require.Regexp(t, `(?m)^//\tghscoped-service \[?`+c.name+`\b`, string(documented))
+	for _, c := range newRoot(invocation{}).Commands() {
+		if c.Hidden || !c.Runnable() {
+			continue
+		}
+		got := call(t.Context(), nil, nil, nil, c.Name(), "--help")
+		require.Equal(t, exitOK, got.code, c.Name())
+		require.Contains(t, got.stdout, "Usage:\n  ghscoped-service "+c.Name(), c.Name())
+		require.Empty(t, got.stderr, c.Name())
+		require.Regexp(t, `(?m)^//\tghscoped-service \[?`+c.Name()+`\b`, string(documented))
 	}
 }
 
-func TestTheVersionIsPrinted(t *testing.T) {
+func TestVersion(t *testing.T) {
 	t.Parallel()
-	got := call(t.Context(), nil, nil, nil, "version")
+	got := call(t.Context(), nil, nil, nil, "--version")
 	require.Equal(t, exitOK, got.code)
 	require.Regexp(t, `^ghscoped-service \S+\n$`, got.stdout)
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	got := call(t.Context(), nil, nil, nil, "completion", "bash")
+	require.Equal(t, exitOK, got.code)
+	require.Contains(t, got.stdout, "bash completion")
 }

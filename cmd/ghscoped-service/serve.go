@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
 
 	"github.com/ghscoped/ghscoped-service/internal/app"
+	"github.com/ghscoped/ghscoped-service/internal/config"
 	"github.com/ghscoped/ghscoped-service/internal/release"
 )
 
@@ -16,12 +18,33 @@ import (
 // than the 30 s after which Kubernetes kills, and than what the Hub waits.
 const stopLimit = 10 * time.Second
 
-// serve runs the service until ctx ends, or until it answers nobody any more.
-func serve(ctx context.Context, in invocation) int {
-	cfg, code, ok := settings(in)
-	if !ok {
-		return code
+func newServe(in invocation) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service; what happens without a command, too",
+		Long: `Runs the service until it gets SIGTERM. It logs JSON lines on standard error and
+writes audit events, also JSON lines, on standard output.
+
+Exit codes: 0 it was stopped; 1 it could not start or go on; 2 the settings.`,
+		Args: atMost(0),
+		RunE: in.serve,
 	}
+}
+
+// serve runs the service until the context ends, or until it answers nobody any
+// more. What goes wrong is in the log.
+func (in invocation) serve(cmd *cobra.Command, _ []string) error {
+	cfg, err := in.settings(cmd)
+	if err != nil {
+		return err
+	}
+	if code := in.serveWith(cmd.Context(), cfg); code != exitOK {
+		return &failure{code: code}
+	}
+	return nil
+}
+
+func (in invocation) serveWith(ctx context.Context, cfg config.Config) int {
 	logger := slog.New(slog.NewJSONHandler(in.stderr, &slog.HandlerOptions{Level: cfg.Service.LogLevel}))
 	if err := noCoreDumps(); err != nil {
 		logger.Warn("core dumps could not be switched off", "error", err)
@@ -40,7 +63,7 @@ func serve(ctx context.Context, in invocation) int {
 	}
 	logger.Info("serving", "address", s.Addr().String(), "prefix", cfg.Service.Prefix, "version", release.Version())
 
-	code = exitOK
+	code := exitOK
 	select {
 	case <-ctx.Done():
 		logger.Info("stopping")

@@ -10,47 +10,45 @@ import (
 	"net/url"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ghscoped/ghscoped-service/internal/config"
 )
 
-const userUsage = `Usage: ghscoped-service user end NAME [settings]
-
-Ends all that the running service knows of a Hub user, for whom the page cannot
+func newUser(in invocation) *cobra.Command {
+	user := asGroup(&cobra.Command{Use: "user", Short: "End what the running service knows of a user who is gone"})
+	user.AddCommand(&cobra.Command{
+		Use:   "end NAME",
+		Short: "End all that the running service knows of a Hub user",
+		Long: `Ends all that the running service knows of a Hub user, for whom the page cannot
 be used: the GitHub token is revoked, bot tokens of the user's programs too, and
 the account that the identity policy remembers is forgotten. Use it when a user
 was deleted or renamed at the Hub.
 
 It asks the service that runs with the same settings on this machine, with the
 service's own Hub token.
-Exit codes: 0 done; 1 the service does not run, or knows nothing of that name;
-2 the command line, or the settings.
-`
 
-// user ends what is known of one Hub user.
-func user(ctx context.Context, in invocation) int {
-	return in.report("user", userUsage, func(in invocation) (int, error) { return in.user(ctx) })
+Exit codes: 0 done; 1 the service does not run, or knows nothing of that name;
+2 the command line, or the settings.`,
+		Args: atMost(1),
+		RunE: in.endUser,
+	})
+	return user
 }
 
-func (in invocation) user(ctx context.Context) (int, error) {
-	set := quietFlags("user")
-	if err := set.Parse(in.args); err != nil {
-		return exitUsage, err
+func (in invocation) endUser(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 || args[0] == "" {
+		return errors.New("name the Hub user: user end NAME")
 	}
-	if set.NArg() < 2 || set.Arg(0) != "end" || set.Arg(1) == "" {
-		return exitUsage, errors.New("it takes: user end NAME; see ghscoped-service user -help")
+	cfg, err := in.settings(cmd)
+	if err != nil {
+		return err
 	}
-	name := set.Arg(1)
-	in.args = set.Args()[2:]
-	cfg, code, ok := settings(in)
-	if !ok {
-		return code, nil
+	if err := endUser(cmd.Context(), cfg, args[0]); err != nil {
+		return &failure{exitFault, err}
 	}
-	if err := endUser(ctx, cfg, name); err != nil {
-		fmt.Fprintf(in.stderr, "ghscoped-service: %v\n", err)
-		return exitFault, nil
-	}
-	fmt.Fprintf(in.stdout, "ended %s; the token is being revoked\n", name)
-	return exitOK, nil
+	fmt.Fprintf(in.stdout, "ended %s; the token is being revoked\n", args[0])
+	return nil
 }
 
 // endUser asks the running service, which has the store open.

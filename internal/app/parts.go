@@ -228,8 +228,8 @@ func (p *parts) joinServer() error {
 		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, Refresh: cfg.Delivery.Refresh, CanStart: cfg.Hub.CanStart,
-		Admins: server.Admins{Group: cfg.Page.AdminGroup, Scope: cfg.Page.AdminScope}, History: p.events,
-		ShowAvatars: cfg.Page.ShowAvatars, Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
+		AdminScope: cfg.Page.AdminScope, History: p.events,
+		Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
 		Registry: p.deps.Registry, Logger: p.deps.Logger, Clock: p.deps.Clock,
 	})
 	return nil
@@ -239,7 +239,7 @@ func (p *parts) pages() (*web.Pages, error) {
 	cfg := p.cfg
 	options := web.Options{
 		Prefix: cfg.Service.Prefix, HubPrefix: cfg.Hub.BaseURL + "hub/", HubName: cfg.Page.HubName,
-		LogoURL: cfg.Page.Logo, GitHubHost: cfg.GitHub.URL.Host, HelpText: cfg.Page.HelpText,
+		GitHubHost: cfg.GitHub.URL.Host,
 	}
 	if cfg.Service.OwnHost {
 		options.HubURL = cfg.Hub.BrowserURL.String()

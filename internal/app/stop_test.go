@@ -47,7 +47,7 @@ func build(t *testing.T, hub http.Handler, deps app.Dependencies, settings ...st
 	t.Helper()
 	hubServer := httptest.NewServer(hub)
 	t.Cleanup(hubServer.Close)
-	cfg, err := config.Load(nil, append([]string{
+	cfg, err := config.Load("", append([]string{
 		"JUPYTERHUB_SERVICE_NAME=connect-github",
 		"JUPYTERHUB_API_URL=" + hubServer.URL + "/hub/api", "GHSCOPED_PROXY_URL=" + hubServer.URL,
 		"GHSCOPED_LISTEN=127.0.0.1:0", "GHSCOPED_CLIENT_ID=Iv23none", "GHSCOPED_APP_URL=https://github.com/apps/none",

@@ -146,16 +146,12 @@ type Delivery struct {
 
 // Page is what the deployer adds to the page.
 type Page struct {
-	// HubName is what people call this Hub, HelpText a sentence of the
-	// deployer's, HelpURL where to ask; each may be empty.
-	HubName, HelpText string
-	HelpURL           *url.URL
-	// Logo is a path on the Hub's host.
-	Logo        string
-	ShowAvatars bool
-	// AdminGroup and AdminScope open the admin's page to members and holders;
-	// both empty: there is none.
-	AdminGroup, AdminScope string
+	// HubName is what people call this Hub; may be empty.
+	HubName string
+	// HelpURL is where users can ask; nil: not told.
+	HelpURL *url.URL
+	// AdminScope opens the admin's page to its holders; empty: there is none.
+	AdminScope string
 }
 
 // Identity is the policy on who may approve a flow.
@@ -199,7 +195,7 @@ type Effective struct {
 	Name string
 	// Value never shows a secret.
 	Value string
-	// Source is the flag, the variable, or the file and line; "default".
+	// Source is the variable, or the file and line; "default".
 	Source string
 }
 

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"encoding/json"
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
@@ -12,7 +14,7 @@ import (
 // derive fills what nobody set from what somebody did.
 func (l *loader) derive() {
 	c := &l.config
-	if c.GitHub.APIURL == nil && c.GitHub.URL != nil {
+	if c.GitHub.URL != nil {
 		c.GitHub.APIURL = webaddr.GitHubAPI(c.GitHub.URL)
 	}
 	if c.Service.Prefix == "" && c.Service.Name != "" {
@@ -22,18 +24,15 @@ func (l *loader) derive() {
 		c.Service.CallbackURL = &url.URL{Path: c.Service.Prefix + "oauth_callback"}
 	}
 	if c.Service.Listen == "" && c.Service.URL != nil {
-		c.Service.Listen = listenAddress(c.Service.URL)
+		c.Service.Listen = listenOn(c.Service.URL)
 	}
-	if c.Store.KeyFile == "" && c.Store.Path != "" && !l.set("key-file") {
+	if c.Store.KeyFile == "" && c.Store.Path != "" && !l.set("key_file") {
 		c.Store.KeyFile, c.Store.MakeKey = c.Store.Path+".key", true
-	}
-	if c.Page.Logo == "" {
-		c.Page.Logo = c.Hub.BaseURL + "hub/logo"
 	}
 	l.deriveHub()
 }
 
-func listenAddress(u *url.URL) string {
+func listenOn(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -43,9 +42,7 @@ func listenAddress(u *url.URL) string {
 
 func (l *loader) deriveHub() {
 	hub, service := &l.config.Hub, &l.config.Service
-	if hub.ClientID == "" {
-		hub.ClientID = "service-" + service.Name
-	}
+	hub.ClientID = "service-" + service.Name
 	if hub.AccessScopes == nil {
 		hub.AccessScopes = []string{"access:services", "access:services!service=" + service.Name}
 	}
@@ -59,7 +56,7 @@ func (l *loader) deriveHub() {
 		hub.BrowserURL = hub.Host.ResolveReference(hub.BrowserURL)
 	}
 	hub.Origin = publicOrigin(*hub)
-	if hub.ProxyURL == nil && !l.failed["proxy-url"] {
+	if hub.ProxyURL == nil && !l.failed["proxy_url"] {
 		hub.ProxyURL = hub.Origin
 	}
 	if service.PublicURL == nil {
@@ -69,6 +66,28 @@ func (l *loader) deriveHub() {
 		service.OwnHost = true
 		service.HostCookies = service.HostCookies || service.PublicURL.Scheme == "https" && !sharedHost(service.PublicURL, hub.Origin)
 		hub.BrowserURL = hub.Origin.ResolveReference(hub.BrowserURL)
+	}
+}
+
+// derived is what nobody set and the service took from elsewhere, as text.
+func (l *loader) derived() map[string]string {
+	text := func(u *url.URL) string {
+		if u == nil {
+			return ""
+		}
+		return u.String()
+	}
+	list := func(scopes []string) string {
+		encoded, _ := json.Marshal(scopes) // a list of strings always encodes
+		return string(encoded)
+	}
+	c := l.config
+	return map[string]string{
+		"hub_allowed_scopes": list(c.Hub.AllowedScopes), "proxy_url": text(c.Hub.ProxyURL),
+		"listen": c.Service.Listen, "key_file": c.Store.KeyFile,
+		"JUPYTERHUB_SERVICE_PREFIX": c.Service.Prefix, "JUPYTERHUB_OAUTH_ACCESS_SCOPES": list(c.Hub.AccessScopes),
+		"JUPYTERHUB_PUBLIC_URL": text(c.Service.PublicURL), "JUPYTERHUB_OAUTH_CALLBACK_URL": text(c.Service.CallbackURL),
+		"JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED": strconv.FormatBool(c.Service.HostCookies),
 	}
 }
 

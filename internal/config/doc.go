@@ -1,11 +1,11 @@
-// Package config turns flags, environment and a YAML file into one [Config].
+// Package config turns the environment and a YAML file into one [Config].
 //
-// One table ([Table]) describes every setting; parsing, -help, the README's
-// table and the output of check-config are all made from it. A flag wins over
-// the environment, the environment over the file. [Load] reports every fault
-// at once, as [Faults], so that nobody mends one setting per restart.
+// The struct settings describes every setting by its tags; parsing, the help,
+// the README's table and the output of check-config are all made from it. The
+// environment wins over the file. [Load] reports every error at once, as
+// [Faults], so that nobody fixes one setting per restart.
 //
-// Border: the package reads files it is told to and touches no network. What a
-// key, a policy or a certificate must contain is the affair of the packages
-// that use them.
+// This package reads the files it is given and uses no network. It does not
+// check the content of keys, policies and certificates: the packages that use
+// them do.
 package config

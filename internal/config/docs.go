@@ -9,19 +9,14 @@ import (
 // WriteHelp writes the settings for a terminal.
 func WriteHelp(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("Each setting is a flag, an environment variable and a key of the YAML file\n")
-	b.WriteString("named by -config or GHSCOPED_CONFIG; the flag wins, then the environment.\n")
+	b.WriteString("Settings are environment variables, and those that begin with GHSCOPED_ also keys\nof the YAML file that --config or GHSCOPED_CONFIG names; the environment wins.\n")
 	group := ""
 	for _, s := range Table() {
 		if s.Group != group {
 			group = s.Group
 			fmt.Fprintf(&b, "\n%s\n", group)
 		}
-		name := "-" + s.Name
-		if s.EnvOnly {
-			name = "(no flag)"
-		}
-		fmt.Fprintf(&b, "  %s   %s\n      %s%s\n", name, strings.Join(s.Env, ", "), s.Doc, helpDefault(s))
+		fmt.Fprintf(&b, "  %s\n      %s%s\n", strings.Join(s.Env, ", "), s.Doc, helpDefault(s))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -9,7 +9,7 @@ import (
 type Fault struct {
 	// Setting is its name in the table; for an unknown one, as it was written.
 	Setting string
-	// Source is the flag, the variable, or the file and line; "not set".
+	// Source is --config, the variable, or the file and line; "not set".
 	Source string
 	// Problem is what is wrong, Fix what to do.
 	Problem, Fix string
@@ -24,7 +24,11 @@ type Faults []Fault
 
 func (f Faults) Error() string {
 	lines := make([]string, 0, len(f)+1)
-	lines = append(lines, fmt.Sprintf("the settings have %d fault(s):", len(f)))
+	count := "1 configuration error:"
+	if len(f) != 1 {
+		count = fmt.Sprintf("%d configuration errors:", len(f))
+	}
+	lines = append(lines, count)
 	for _, fault := range f {
 		lines = append(lines, "  "+fault.String())
 	}

@@ -3,6 +3,8 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -13,17 +15,17 @@ import (
 // Keys that are unknown or written twice are named with their line.
 func (l *loader) file(path, source string) {
 	if secret.Resembles(path) {
-		l.fault(configFlag, source, "it is not a path", "write the settings to a file, and set its path")
+		l.fault(configName, source, "it is not a path", "write the settings to a file, and set its path")
 		return
 	}
 	content, err := l.read(path)
 	if err != nil {
-		l.fault(configFlag, source, fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions")
+		l.fault(configName, source, fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions")
 		return
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(content, &document); err != nil {
-		l.fault(configFlag, path, "it is not YAML: "+secret.Scrub(err.Error()), "correct the file")
+		l.fault(configName, path, "it is not YAML: "+secret.Scrub(err.Error()), "correct the file")
 		return
 	}
 	if len(document.Content) == 0 {
@@ -31,39 +33,38 @@ func (l *loader) file(path, source string) {
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		l.fault(configFlag, at(path, root), "it is not a list of settings", "write lines such as client_id: Iv23…")
+		l.fault(configName, at(path, root), "it is not a list of settings", "write lines such as client_id: Iv23…")
 		return
 	}
 	l.keys(path, root)
 }
 
 func (l *loader) keys(path string, root *yaml.Node) {
-	names := map[string]string{}
+	settings := map[string]Setting{}
 	for _, s := range l.table {
-		if !s.EnvOnly {
-			names[s.Key()] = s.Name
+		if !s.EnvOnly() {
+			settings[s.Name] = s
 		}
 	}
+	known := slices.Collect(maps.Keys(settings))
+	slices.Sort(known)
 	first := map[string]int{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, node := root.Content[i], root.Content[i+1]
-		name, known := names[key.Value]
+		setting, found := settings[key.Value]
 		line, twice := first[key.Value]
+		text, ok := plain(node)
 		switch {
-		case !known:
-			l.fault(secret.Scrub(key.Value), at(path, key), "there is no such setting", "correct the key; -help lists all")
-			continue
+		case !found:
+			l.unknown(key.Value, at(path, key), key.Value, known)
 		case twice:
-			l.fault(name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")
-			continue
+			l.fault(setting.Name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")
+		case !ok:
+			l.fault(setting.Name, at(path, node), "it is neither a plain value nor a list of them", "write a plain value")
+		default:
+			l.offer(setting, text, at(path, key))
 		}
 		first[key.Value] = key.Line
-		text, ok := plain(node)
-		if !ok {
-			l.fault(name, at(path, node), "it is neither a plain value nor a list of them", "write a plain value")
-			continue
-		}
-		l.offer(name, text, at(path, key))
 	}
 }
 

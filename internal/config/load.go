@@ -2,49 +2,56 @@ package config
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"io/fs"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/caarlos0/env/v11"
+
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/spelling"
 )
 
 const (
-	configFlag = "config"
-	configEnv  = "GHSCOPED_CONFIG"
+	ownPrefix  = "GHSCOPED_"
+	configEnv  = ownPrefix + "CONFIG"
+	configName = "config"
 )
 
-// Load reads the settings from args (without the program's name), environ (as
-// os.Environ gives it) and the YAML file that one of them names. The error is
-// [Faults] with everything that is wrong, or flag.ErrHelp where args ask for
-// help. An empty value counts as not set.
-func Load(args, environ []string, readFile ReadFile) (Config, error) {
+// ReadFile reads a whole file, as os.ReadFile does.
+type ReadFile func(path string) ([]byte, error)
+
+// Load reads the settings from environ (as os.Environ gives it) and from the
+// YAML file at path or, where that is empty, at GHSCOPED_CONFIG. The environment
+// wins over the file. The error is [Faults], with everything that is wrong. An
+// empty value counts as not set.
+func Load(path string, environ []string, readFile ReadFile) (Config, error) {
 	l := &loader{
 		table:  Table(),
 		read:   readFile,
 		given:  map[string]given{},
 		failed: map[string]bool{},
 	}
-	env := variables(environ)
-	file, err := l.flags(args)
-	if err != nil {
-		return Config{}, err
+	variables := asMap(environ)
+	l.environment(variables)
+
+	source := "--" + configName
+	if path == "" {
+		path, source = variables[configEnv], "environment "+configEnv
 	}
-	l.environment(env)
-	source := "flag -" + configFlag
-	if file == "" {
-		file, source = env[configEnv], "environment "+configEnv
+	if path != "" {
+		l.file(path, source)
 	}
-	if file != "" {
-		l.file(file, source)
-	}
-	l.apply()
+
+	l.parse()
 	l.derive()
 	l.check()
+	if text := variables["JUPYTERHUB_CLIENT_ID"]; text != "" && l.config.Service.Name != "" && text != l.config.Hub.ClientID {
+		l.fault("JUPYTERHUB_CLIENT_ID", "environment", "the service signs in as "+l.config.Hub.ClientID, removed["hub_client_id"])
+	}
 	if len(l.faults) > 0 {
 		return Config{}, l.faults
 	}
@@ -65,9 +72,13 @@ type loader struct {
 }
 
 // offer takes a value unless a stronger source has given one.
-func (l *loader) offer(name, text, source string) {
-	if _, taken := l.given[name]; !taken && !blank(text) {
-		l.given[name] = given{text, source}
+func (l *loader) offer(s Setting, text, source string) {
+	if _, taken := l.given[s.Name]; taken || blank(text) {
+		return
+	}
+	l.given[s.Name] = given{text, source}
+	if p := misplaced(s, text); p != nil {
+		l.fault(s.Name, source, p.what, p.fix)
 	}
 }
 
@@ -93,85 +104,54 @@ func (l *loader) set(name string) bool {
 	return ok
 }
 
-// flags offers what the command line says and returns the name of the file.
-// The flag package stops at the first fault; it is asked again with the rest.
-// What is no option at all (---x) it does not step over itself.
-func (l *loader) flags(args []string) (file string, err error) {
-	set := flag.NewFlagSet("", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.StringVar(&file, configFlag, "", "")
-	for _, s := range l.table {
-		if s.EnvOnly {
-			continue
-		}
-		take := func(text string) error {
-			l.offer(s.Name, text, "flag -"+s.Name)
-			return nil
-		}
-		if _, on := s.bind(&Config{}, nil).(boolValue); on {
-			set.BoolFunc(s.Name, "", take)
-		} else {
-			set.Func(s.Name, "", take)
-		}
-	}
-	for rest := args; len(rest) > 0; {
-		err := set.Parse(rest)
-		left := set.Args()
-		switch {
-		case errors.Is(err, flag.ErrHelp):
-			return "", flag.ErrHelp
-		case err != nil:
-			l.fault("command line", "flag", secret.Scrub(err.Error()), "see -help")
-			if len(left) == len(rest) {
-				left = left[1:]
-			}
-		case len(left) > 0:
-			l.fault("command line", "argument", fmt.Sprintf("%q is not expected", secret.Scrub(left[0])), "see -help")
-			left = left[1:]
-		}
-		rest = left
-	}
-	return file, nil
-}
-
-func variables(environ []string) map[string]string {
-	env := make(map[string]string, len(environ))
+func asMap(environ []string) map[string]string {
+	variables := make(map[string]string, len(environ))
 	for _, entry := range environ {
 		name, text, _ := strings.Cut(entry, "=")
-		env[name] = text
+		variables[name] = text
 	}
-	return env
+	return variables
 }
 
 // environment offers what the variables say. Two names of one setting that
 // disagree are a fault: neither is more right.
-func (l *loader) environment(env map[string]string) {
-	known := map[string]bool{configEnv: true}
+func (l *loader) environment(variables map[string]string) {
+	known := []string{configEnv}
 	for _, s := range l.table {
-		var used string
-		for _, name := range s.Env {
-			known[name] = true
-			text := env[name]
-			if used != "" && !blank(text) && text != env[used] {
-				l.fault(s.Name, "environment "+name, "it differs from "+used, "set only one of them")
+		known = append(known, s.Env...)
+		for i, name := range s.Env {
+			text := variables[name]
+			if i > 0 && !blank(text) && !blank(variables[s.Env[0]]) && text != variables[s.Env[0]] {
+				l.fault(s.Name, "environment "+name, "it differs from "+s.Env[0], "set only one of them")
 			}
-			if used == "" && !blank(text) {
-				used = name
-				l.offer(s.Name, text, "environment "+name)
-			}
+			l.offer(s, text, "environment "+name)
 		}
 	}
 	var unknown []string
-	for name := range env {
-		if strings.HasPrefix(name, "GHSCOPED_") && !known[name] && !serviceLink(name) {
+	for name := range variables {
+		if strings.HasPrefix(name, ownPrefix) && !slices.Contains(known, name) && !serviceLink(name) {
 			unknown = append(unknown, name)
 		}
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
 		// A misspelt policy that is passed over would be a weaker policy.
-		l.fault(secret.Scrub(name), "environment", "there is no such setting", "correct the name, or unset it")
+		key := strings.ToLower(strings.TrimPrefix(name, ownPrefix))
+		l.unknown(name, "environment", key, known)
 	}
+}
+
+// unknown names a setting that does not exist, and what to do about it.
+func (l *loader) unknown(name, source, key string, known []string) {
+	if instead, found := removed[key]; found {
+		l.fault(name, source, "this setting was removed", instead)
+		return
+	}
+	fix := "correct the name, or unset it; 'ghscoped-service help settings' lists all"
+	if near := spelling.Nearest(name, known); near != "" {
+		fix = "did you mean " + near + "?"
+	}
+	l.fault(secret.Scrub(name), source, "there is no such setting", fix)
 }
 
 // serviceLink recognises the variables that Kubernetes puts into every pod of
@@ -181,44 +161,64 @@ func serviceLink(name string) bool {
 	return match
 }
 
-// apply parses every value given, else the default.
-func (l *loader) apply() {
+// parse lets the library set what was given and what is the default.
+func (l *loader) parse() {
+	texts := map[string]string{}
 	for _, s := range l.table {
-		v := s.bind(&l.config, l.read)
-		g, ok := l.given[s.Name]
-		switch {
-		case ok:
-			l.parse(s, v, g)
-		case s.Default != "":
-			l.parse(s, v, given{s.Default, "default"})
-		case s.Required != "" && !l.failed[s.Name]:
-			l.fault(s.Name, "not set", "it is required", "set "+s.Env[0]+"; "+s.Required)
+		if g, ok := l.given[s.Name]; ok && !l.failed[s.Name] {
+			texts[s.Env[0]] = g.text
 		}
 	}
+	var parsed settings
+	err := env.ParseWithOptions(&parsed, env.Options{Environment: texts, FuncMap: parsers(l.read)})
+	var all env.AggregateError
+	if errors.As(err, &all) {
+		for _, err := range all.Errors {
+			l.refused(err)
+		}
+	}
+	l.config = parsed.config()
 }
 
-func (l *loader) parse(s Setting, v value, g given) {
-	err := misplaced(v, g.text)
-	if err == nil {
-		err = v.Set(g.text)
+// refused puts an error of the library into our words.
+func (l *loader) refused(err error) {
+	var invalid env.ParseError
+	var missing env.VarIsNotSetError
+	errors.As(err, &invalid)
+	errors.As(err, &missing)
+	at := slices.IndexFunc(l.table, func(s Setting) bool { return s.field == invalid.Name || s.Env[0] == missing.Key })
+	if at < 0 {
+		l.fault(configName, "the program", secret.Scrub(err.Error()), "report it")
+		return
 	}
+	s := l.table[at]
 	var p *problem
 	switch {
-	case errors.As(err, &p):
-		l.fault(s.Name, g.source, p.what, p.fix)
-	case err != nil:
-		l.fault(s.Name, g.source, err.Error(), "correct it")
+	case l.failed[s.Name]:
+	case missing.Key != "":
+		l.fault(s.Name, "not set", "it is required", "set "+s.Env[0]+"; "+s.Required)
+	case errors.As(invalid.Err, &p):
+		l.fault(s.Name, l.source(s.Name), p.what, p.fix)
+	default:
+		l.fault(s.Name, l.source(s.Name), secret.Scrub(invalid.Err.Error()), "correct it")
 	}
 }
 
 func (l *loader) effective() []Effective {
+	derived := l.derived()
 	list := make([]Effective, 0, len(l.table))
 	for _, s := range l.table {
-		source := "default"
-		if l.set(s.Name) {
-			source = l.source(s.Name)
+		shown := Effective{s.Name, s.Default, "default"}
+		if text, found := derived[s.Name]; found {
+			shown.Value = text
 		}
-		list = append(list, Effective{s.Name, s.bind(&l.config, l.read).String(), source})
+		if g, ok := l.given[s.Name]; ok {
+			shown.Value, shown.Source = g.text, g.source
+		}
+		if s.kind == reflect.TypeFor[secret.String]() && shown.Value != "" {
+			shown.Value = secret.New(shown.Value).String()
+		}
+		list = append(list, shown)
 	}
 	return list
 }
@@ -230,4 +230,19 @@ func cause(err error) error {
 		return pathErr.Err
 	}
 	return err
+}
+
+// Instead says what to do in place of an option of earlier releases, whose name
+// is that of a setting or of a removed one.
+func Instead(option string) (instead string, found bool) {
+	key := strings.ReplaceAll(option, "-", "_")
+	if instead, found = removed[key]; found {
+		return instead, true
+	}
+	for _, s := range Table() {
+		if s.Name == key {
+			return fmt.Sprintf("set %s in the environment, or %s in the file that --config names", s.Env[0], key), true
+		}
+	}
+	return "", false
 }

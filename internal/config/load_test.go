@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -65,8 +64,8 @@ func (f files) read(path string) ([]byte, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 }
 
-func load(args, environ []string, disk files) (config.Config, error) {
-	return config.Load(args, environ, disk.read)
+func load(environ []string, disk files) (config.Config, error) {
+	return config.Load("", environ, disk.read)
 }
 
 func faults(t *testing.T, err error) config.Faults {
@@ -78,7 +77,7 @@ func faults(t *testing.T, err error) config.Faults {
 
 func TestAManagedServiceNeedsOnlyTheAppAndTheProxy(t *testing.T) {
 	t.Parallel()
-	c, err := load(nil, managed(), nil)
+	c, err := load(managed(), nil)
 	require.NoError(t, err)
 
 	require.Equal(t, "connect-github", c.Service.Name)
@@ -102,34 +101,32 @@ func TestAManagedServiceNeedsOnlyTheAppAndTheProxy(t *testing.T) {
 	require.Equal(t, config.IdentityAny, c.GitHub.Identity)
 	require.Equal(t, config.Push, c.Delivery.Mode)
 	require.Equal(t, config.Store{Path: "ghscoped.db", KeyFile: "ghscoped.db.key", MakeKey: true}, c.Store)
-	require.Equal(t, "/hub/logo", c.Page.Logo)
 }
 
-func TestTheFlagWinsThenTheEnvironmentThenTheFile(t *testing.T) {
+func TestLoadEnvironmentWinsOverTheFile(t *testing.T) {
 	t.Parallel()
 	disk := files{"c.yaml": "identity: match\nhub_name: from file\nsession_lifetime: 1h\n"}
 	environ := managed("GHSCOPED_CONFIG=c.yaml", "GHSCOPED_HUB_NAME=from environment", "GHSCOPED_SESSION_LIFETIME=2h")
 
-	c, err := load([]string{"-session-lifetime", "3h"}, environ, disk)
+	c, err := load(environ, disk)
 	require.NoError(t, err)
 	require.Equal(t, config.IdentityMatch, c.GitHub.Identity)
 	require.Equal(t, "from environment", c.Page.HubName)
-	require.Equal(t, 3*time.Hour, c.Service.SessionLifetime)
+	require.Equal(t, 2*time.Hour, c.Service.SessionLifetime)
 
 	sources := map[string]string{}
 	for _, e := range c.Effective() {
 		sources[e.Name] = e.Source
 	}
 	require.Equal(t, "c.yaml line 1", sources["identity"])
-	require.Equal(t, "environment GHSCOPED_HUB_NAME", sources["hub-name"])
-	require.Equal(t, "flag -session-lifetime", sources["session-lifetime"])
+	require.Equal(t, "environment GHSCOPED_HUB_NAME", sources["hub_name"])
 	require.Equal(t, "default", sources["store"])
 }
 
-func TestTheConfigFlagWinsOverItsVariable(t *testing.T) {
+func TestLoadConfigFlagWinsOverItsVariable(t *testing.T) {
 	t.Parallel()
 	disk := files{"flag.yaml": "hub_name: flag", "env.yaml": "hub_name: env"}
-	c, err := load([]string{"--config=flag.yaml"}, managed("GHSCOPED_CONFIG=env.yaml"), disk)
+	c, err := config.Load("flag.yaml", managed("GHSCOPED_CONFIG=env.yaml"), disk.read)
 	require.NoError(t, err)
 	require.Equal(t, "flag", c.Page.HubName)
 }
@@ -138,7 +135,7 @@ func TestTheNamesOfGhScopedCredsAreAccepted(t *testing.T) {
 	t.Parallel()
 	environ := append(without(managed(), "GHSCOPED_CLIENT_ID", "GHSCOPED_APP_URL"),
 		"GH_SCOPED_CREDS_CLIENT_ID=Iv1old", "GH_SCOPED_CREDS_APP_URL=https://github.com/apps/old")
-	c, err := load(nil, environ, nil)
+	c, err := load(environ, nil)
 	require.NoError(t, err)
 	require.Equal(t, "Iv1old", c.GitHub.ClientID)
 	require.Equal(t, "https://github.com/apps/old", c.GitHub.AppURL.String())
@@ -152,16 +149,16 @@ hub_allowed_scopes:
   - "read:users!user"
   - "tokens!user"
   - "read:servers!user"
-help_text: "ask: us"
+git_credentials_path: "~/ask: us"
 log_level: debug
 hub_name:
 `}
 	environ := without(managed(), "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES")
-	c, err := load([]string{"-config", "c.yaml"}, environ, disk)
+	c, err := config.Load("c.yaml", environ, disk.read)
 	require.NoError(t, err)
 	require.True(t, c.Delivery.Refresh)
 	require.Equal(t, []string{"read:users!user", "tokens!user", "read:servers!user"}, c.Hub.AllowedScopes)
-	require.Equal(t, "ask: us", c.Page.HelpText)
+	require.Equal(t, "~/ask: us", c.Delivery.CredentialsPath)
 	require.Equal(t, slog.LevelDebug, c.Service.LogLevel)
 	require.Empty(t, c.Page.HubName)
 }
@@ -176,19 +173,16 @@ func TestAnotherGitHubIsNamedByItsAddress(t *testing.T) {
 		"http://[::1]:7000":          "http://[::1]:7000/api/v3",
 		"http://localhost:7000":      "http://localhost:7000/api/v3",
 	} {
-		c, err := load([]string{"-github-url", web + "/", "-app-url", web + "/apps/x"}, managed(), nil)
+		c, err := load(managed("GHSCOPED_GITHUB_URL="+web+"/", "GHSCOPED_APP_URL="+web+"/apps/x"), nil)
 		require.NoError(t, err, web)
 		require.Equal(t, web, c.GitHub.URL.String())
 		require.Equal(t, api, c.GitHub.APIURL.String())
 	}
-	c, err := load([]string{"-github-api-url=https://api.example.org/v3"}, managed(), nil)
-	require.NoError(t, err)
-	require.Equal(t, "https://api.example.org/v3", c.GitHub.APIURL.String())
 }
 
 func TestTheDeployerSaysWhatTheHubAllows(t *testing.T) {
 	t.Parallel()
-	c, err := load(nil, managed(`GHSCOPED_HUB_ALLOWED_SCOPES=["read:users!user","read:servers!user","tokens!user","access:servers!user"]`), nil)
+	c, err := load(managed(`GHSCOPED_HUB_ALLOWED_SCOPES=["read:users!user","read:servers!user","tokens!user","access:servers!user"]`), nil)
 	require.NoError(t, err, "the Hub's empty list is no contradiction")
 	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user", "read:servers!user", "tokens!user"}, c.Hub.LoginScopes,
 		"what opens all servers is never asked for")
@@ -218,7 +212,7 @@ func TestTheProxyIsTheOriginOfTheHubsPublicAddress(t *testing.T) {
 			"http://proxy-public", "https://hub.example.org/services/connect-github/",
 		},
 	} {
-		c, err := load(nil, append(base[:len(base):len(base)], test.more...), nil)
+		c, err := load(append(base[:len(base):len(base)], test.more...), nil)
 		require.NoError(t, err, name)
 		require.Equal(t, name == "a subdomain for each user", c.Service.OwnHost, name)
 		require.Equal(t, test.proxy, c.Hub.ProxyURL.String(), name)
@@ -241,7 +235,7 @@ func TestHostCookiesWhereTheHostIsTheServicesAlone(t *testing.T) {
 		"its own host, over plain http":         {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=http://hub.example.org/hub/", strings.Replace(own, "https", "http", 1)}, false},
 		"a host of all services, JupyterHub 4":  {[]string{"JUPYTERHUB_PUBLIC_HUB_URL=https://hub.example.org/hub/", "JUPYTERHUB_PUBLIC_URL=https://services.hub.example.org/services/connect-github/"}, false},
 	} {
-		c, err := load(nil, append(base[:len(base):len(base)], test.more...), nil)
+		c, err := load(append(base[:len(base):len(base)], test.more...), nil)
 		require.NoError(t, err, name)
 		require.Equal(t, test.want, c.Service.HostCookies, name)
 	}
@@ -251,12 +245,11 @@ func TestABasePathIsCarriedIntoWhatIsDerived(t *testing.T) {
 	t.Parallel()
 	environ := append(without(managed(), "JUPYTERHUB_BASE_URL", "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_OAUTH_CALLBACK_URL"),
 		"JUPYTERHUB_BASE_URL=/jhub", "JUPYTERHUB_HOST=https://hub.example.org")
-	c, err := load(nil, environ, nil)
+	c, err := load(environ, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/jhub/services/connect-github/", c.Service.Prefix)
 	require.Equal(t, "https://hub.example.org/jhub/hub/", c.Hub.BrowserURL.String())
 	require.Equal(t, "/jhub/services/connect-github/oauth_callback", c.Service.CallbackURL.String())
-	require.Equal(t, "/jhub/hub/logo", c.Page.Logo)
 }
 
 func TestAnExternalServiceInPullModeAsksForNoServers(t *testing.T) {
@@ -266,14 +259,14 @@ func TestAnExternalServiceInPullModeAsksForNoServers(t *testing.T) {
 		"GHSCOPED_LISTEN=:8080", "GHSCOPED_DELIVERY=pull", "GHSCOPED_HUB_TOKEN_FILE=/secrets/token",
 		"GHSCOPED_CLIENT_ID=Iv23example", "GHSCOPED_APP_URL=https://github.com/apps/example",
 	}
-	c, err := load(nil, environ, files{"/secrets/token": "marker-token\n"})
+	c, err := load(environ, files{"/secrets/token": "marker-token\n"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user"}, c.Hub.LoginScopes)
 	require.Equal(t, "service-connect-github", c.Hub.ClientID)
 	require.Nil(t, c.Hub.ProxyURL)
 
 	environ = append(environ, `JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["servers!user","access:servers!user","tokens!user","read:users!user","read:servers!user"]`)
-	c, err = load(nil, environ, files{"/secrets/token": "marker-token\n"})
+	c, err = load(environ, files{"/secrets/token": "marker-token\n"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user", "read:servers!user"}, c.Hub.LoginScopes)
 }
@@ -282,7 +275,7 @@ func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {
 	t.Parallel()
 	disk := files{"/token": " first\n"}
 	environ := append(without(managed(), "JUPYTERHUB_API_TOKEN"), "GHSCOPED_HUB_TOKEN_FILE=/token")
-	c, err := load(nil, environ, disk)
+	c, err := load(environ, disk)
 	require.NoError(t, err)
 	require.Equal(t, "first", c.Hub.Token.Value.Reveal())
 
@@ -299,7 +292,7 @@ func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {
 func TestAStoreOfSeveralProcessesIsNamedByItsAddress(t *testing.T) {
 	t.Parallel()
 	const address = "rediss://redis:6380/1?password_file=/redis-password"
-	c, err := load([]string{"-store", address, "-key-file=/keys"}, managed(), files{"/keys": "k"})
+	c, err := load(managed("GHSCOPED_STORE="+address, "GHSCOPED_KEY_FILE=/keys"), files{"/keys": "k"})
 	require.NoError(t, err)
 	require.Equal(t, address, c.Store.Redis.String())
 	require.Empty(t, c.Store.Path)
@@ -310,7 +303,7 @@ func TestAStoreOfSeveralProcessesIsNamedByItsAddress(t *testing.T) {
 func TestNoSecretIsPrintedWithTheConfiguration(t *testing.T) {
 	t.Parallel()
 	disk := files{"/secret": "marker-secret", "/key": "marker-key", "/policy": "rules: []"}
-	c, err := load(nil, managed("GHSCOPED_CLIENT_SECRET_FILE=/secret",
+	c, err := load(managed("GHSCOPED_CLIENT_SECRET_FILE=/secret",
 		"GHSCOPED_APP_PRIVATE_KEY_FILE=/key", "GHSCOPED_BOT_POLICY=/policy"), disk)
 	require.NoError(t, err)
 	printed := fmt.Sprintf("%v %+v %#v %v", c, c, c, c.Effective())
@@ -318,10 +311,8 @@ func TestNoSecretIsPrintedWithTheConfiguration(t *testing.T) {
 	require.Contains(t, printed, "[redacted]")
 }
 
-func TestAskingForHelpIsNoFault(t *testing.T) {
+func TestWriteHelpNamesEverySetting(t *testing.T) {
 	t.Parallel()
-	_, err := load([]string{"-help"}, nil, nil)
-	require.ErrorIs(t, err, flag.ErrHelp)
 	var help bytes.Buffer
 	require.NoError(t, config.WriteHelp(&help))
 	for _, s := range config.Table() {
@@ -334,7 +325,7 @@ func TestEveryNameInTheTableIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range config.Table() {
-		for _, name := range append(s.Env, s.Name) {
+		for _, name := range append(s.Env, strings.ToLower(s.Name)) {
 			require.False(t, seen[name], name)
 			seen[name] = true
 		}

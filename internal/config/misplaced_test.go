@@ -35,14 +35,11 @@ func TestLoadPrintsNoSecretGivenByMistake(t *testing.T) {
 			for way, load := range map[string]func() (config.Config, error){
 				"environment": func() (config.Config, error) {
 					environ := without(managed(), setting.Env...)
-					return config.Load(nil, append(environ, setting.Env[0]+"="+secret.text), files{}.read)
-				},
-				"flag": func() (config.Config, error) {
-					return config.Load([]string{"-" + setting.Name + "=" + secret.text}, managed(), files{}.read)
+					return config.Load("", append(environ, setting.Env[0]+"="+secret.text), files{}.read)
 				},
 				"file": func() (config.Config, error) {
-					disk := files{"f.yaml": fmt.Sprintf("%s: %q\n", setting.Key(), secret.text)}
-					return config.Load([]string{"-config=f.yaml"}, without(managed(), setting.Env...), disk.read)
+					disk := files{"f.yaml": fmt.Sprintf("%s: %q\n", setting.Name, secret.text)}
+					return config.Load("f.yaml", without(managed(), setting.Env...), disk.read)
 				},
 			} {
 				t.Run(setting.Name+"/"+kind+"/"+way, func(t *testing.T) {
@@ -53,13 +50,13 @@ func TestLoadPrintsNoSecretGivenByMistake(t *testing.T) {
 						shown += effective.Value
 					}
 					require.NotContains(t, shown, secret.marker)
-					if setting.EnvOnly && (way != "environment" || setting.Name == "hub-token") {
+					if setting.EnvOnly() && (way != "environment" || setting.Name == "JUPYTERHUB_API_TOKEN") {
 						return // an unknown setting; and where a secret belongs
 					}
 					var faults config.Faults
 					require.True(t, errors.As(err, &faults))
 					require.Equal(t, setting.Name, faults[0].Setting, "%v", faults)
-					if strings.HasSuffix(setting.Name, "-file") && setting.Name != "bot-repository-file" {
+					if strings.HasSuffix(setting.Name, "_file") && setting.Name != "bot_repository_file" {
 						require.Contains(t, faults[0].Problem, "not a path")
 						require.Contains(t, faults[0].Fix, "write it to a file")
 					}
@@ -69,39 +66,32 @@ func TestLoadPrintsNoSecretGivenByMistake(t *testing.T) {
 	}
 }
 
-// TestLoadPrintsNoSecretBesideTheSettings: as an argument, as a misspelt flag or
-// key, and as the path of the file of settings.
+// TestLoadPrintsNoSecretBesideTheSettings: as a misspelt key, and as the path of
+// the file of settings.
 func TestLoadPrintsNoSecretBesideTheSettings(t *testing.T) {
 	t.Parallel()
 	for kind, secret := range misplacedSecrets() {
 		for way, load := range map[string]func() error{
-			"argument": func() error { _, err := config.Load([]string{secret.text}, managed(), files{}.read); return err },
-			"flag":     func() error { _, err := config.Load([]string{"-" + secret.text}, managed(), files{}.read); return err },
-			"not a flag": func() error {
-				_, err := config.Load([]string{"---x=" + secret.text}, managed(), files{}.read)
-				return err
-			},
-			"no flag": func() error { _, err := config.Load([]string{"-=" + secret.text}, managed(), files{}.read); return err },
 			"settings": func() error {
-				_, err := config.Load([]string{"-config=" + secret.text}, managed(), files{}.read)
+				_, err := config.Load(secret.text, managed(), files{}.read)
 				return err
 			},
 			"environment": func() error {
-				_, err := config.Load(nil, managed("GHSCOPED_CONFIG="+secret.text), files{}.read)
+				_, err := config.Load("", managed("GHSCOPED_CONFIG="+secret.text), files{}.read)
 				return err
 			},
 			"misspelt": func() error {
-				_, err := config.Load(nil, managed("GHSCOPED_APP_KEY="+secret.text), files{}.read)
+				_, err := config.Load("", managed("GHSCOPED_APP_KEY="+secret.text), files{}.read)
 				return err
 			},
 			"unknown key": func() error {
 				disk := files{"f.yaml": fmt.Sprintf("%q: x\nprivate_key: %q\n", secret.text, secret.text)}
-				_, err := config.Load([]string{"-config=f.yaml"}, managed(), disk.read)
+				_, err := config.Load("f.yaml", managed(), disk.read)
 				return err
 			},
 			"the file itself": func() error {
 				disk := files{"f.yaml": secret.text + "\nx: [*" + secret.text}
-				_, err := config.Load([]string{"-config=f.yaml"}, managed(), disk.read)
+				_, err := config.Load("f.yaml", managed(), disk.read)
 				return err
 			},
 		} {

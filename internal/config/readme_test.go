@@ -45,28 +45,21 @@ func settingsTables() string {
 				b.WriteString("\n")
 			}
 			group = s.Group
-			fmt.Fprintf(&b, "**%s**\n\n| variable | flag | key | meaning | default |\n|---|---|---|---|---|\n", group)
+			fmt.Fprintf(&b, "**%s**\n\n| variable | key | meaning | default |\n|---|---|---|---|\n", group)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n",
-			code(s.Env...), flagCell(s), keyCell(s), strings.ReplaceAll(s.Doc, "|", `\|`), markdownDefault(s))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n",
+			code(s.Env...), keyCell(s), strings.ReplaceAll(s.Doc, "|", `\|`), markdownDefault(s))
 	}
 	return b.String()
 }
 
 func code(words ...string) string { return "`" + strings.Join(words, "`, `") + "`" }
 
-func flagCell(s config.Setting) string {
-	if s.EnvOnly {
-		return "none"
-	}
-	return code("-" + s.Name)
-}
-
 func keyCell(s config.Setting) string {
-	if s.EnvOnly {
+	if s.EnvOnly() {
 		return "none"
 	}
-	return code(s.Key())
+	return code(s.Name)
 }
 
 func markdownDefault(s config.Setting) string {

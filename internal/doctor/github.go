@@ -96,9 +96,9 @@ func (d *Doctor) gitHubAPI(ctx context.Context) check.Result {
 	api := d.Config.GitHub.APIURL.String()
 	switch apierror.CodeOf(d.appErr) {
 	case apierror.CodeGitHubUnreachable:
-		return check.Failed("GitHub's API does not answer at "+api+".", "Let this machine reach it, or correct GHSCOPED_GITHUB_API_URL (github.com has its API at https://api.github.com).")
+		return check.Failed("GitHub's API does not answer at "+api+".", "Let this machine reach it, or correct GHSCOPED_GITHUB_URL.")
 	case apierror.CodeGitHubBadAnswer, apierror.CodeGitHubRefused:
-		return check.Failed("What answers at "+api+" is not GitHub's API.", "Correct or unset GHSCOPED_GITHUB_API_URL: a GitHub Enterprise Server has its API at /api/v3.")
+		return check.Failed("What answers at "+api+" is not GitHub's API.", "Correct GHSCOPED_GITHUB_URL: a GitHub Enterprise Server has its API at /api/v3.")
 	case apierror.CodeGitHubLimited:
 		return check.Warned("GitHub's API at "+api+" asks for a pause.", "Try again in an hour: 60 calls an hour are free from one address.")
 	}

@@ -110,7 +110,7 @@ func (d *Doctor) hubLogin(ctx context.Context) check.Result {
 		return check.Warned("Whether people can sign in could not be tried: the Hub does not answer.", "Look into the Hub's log.")
 	case said.Error == "invalid_client":
 		return check.Failed("The Hub has no OAuth client "+client+" with this token.",
-			"Give the service a url (and, if that is another, oauth_client_id) in the Hub's configuration, and the same in JUPYTERHUB_CLIENT_ID.")
+			"Give the service a url in the Hub's configuration, and no oauth_client_id.")
 	case said.Error == "invalid_grant":
 		return check.Passed("The Hub knows the OAuth client " + client + ".")
 	}

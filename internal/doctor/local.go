@@ -60,7 +60,7 @@ func (d *Doctor) store(ctx context.Context) check.Result {
 	case errors.Is(err, ErrNothingYet):
 		return check.Passed(d.storeName() + " is not there yet; the service makes it at its first start.")
 	}
-	return check.Failed(sentence(err.Error()), "Fix what is named, or name another place in GHSCOPED_STORE; 'ghscoped-service store check' reads a file as a whole.")
+	return check.Failed(sentence(err.Error()), "Fix what is named, or name another place in GHSCOPED_STORE.")
 }
 
 // held reports whether the running service has the store's file, which opens

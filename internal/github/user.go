@@ -18,11 +18,10 @@ type Token struct {
 
 // Account is a GitHub account. Name and Email may be empty.
 type Account struct {
-	ID        int64  `json:"id"`
-	Login     string `json:"login"`
-	Name      string `json:"name,omitempty"`
-	Email     string `json:"email,omitempty"`
-	AvatarURL string `json:"avatar_url,omitempty"`
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
 }
 
 // Access is what a token reaches.

@@ -32,13 +32,9 @@ type History interface {
 	Recent(ctx context.Context, limit int) ([]audit.Event, error)
 }
 
-// Admins are the Hub users who see the admin's page: members of Group, and
-// holders of Scope. Both empty: nobody.
-type Admins struct{ Group, Scope string }
-
-func (a Admins) include(user hub.User) bool {
-	return a.Group != "" && slices.Contains(user.Groups, a.Group) ||
-		a.Scope != "" && slices.Contains(user.Scopes, a.Scope)
+// isAdmin reports whether a user sees the admin's page.
+func (s *Server) isAdmin(user hub.User) bool {
+	return s.AdminScope != "" && slices.Contains(user.Scopes, s.AdminScope)
 }
 
 // admin wraps what only admins may do. To anybody else there is nothing here.
@@ -52,7 +48,7 @@ func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session
 		if err != nil {
 			return err
 		}
-		if !s.Admins.include(session.Holder) {
+		if !s.isAdmin(session.Holder) {
 			return errNotFound
 		}
 		return next(w, r, session)

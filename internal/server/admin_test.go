@@ -17,7 +17,7 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.engine.Identity = flow.BoundAccount
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}
 	ada, eve, grace := f.signIn("ada"), f.signIn("eve"), f.signIn("grace")
 	require.NotContains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `id="bound"`, "nobody is bound yet")
 	f.connect(ada)
@@ -56,7 +56,7 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 func TestWhoIsAnAdminIsAskedOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}
 	grace := f.signIn("grace")
 	f.asked = 0
 	require.Contains(t, read(t, grace.do(http.MethodGet, "", nil, nil)), prefix+"admin")

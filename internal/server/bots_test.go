@@ -97,7 +97,7 @@ func withBots(t *testing.T, change ...func(*fixture, *server.Options)) *fixture 
 	f.hubUser["server-tess"] = hub.User{Kind: "user", Name: "tess", Created: created, Groups: []string{"teachers"}, Scopes: []string{access, "access:servers!server=tess/"}}
 	f.hubUser["user-nbbot"] = hub.User{Kind: "user", Name: "nbbot", Created: created, Scopes: []string{access}}
 	f.hubUser["roleless"] = hub.User{Kind: "service", Name: "nbbot"}
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}
 	return f
 }
 

@@ -365,8 +365,8 @@ func TestPolicyAllowsNoMoreThanIsNeeded(t *testing.T) {
 	require.Contains(t, plain, "img-src 'self';")
 	require.Contains(t, plain, "form-action 'self';")
 	hubOrigin, _ := url.Parse("https://hub.example")
-	more := policy(func(_ *fixture, options *server.Options) { options.ShowAvatars, options.HubOrigin = true, hubOrigin })
-	require.Contains(t, more, "img-src 'self' "+server.AvatarOrigin+";")
+	more := policy(func(_ *fixture, options *server.Options) { options.HubOrigin = hubOrigin })
+	require.Contains(t, more, "img-src 'self';")
 	require.Contains(t, more, "form-action 'self' https://hub.example;")
 }
 
@@ -378,22 +378,20 @@ func TestPageIsNotKeptByCaches(t *testing.T) {
 	require.Equal(t, "Accept-Language, Cookie, Sec-Fetch-Mode, Sec-Fetch-Dest", h.Get("Vary"))
 }
 
-func TestAdminsIncludeHoldersOfTheScope(t *testing.T) {
+func TestAdminPageIsForHoldersOfTheScope(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		admins server.Admins
-		want   int
+		scope string
+		want  int
 	}{
-		"by scope":      {server.Admins{Scope: "admin:servers"}, http.StatusOK},
-		"by group":      {server.Admins{Group: "staff"}, http.StatusOK},
-		"another scope": {server.Admins{Scope: "admin:users"}, http.StatusNotFound},
-		"another group": {server.Admins{Group: "teachers"}, http.StatusNotFound},
-		"nobody":        {server.Admins{}, http.StatusNotFound},
+		"their scope":   {"admin:servers", http.StatusOK},
+		"another scope": {"admin:users", http.StatusNotFound},
+		"nobody":        {"", http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := setUp(t, func(_ *fixture, options *server.Options) { options.Admins = test.admins })
-			f.hubUser["hub-root"] = hub.User{Kind: "user", Name: "root", Created: created, Groups: []string{"staff", ""}, Scopes: []string{access, "admin:servers", ""}}
+			f := setUp(t, func(_ *fixture, options *server.Options) { options.AdminScope = test.scope })
+			f.hubUser["hub-root"] = hub.User{Kind: "user", Name: "root", Created: created, Scopes: []string{access, "admin:servers", ""}}
 			require.Equal(t, test.want, f.signIn("root").do(http.MethodGet, "admin", nil, nil).StatusCode)
 		})
 	}

@@ -139,22 +139,15 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	})
 }
 
-// AvatarOrigin is where GitHub serves pictures of accounts.
-const AvatarOrigin = "https://avatars.githubusercontent.com"
-
 // policy is the Content-Security-Policy: nothing but our own files, and no
 // frame anywhere. A form of somebody who was signed out meanwhile is answered
 // with the way to the Hub's login, which browsers count as where the form goes.
 func (s *Server) policy() string {
-	images := "'self'"
-	if s.ShowAvatars {
-		images += " " + AvatarOrigin
-	}
 	forms := "'self'"
 	if s.HubOrigin != nil {
 		forms += " " + s.HubOrigin.String()
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src " + images +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'" +
 		"; connect-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"
 }
 

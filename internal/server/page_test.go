@@ -17,7 +17,7 @@ import (
 
 // staff makes grace an admin and signs her in.
 func (f *fixture) staff() *browser {
-	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Groups: []string{"staff"}, Scopes: []string{access}}
+	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}
 	return f.signIn("grace")
 }
 

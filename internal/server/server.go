@@ -53,12 +53,11 @@ type Options struct {
 	Refresh bool
 	// CanStart says that the Hub lets the service start servers.
 	CanStart bool
-	// ShowAvatars allows pictures of accounts from AvatarOrigin.
-	ShowAvatars bool
 
-	// Admins see who is connected, and the last events of History.
-	Admins  Admins
-	History History
+	// AdminScope is what users hold who see who is connected, and the last events
+	// of History; empty: nobody does.
+	AdminScope string
+	History    History
 
 	// Ready reports what keeps the service from doing its job; nil: nothing.
 	Ready func(ctx context.Context) error

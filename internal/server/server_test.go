@@ -42,6 +42,8 @@ const created = "2026-01-05T08:00:00.123456Z"
 const (
 	prefix = "/services/connect-github/"
 	access = "access:services!service=connect-github"
+	// adminScope opens the admin's page.
+	adminScope = "custom:connect-github:admin"
 	// Markers that must never be in an answer to a browser.
 	deviceCode  = "marker-device-code"
 	token       = "marker-token"
@@ -199,8 +201,8 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	f.base = "http://" + f.service.Listener.Addr().String() + prefix
 	options := server.Options{
 		Auth: auth, Flows: f.engine, GitHubURL: gitHubURL, Pages: pages, Hub: client, Prefix: prefix, Pull: true, Refresh: true,
-		Bots:   newBots(t, f, store.NewBots(backend, keys), registry),
-		Admins: server.Admins{Group: "staff"}, History: f.audit,
+		Bots:       newBots(t, f, store.NewBots(backend, keys), registry),
+		AdminScope: adminScope, History: f.audit,
 		Ready: backend.Ping, Registry: registry, Logger: logger, Clock: time.Now,
 	}
 	for _, change := range change {

@@ -33,7 +33,7 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 		return web.View{}, err
 	}
 	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, Refresh: s.Refresh, WebFlow: s.WebFlow}
-	view.Admin = s.Admins.include(session.Holder)
+	view.Admin = s.isAdmin(session.Holder)
 	switch f := user.Flow; {
 	case f == nil || s.stale(user):
 	case f.State == flow.Pending && f.Program != nil:
@@ -76,9 +76,6 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 	view := &web.Connection{
 		Login: c.Account.Login, Since: c.Since, ExpiresAt: c.Token.ExpiresAt,
 		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(), Program: c.Program,
-	}
-	if s.ShowAvatars && strings.HasPrefix(c.Account.AvatarURL, AvatarOrigin+"/") {
-		view.AvatarURL = c.Account.AvatarURL
 	}
 	for _, repository := range c.Access.Repositories {
 		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push})

@@ -64,7 +64,7 @@ func viewed(t *testing.T, user flow.User, of *chosenHub, change func(*Options)) 
 	}
 	s := &Server{Options: options}
 	view, err := s.view(t.Context(), hubauth.Session{User: "ada", Holder: hub.User{
-		Kind: "user", Name: "ada", Created: madeAt, Groups: []string{"staff"}, Scopes: []string{"read:shares!user=ada"},
+		Kind: "user", Name: "ada", Created: madeAt, Scopes: []string{"read:shares!user=ada", "custom:admin"},
 	}})
 	require.NoError(t, err)
 	return view
@@ -115,15 +115,6 @@ func TestViewOfAnAccount(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "octocat", viewed(t, flow.User{Flow: &flow.Flow{State: flow.Pending, Account: &github.Account{Login: "octocat"}}}, &chosenHub{}, nil).Flow.Unconfirmed)
 
-	show := func(options *Options) { options.ShowAvatars = true }
-	avatar := func(address string, change func(*Options)) string {
-		user := flow.User{Connection: &flow.Connection{Account: github.Account{AvatarURL: address}}}
-		return viewed(t, user, &chosenHub{}, change).Connection.AvatarURL
-	}
-	require.Equal(t, AvatarOrigin+"/u/1", avatar(AvatarOrigin+"/u/1", show))
-	require.Empty(t, avatar(AvatarOrigin+"/u/1", nil), "off unless the deployer wants them")
-	require.Empty(t, avatar(AvatarOrigin+".evil.example/u/1", show))
-
 	app, _ := url.Parse("https://github.com/apps/hub")
 	added := viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, func(options *Options) { options.AppURL = app })
 	require.Equal(t, "https://github.com/apps/hub/installations/new", added.Connection.AddURL)
@@ -132,7 +123,7 @@ func TestViewOfAnAccount(t *testing.T) {
 
 func TestViewOfAnAdmin(t *testing.T) {
 	t.Parallel()
-	require.True(t, viewed(t, flow.User{}, &chosenHub{}, func(o *Options) { o.Admins.Group = "staff" }).Admin)
+	require.True(t, viewed(t, flow.User{}, &chosenHub{}, func(o *Options) { o.AdminScope = "custom:admin" }).Admin)
 	require.False(t, viewed(t, flow.User{}, &chosenHub{}, nil).Admin)
 }
 

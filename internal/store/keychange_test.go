@@ -3,6 +3,7 @@ package store_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -18,10 +19,10 @@ import (
 func TestReplicasRotateInTwoSteps(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
-	require.NoError(t, store.CreateKeyFile(path))
-	steps := []*store.Keyring{load(t, path)}
-	for _, step := range []func(string) error{store.AddKey, store.PromoteKey} {
-		require.NoError(t, step(path))
+	old, next := store.NewKey().Reveal(), store.NewKey().Reveal()
+	var steps []*store.Keyring
+	for _, lines := range [][]string{{old}, {old, next}, {next, old}} { // as docs/operations.md has them
+		require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 		steps = append(steps, load(t, path))
 	}
 	for i := range len(steps) - 1 {
@@ -75,62 +76,41 @@ func TestTryingTheKeysLeavesNothingBehind(t *testing.T) {
 	require.ErrorIs(t, store.Try(t.Context(), f, newKeyring(t)), store.ErrWrongKey)
 }
 
-func TestKeyFileChangesKeepTheFile(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(string) error{"Rotate": store.Rotate, "AddKey": store.AddKey, "PromoteKey": store.PromoteKey} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			path, link := filepath.Join(dir, "keys"), filepath.Join(dir, "link")
-			one, two := store.NewKey().Reveal(), store.NewKey().Reveal()
-			require.NoError(t, os.WriteFile(path, []byte("# ours\n\n"+one+"\n# next\n"+two), 0o600))
-			require.NoError(t, os.Symlink(path, link))
-			owner := os.Getuid()
-			if owner == 0 {
-				owner = 12345 // root rotates the file of the service's user
-			}
-			require.NoError(t, os.Chown(path, owner, -1))
-
-			require.NoError(t, change(link))
-			ring := load(t, link)
-			for _, key := range []string{one, two} {
-				old, err := store.NewKeyring(secret.New(key))
-				require.NoError(t, err)
-				_, err = ring.Open("k", "a", old.Seal("k", "a", nil))
-				require.NoError(t, err, "every key is kept")
-			}
-			content, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Contains(t, string(content), "# ours\n\n")
-			require.Contains(t, string(content), "# next\n")
-			info, err := os.Stat(path)
-			require.NoError(t, err)
-			require.EqualValues(t, owner, info.Sys().(*syscall.Stat_t).Uid)
-			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-			entries, err := os.ReadDir(dir)
-			require.NoError(t, err)
-			require.Len(t, entries, 2, "the link is a link still, and nothing is left behind")
-			info, err = os.Lstat(link)
-			require.NoError(t, err)
-			require.NotZero(t, info.Mode()&os.ModeSymlink)
-		})
-	}
-}
-
-func TestPromoteKeyWithoutASecondKey(t *testing.T) {
+func TestRotateKeepsTheFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	path := filepath.Join(dir, "keys")
-	require.NoError(t, store.CreateKeyFile(path))
-	before, err := os.ReadFile(path)
+	path, link := filepath.Join(dir, "keys"), filepath.Join(dir, "link")
+	one, two := store.NewKey().Reveal(), store.NewKey().Reveal()
+	require.NoError(t, os.WriteFile(path, []byte("# ours\n\n"+one+"\n# next\n"+two), 0o600))
+	require.NoError(t, os.Symlink(path, link))
+	owner := os.Getuid()
+	if owner == 0 {
+		owner = 12345 // root rotates the file of the service's user
+	}
+	require.NoError(t, os.Chown(path, owner, -1))
+
+	require.NoError(t, store.Rotate(link))
+	ring := load(t, link)
+	for _, key := range []string{one, two} {
+		old, err := store.NewKeyring(secret.New(key))
+		require.NoError(t, err)
+		_, err = ring.Open("k", "a", old.Seal("k", "a", nil))
+		require.NoError(t, err, "every key is kept")
+	}
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.ErrorContains(t, store.PromoteKey(path), "add one first")
-	after, err := os.ReadFile(path)
+	require.Contains(t, string(content), "# ours\n\n")
+	require.Contains(t, string(content), "# next\n")
+	info, err := os.Stat(path)
 	require.NoError(t, err)
-	require.Equal(t, before, after)
+	require.EqualValues(t, owner, info.Sys().(*syscall.Stat_t).Uid)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 1)
+	require.Len(t, entries, 2, "the link is a link still, and nothing is left behind")
+	info, err = os.Lstat(link)
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&os.ModeSymlink)
 }
 
 func TestCreateKeyFile(t *testing.T) {

@@ -51,26 +51,36 @@ func EnsureKeyring(path string) (*Keyring, error) {
 	return loadKeyring(path, 0o077)
 }
 
-// Rotate puts a new key in front of those in a key file, in one step, keeping
-// the file's owner and mode. Running processes go on with the keys they read,
-// so it is for a store that one process has: see [AddKey].
-func Rotate(path string) error {
-	return changeKeys(path, func(content string) (string, error) { return NewKey().Reveal() + "\n" + content, nil })
+// CreateKeyFile makes a key file with one new key and mode 0600. A file that is
+// there is left alone, and is an error.
+func CreateKeyFile(path string) error {
+	temporary, err := writeBeside(path, []byte(keyFileHead+NewKey().Reveal()+"\n"))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary)
+	if err := os.Link(temporary, path); err != nil { // unlike a rename, never replaces
+		return err
+	}
+	return syncDirectory(path)
 }
 
-// changeKeys replaces a key file by what edit makes of it, in one step, keeping
-// its owner and mode.
-func changeKeys(path string, edit func(content string) (string, error)) error {
+// Rotate puts a new key in front of those in a key file, in one step, keeping
+// the file's owner and mode. Running processes go on with the keys they read,
+// so it is for a store that one process has. Where several share a store, each
+// must know a key before another one seals with it: docs/operations.md has the
+// two steps.
+func Rotate(path string) error {
 	if _, err := LoadKeyring(path); err != nil {
 		return err
 	}
-	if err := replaceKeys(path, edit); err != nil {
+	if err := prependKey(path); err != nil {
 		return fmt.Errorf("changing the key file %s: %w", path, err)
 	}
 	return nil
 }
 
-func replaceKeys(path string, edit func(content string) (string, error)) error {
+func prependKey(path string) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
@@ -83,11 +93,7 @@ func replaceKeys(path string, edit func(content string) (string, error)) error {
 	if err != nil {
 		return err
 	}
-	edited, err := edit(string(old))
-	if err != nil {
-		return err
-	}
-	temporary, err := writeBeside(path, []byte(edited))
+	temporary, err := writeBeside(path, append([]byte(NewKey().Reveal()+"\n"), old...))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func TestARealHubServiceOpensABranchAndIsNamedInTheAudit(t *testing.T) {
 		}
 		return trail
 	}
-	events := w.audit(t, func(events []event) bool { return len(trail(events)) == 2 }, "--user", "nbbot")
+	events := w.audit(t, func(events []event) bool { return len(trail(events)) == 2 }, `"service:nbbot"`)
 	require.Equal(t, []string{
 		"bot_token_issue issued service:nbbot nightly octo-org/shared",
 		"bot_token_revoke revoked service:nbbot nightly octo-org/shared",
@@ -73,7 +73,7 @@ func TestItIsRefusedInARepositoryOutsideItsRule(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "No rule of the bot policy allows this.")
 	require.NotContains(t, out, "git version", "the command is not run")
-	trail := w.audit(t, func(events []event) bool { return len(events) > 0 }, "--user", "service:nbbot", "--repo", "octo-org/handbook")
+	trail := w.audit(t, func(events []event) bool { return len(events) > 0 }, `"service:nbbot"`, "octo-org/handbook")
 	require.Equal(t, "refused", trail[len(trail)-1].Outcome)
 	require.Equal(t, "no rule allows this to service:nbbot", trail[len(trail)-1].Why)
 
@@ -123,7 +123,7 @@ sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
 		return !slices.ContainsFunc(pushes, func(push githubsim.Push) bool {
 			return !slices.ContainsFunc(issued, func(e event) bool { return e.TokenHash == push.TokenSHA256 && e.Rule == "nightly" })
 		})
-	}, "--user", "nbbot", "--action", "bot_token_issue")
+	}, `"service:nbbot"`, `"bot_token_issue"`)
 }
 
 func TestItsPullRequestStartsWorkflows(t *testing.T) {
@@ -161,7 +161,7 @@ func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
 	foreign := hex.EncodeToString(sum[:])
 	w.audit(t, func(issued []event) bool {
 		return slices.ContainsFunc(issued, func(e event) bool { return e.TokenHash == foreign })
-	}, "--user", "service:nbbot", "--action", "bot_token_issue")
+	}, `"service:nbbot"`, `"bot_token_issue"`)
 	require.Equal(t, "live", rig.TokenState(w.github, foreign))
 
 	for name, body := range map[string]string{

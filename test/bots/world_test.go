@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -236,21 +237,23 @@ type event struct {
 	Why          string
 }
 
-// audit reads what the service has written, with its own command, until that
-// is enough: a line may reach the log after the answer that it is about.
-func (w *world) audit(t testing.TB, enough func([]event) bool, args ...string) (events []event) {
+// audit reads the events that have all these words, until they are enough: a
+// line may reach the log after the answer that it is about.
+func (w *world) audit(t testing.TB, enough func([]event) bool, words ...string) (events []event) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		cmd := exec.Command(filepath.Join(w.bin, "ghscoped-service"), append([]string{"audit"}, args...)...)
-		cmd.Stdin = bytes.NewReader(w.service.Log.Bytes())
-		out, err := cmd.Output()
 		events = nil
-		for line := range bytes.Lines(out) {
-			var e event
-			err = errors.Join(err, json.Unmarshal(line, &e))
-			events = append(events, e)
+		for line := range bytes.Lines(w.service.Log.Bytes()) {
+			var e struct {
+				event
+				Audit bool
+			}
+			lacks := func(word string) bool { return !bytes.Contains(line, []byte(word)) }
+			if json.Unmarshal(line, &e) == nil && e.Audit && !slices.ContainsFunc(words, lacks) {
+				events = append(events, e.event)
+			}
 		}
-		return err == nil && enough(events)
-	}, hubtest.Patience, 50*time.Millisecond, "%v: %v", args, &events)
+		return enough(events)
+	}, hubtest.Patience, 50*time.Millisecond, "%v: %v", words, &events)
 	return events
 }

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func victim() error {
-	cfg, err := config.Load(nil, os.Environ(), os.ReadFile)
+	cfg, err := config.Load("", os.Environ(), os.ReadFile)
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
 	// The doctor, as the document says it before the first start.
 	file := filepath.Join(m.dir, "environment")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Join(environ, "\n")), 0o600))
-	doctor := exec.Command(service, "doctor", "-env-file", file)
+	doctor := exec.Command(service, "doctor", "--env-file", file)
 	out, err := doctor.CombinedOutput()
 	require.NoError(t, err, string(out))
 }

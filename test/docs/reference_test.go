@@ -31,7 +31,7 @@ func commandTable(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command(service, "help").Output()
 	require.NoError(t, err)
-	_, list, found := strings.Cut(string(out), "\nCommands\n")
+	_, list, found := strings.Cut(string(out), "\nAvailable Commands:\n")
 	require.True(t, found)
 	list, _, _ = strings.Cut(list, "\n\n")
 	table := "| command | what it does |\n|---|---|\n"

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,7 +196,7 @@ func brokenAtTheHub() map[string]broken {
 				_, env := w.alone(t)
 				return w.greedy.Env(env)
 			}},
-		"OAuth client unknown": {set: change("JUPYTERHUB_CLIENT_ID=service-other"), fails: []string{"hub-login"}, says: "no OAuth client service-other"},
+		"another OAuth client": {set: change("JUPYTERHUB_CLIENT_ID=service-other"), fails: []string{"settings"}, says: "the service signs in as"},
 		"proxy where nothing is": {fails: []string{"proxy"}, says: "nothing answers",
 			set: func(t *testing.T, w *world) []string { return with(w.env, "GHSCOPED_PROXY_URL="+nobody(t)) }},
 		"proxy that is the Hub itself": {fails: []string{"proxy"}, says: "is the Hub itself",
@@ -213,16 +215,26 @@ func brokenAtGitHub() map[string]broken {
 				address := nobody(t)
 				return with(w.env, "GHSCOPED_GITHUB_URL="+address, "GHSCOPED_APP_URL="+address+"/apps/x")
 			}},
-		"GitHub that is something else": {fails: []string{"github-web"}, says: "is not GitHub",
+		"GitHub that is something else": {fails: []string{"github-web", "github-api"}, says: "is not GitHub",
 			set: func(t *testing.T, w *world) []string {
 				other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }))
 				t.Cleanup(other.Close)
-				return with(w.env, "GHSCOPED_GITHUB_URL="+other.URL, "GHSCOPED_APP_URL="+other.URL+"/apps/"+githubsim.DefaultSlug,
-					"GHSCOPED_GITHUB_API_URL="+w.github.APIURL())
+				return with(w.env, "GHSCOPED_GITHUB_URL="+other.URL, "GHSCOPED_APP_URL="+other.URL+"/apps/"+githubsim.DefaultSlug)
 			}},
-		"API address wrong": {fails: []string{"github-api"}, says: "is not GitHub's API",
-			set: func(_ *testing.T, w *world) []string {
-				return with(w.env, "GHSCOPED_GITHUB_API_URL="+w.github.URL())
+		"GitHub without its API": {fails: []string{"github-api"}, says: "is not GitHub's API",
+			set: func(t *testing.T, w *world) []string {
+				address, err := url.Parse(w.github.URL())
+				require.NoError(t, err)
+				pages := httputil.NewSingleHostReverseProxy(address)
+				front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasPrefix(r.URL.Path, "/api/") {
+						http.NotFound(w, r)
+						return
+					}
+					pages.ServeHTTP(w, r)
+				}))
+				t.Cleanup(front.Close)
+				return with(w.env, "GHSCOPED_GITHUB_URL="+front.URL, "GHSCOPED_APP_URL="+front.URL+"/apps/"+githubsim.DefaultSlug)
 			}},
 		"client id wrong": {set: change("GHSCOPED_CLIENT_ID=Iv23wrong"), fails: []string{"device-flow", "app-public"}, says: "knows no App with the client id Iv23wrong"},
 		"device flow off": {set: app(func(a *githubsim.App) { a.NoDeviceFlow = true }), fails: []string{"device-flow"}, says: "does not allow the device flow"},
@@ -296,7 +308,7 @@ func eachCheckSaysSo(t *testing.T, w *world) {
 	// The same from the file of a process's environment, as for a service that
 	// the Hub manages.
 	environ := file(t, strings.Join(w.env, "\x00")+"\x00", 0o600)
-	code, out = examine(t, nil, "-env-file", environ)
+	code, out = examine(t, nil, "--env-file", environ)
 	require.Equal(t, 0, code, out)
 }
 

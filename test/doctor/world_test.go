@@ -105,7 +105,7 @@ func examine(t *testing.T, env []string, args ...string) (code int, stdout strin
 
 func findings(t *testing.T, env []string) (int, []check.Result) {
 	t.Helper()
-	code, out := examine(t, env, "-json")
+	code, out := examine(t, env, "--json")
 	var report check.Report
 	require.NoError(t, json.Unmarshal([]byte(out), &report), out)
 	require.Equal(t, code == 0, report.OK)

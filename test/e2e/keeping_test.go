@@ -44,7 +44,7 @@ func newInProcess(t *testing.T, settings ...string) *inProcess {
 	p.hub = hubtest.New(t, hubtest.Options{Users: []string{"ada"}, External: func(env []string) error {
 		env = append(append(env, settings...), "GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"))
 		env = append(env, rig.GitHubEnv(p.github)...)
-		cfg, err := config.Load(nil, env, os.ReadFile)
+		cfg, err := config.Load("", env, os.ReadFile)
 		if err != nil {
 			return err
 		}

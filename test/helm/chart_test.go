@@ -78,7 +78,7 @@ func TestTheServiceAcceptsItsSettings(t *testing.T) {
 			for name, value := range environment(t, container(t, all)) {
 				environ = append(environ, name+"="+value)
 			}
-			settings, err := config.Load(nil, environ, func(path string) ([]byte, error) {
+			settings, err := config.Load("", environ, func(path string) ([]byte, error) {
 				if name, found := strings.CutPrefix(path, "/etc/ghscoped/config/"); found && files[name] != nil {
 					return []byte(files[name].(string)), nil
 				}

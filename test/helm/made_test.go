@@ -20,7 +20,7 @@ import (
 // ofTheChart are the settings that the chart sets itself: addresses, the store
 // and the files of secrets.
 var ofTheChart = []string{
-	"service_name", "service_url", "hub_api_url", "hub_base_url", "public_hub_url", "hub_token_file", "proxy_url",
+	"hub_token_file", "proxy_url",
 	"listen", "metrics_addr", "store", "key_file", "client_secret_file", "app_private_key_file", "bot_policy",
 }
 
@@ -90,14 +90,14 @@ func schemaJSON(t *testing.T, source *yaml.Node) string {
 	settings := at(t, schema, "properties", "config", "properties").(object)
 	known := []string{}
 	for _, setting := range config.Table() {
-		known = append(known, setting.Key())
-		if setting.EnvOnly || slices.Contains(ofTheChart, setting.Key()) {
+		known = append(known, setting.Name)
+		if setting.EnvOnly() || slices.Contains(ofTheChart, setting.Name) {
 			continue
 		}
-		property, ok := settings[setting.Key()].(object)
+		property, ok := settings[setting.Name].(object)
 		if !ok {
 			property = object{"type": []string{"string", "boolean", "integer", "array"}}
-			settings[setting.Key()] = property
+			settings[setting.Name] = property
 		}
 		property["description"] = setting.Doc
 	}

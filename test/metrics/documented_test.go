@@ -45,7 +45,7 @@ func registered(t *testing.T) map[string]metric {
 	t.Helper()
 	folder := t.TempDir()
 	policy, key := botFiles(t)
-	cfg, err := config.Load(nil, []string{
+	cfg, err := config.Load("", []string{
 		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_SERVICE_URL=http://127.0.0.1:1",
 		"JUPYTERHUB_API_URL=http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN=token", "GHSCOPED_PROXY_URL=http://127.0.0.1:1",
 		"GHSCOPED_CLIENT_ID=Iv23example", "GHSCOPED_APP_URL=https://github.com/apps/example",

@@ -45,7 +45,7 @@ func NewServer(now time.Time) (*Server, error) {
 	for _, sample := range s.samples {
 		pages, err := web.New(web.Options{
 			Prefix: "/" + sample.Name + "/", HubPrefix: "/hub/", HubName: "Research Hub", GitHubHost: "github.com",
-			HelpText: "Questions about this Hub: room 4.12, or", HelpURL: "https://hub.example.org/help",
+			HelpURL: "https://hub.example.org/help",
 		})
 		if err != nil {
 			return nil, err

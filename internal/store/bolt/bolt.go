@@ -40,9 +40,6 @@ const (
 	// checkLimit is the size in bytes of the largest file that Open checks as a
 	// whole; more would take longer than a start should.
 	checkLimit = 1 << 30
-	// Above compactSize bytes, Open compacts a file more than half of which is
-	// free.
-	compactSize = 16 << 20
 )
 
 // Store is a [store.Backend] in a file.
@@ -76,14 +73,6 @@ func Open(path string, clock func() time.Time) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if wasteful(db) {
-		if err := errors.Join(compact(db), db.Close()); err != nil {
-			return nil, explain(path, err)
-		}
-		if db, err = openWhole(path); err != nil {
-			return nil, err
-		}
-	}
 	if err := dropClaims(db); err != nil {
 		return nil, errors.Join(explain(path, err), db.Close())
 	}
@@ -97,31 +86,21 @@ func Open(path string, clock func() time.Time) (*Store, error) {
 
 // openWhole opens a file and makes sure that nothing is missing in it.
 func openWhole(path string) (*bbolt.DB, error) {
-	deadline := time.Now().Add(openLimit)
-	for {
-		db, current, err := openFile(path, time.Until(deadline))
-		if err == nil && current {
-			if err = check(db); err != nil {
-				err = errors.Join(err, db.Close())
-			}
-		}
-		if err != nil {
-			return nil, explain(path, err)
-		}
-		if current {
-			return db, nil
-		}
-		// Whoever held the file has replaced it by a compacted one.
-		if err := db.Close(); err != nil {
-			return nil, explain(path, err)
+	db, err := openFile(path)
+	if err == nil {
+		if err = check(db); err != nil {
+			err = errors.Join(err, db.Close())
 		}
 	}
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	return db, nil
 }
 
-// openFile opens path; current says whether the opened file still is the one
-// of that name. A damaged file makes bbolt panic, or touch memory behind the
-// end of the file.
-func openFile(path string, limit time.Duration) (db *bbolt.DB, current bool, err error) {
+// openFile opens path. A damaged file makes bbolt panic, or touch memory behind
+// the end of the file.
+func openFile(path string) (db *bbolt.DB, err error) {
 	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -134,7 +113,7 @@ func openFile(path string, limit time.Duration) (db *bbolt.DB, current bool, err
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:      max(limit, time.Millisecond),
+		Timeout:      openLimit,
 		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
@@ -144,18 +123,10 @@ func openFile(path string, limit time.Duration) (db *bbolt.DB, current bool, err
 		},
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	db.MaxBatchDelay = batchDelay
-	mine, err := file.Stat()
-	if err != nil {
-		return nil, false, errors.Join(err, db.Close())
-	}
-	named, err := os.Stat(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, false, errors.Join(err, db.Close())
-	}
-	return db, err == nil && os.SameFile(mine, named), nil
+	return db, nil
 }
 
 // explain names the file, and the cause where it is known.

@@ -202,7 +202,6 @@ func TestADamagedFileIsToldApart(t *testing.T) {
 			require.ErrorContains(t, err, path)
 			_, err = bolt.Check(path)
 			require.ErrorIs(t, err, bolt.ErrCorrupt)
-			require.ErrorIs(t, bolt.Compact(path), bolt.ErrCorrupt)
 
 			// The refusal has let go of the file.
 			require.NoError(t, os.Remove(path))
@@ -274,62 +273,4 @@ func TestExpiredRecordsArePurged(t *testing.T) {
 	summary, err := bolt.Check(path)
 	require.NoError(t, err)
 	require.Equal(t, map[store.Kind]int{kind: 1}, summary.Records)
-}
-
-func TestAFileThatIsMostlyFreeIsCompacted(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "store.db")
-	b := open(t, path)
-	fill(t, b, 20, 1<<20)
-	records, err := b.List(t.Context(), kind, "", 15)
-	require.NoError(t, err)
-	for _, record := range records {
-		require.NoError(t, b.Delete(t.Context(), kind, record.Key, record.Version))
-	}
-	require.NoError(t, b.Close())
-	require.NoError(t, os.Chmod(path, 0o640))
-	before, err := bolt.Check(path)
-	require.NoError(t, err)
-	require.Greater(t, before.Free, before.Size/2)
-
-	// One waits for the file while another compacts it: both must end up with
-	// the same file, one after the other.
-	first, second := make(chan error), make(chan error)
-	for _, ended := range []chan error{first, second} {
-		go func() {
-			b, err := bolt.Open(path, time.Now)
-			if err == nil {
-				_, err = b.Put(context(), store.Record{Kind: kind, Key: fmt.Sprint(time.Now().UnixNano())})
-				err = errors.Join(err, b.Close())
-			}
-			ended <- err
-		}()
-	}
-	require.NoError(t, <-first)
-	require.NoError(t, <-second)
-
-	after, err := bolt.Check(path)
-	require.NoError(t, err)
-	require.Less(t, after.Size, before.Size/2)
-	require.Equal(t, 7, after.Records[kind])
-	info, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, fs.FileMode(0o640), info.Mode().Perm())
-	entries, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	require.Len(t, entries, 1, "nothing else is left behind")
-}
-
-func TestCompactingKeepsVersionsRising(t *testing.T) {
-	t.Parallel()
-	path := filled(t)
-	b := open(t, path)
-	record, err := b.Get(t.Context(), kind, "0000")
-	require.NoError(t, err)
-	require.NoError(t, b.Delete(t.Context(), kind, record.Key, record.Version))
-	require.NoError(t, b.Close())
-	require.NoError(t, bolt.Compact(path))
-	version, err := open(t, path).Put(t.Context(), store.Record{Kind: kind, Key: record.Key})
-	require.NoError(t, err)
-	require.Greater(t, version, record.Version)
 }
