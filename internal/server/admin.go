@@ -144,9 +144,6 @@ func (s *Server) adminDisconnectAll(w http.ResponseWriter, r *http.Request, sess
 		return err
 	}
 	return s.backToAdmin(w, r, s.eachUser(r.Context(), func(user *flow.User) error {
-		if user.Connection == nil {
-			return nil
-		}
 		return s.end(r.Context(), user.Name, session)
 	}))
 }

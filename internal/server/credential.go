@@ -50,7 +50,7 @@ func repositoryOf(path string) string {
 		return ""
 	}
 	name := strings.TrimSuffix(strings.TrimSuffix(found[1], ".git"), ".wiki")
-	if owner, rest, _ := strings.Cut(name, "/"); owner == "" || strings.Trim(rest, ".") == "" {
+	if _, rest, _ := strings.Cut(name, "/"); strings.Trim(rest, ".") == "" {
 		return ""
 	}
 	return name

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/flow"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
 // events sends the flow at each change of the user's record, as server-sent
@@ -19,7 +17,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 		eventHeader(w.Header())
 		return nil
 	}
-	stream, err := s.streams.admit(lasting(c), s.Auth.Again(r))
+	stream, err := s.streams.admit(c.forFlow(), s.Auth.Again(r))
 	if err != nil {
 		w.Header().Set("Connection", "close") // an idle connection would cost more than a stream
 		return err
@@ -56,13 +54,6 @@ func (s *Server) eventHead(h http.Header) []byte {
 	_ = h.Write(&head) // a buffer takes everything
 	head.WriteString("\r\n")
 	return head.Bytes()
-}
-
-// lasting is a caller who stays for hours: nothing else of the request is kept.
-func lasting(c caller) flow.Caller {
-	kept := c.forFlow()
-	kept.HubToken = secret.New(strings.Clone(kept.HubToken.Reveal()))
-	return kept
 }
 
 // flowEvent is a caller's flow as an event.

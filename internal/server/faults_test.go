@@ -219,6 +219,7 @@ func TestOpsServesHealthAndMetrics(t *testing.T) {
 		answer := httptest.NewRecorder()
 		f.server.Ops().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/"+path, nil))
 		require.Equal(t, http.StatusOK, answer.Code, path)
+		require.NotEmpty(t, answer.Body.String(), path)
 	}
 }
 
@@ -280,6 +281,7 @@ func TestRequestIsLogged(t *testing.T) {
 	ask(http.MethodGet, strings.Repeat("é", 1000))
 	all := log.requests(t)
 	require.Len(t, all, 3)
+	require.NotContains(t, log.String(), "request failed", "a caller's mistake is none of the service")
 	require.Equal(t, []any{"GET", prefix + "healthz", 200.0}, []any{all[0]["method"], all[0]["path"], all[0]["status"]})
 	require.Equal(t, []any{"other", prefix + "healthz", 405.0}, []any{all[1]["method"], all[1]["path"], all[1]["status"]})
 	require.Equal(t, 404.0, all[2]["status"])
@@ -368,6 +370,13 @@ func TestPolicyAllowsNoMoreThanIsNeeded(t *testing.T) {
 	more := policy(func(_ *fixture, options *server.Options) { options.HubOrigin = hubOrigin })
 	require.Contains(t, more, "img-src 'self';")
 	require.Contains(t, more, "form-action 'self' https://hub.example;")
+}
+
+func TestFragmentIsTheInsideOfThePage(t *testing.T) {
+	t.Parallel()
+	body := read(t, setUp(t).signIn("ada").do(http.MethodGet, "fragment", nil, nil))
+	require.Contains(t, body, `data-state="none"`)
+	require.NotContains(t, body, "<html")
 }
 
 func TestPageIsNotKeptByCaches(t *testing.T) {

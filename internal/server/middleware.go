@@ -86,7 +86,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (s *Server) route(pattern string) string {
 	route, below := strings.CutPrefix(pattern, strings.TrimSuffix(s.Prefix, "/"))
 	switch {
-	case !below || route == "/*":
+	case !below:
 		return "other"
 	case route == "":
 		return "/"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -202,4 +203,29 @@ func TestSharesAreAskedForByWhoMaySeeThem(t *testing.T) {
 	s := &Server{Options: Options{Hub: &chosenHub{shares: map[string][]string{"": {"eve"}}}, Logger: slog.New(slog.DiscardHandler)}}
 	require.Empty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada"}}))
 	require.NotEmpty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada", Scopes: []string{"shares"}}}))
+}
+
+func TestFlowEvent(t *testing.T) {
+	t.Parallel()
+	event := func(f *flow.Flow) (string, error) {
+		user := &flow.User{Name: "ada", Created: madeAt, Version: 7, Flow: f}
+		s := &Server{Options: Options{Flows: flow.New(flow.Options{Registry: prometheus.NewRegistry(), Store: record{user: user}, Clock: func() time.Time { return noon }})}}
+		said, err := s.flowEvent(t.Context(), flow.Caller{User: "ada", Created: madeAt})
+		return string(said), err
+	}
+	said, err := event(nil)
+	require.NoError(t, err)
+	require.Equal(t, "id: 7\ndata: {}\n\n", said)
+	said, err = event(&flow.Flow{State: flow.Pending})
+	require.NoError(t, err)
+	require.Regexp(t, `^id: 7\ndata: \{.*"state":"pending".*\}\n\n$`, said)
+	_, err = event(&flow.Flow{ExpiresAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	require.Error(t, err, "no JSON holds such a year")
+}
+
+func TestEventHead(t *testing.T) {
+	t.Parallel()
+	h := http.Header{"X-Frame-Options": {"DENY"}}
+	head := (&Server{Options: Options{Clock: func() time.Time { return noon }}}).eventHead(h)
+	require.Equal(t, "HTTP/1.1 200 OK\r\nConnection: close\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nX-Frame-Options: DENY\r\n\r\n", string(head))
 }
