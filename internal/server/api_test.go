@@ -203,3 +203,20 @@ func TestAdminPageNamesServers(t *testing.T) {
 	}}))
 	require.Contains(t, read(t, f.signIn("grace").do(http.MethodGet, "admin", nil, nil)), "the-lab")
 }
+
+func TestCallbackTakesUpWhatWaitedForTheUser(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	f.engine.Deliverer = queues{}
+	require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "ada", Created: created, Connection: connection("lab"), Deliveries: []flow.Delivery{
+		{Server: "lab", State: flow.DeliveryWaiting},
+	}}))
+	b := f.browser()
+	at, err := b.do(http.MethodGet, "", nil, nil).Location()
+	require.NoError(t, err)
+	require.Equal(t, http.StatusFound, b.do(http.MethodGet, "oauth_callback?code=ada&state="+at.Query().Get("state"), nil, nil).StatusCode)
+	user, err := f.users.Load(t.Context(), "ada")
+	require.NoError(t, err)
+	require.False(t, user.Deliveries[0].Due.IsZero())
+	require.Equal(t, "hub-ada", user.HubToken.Reveal())
+}
