@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -219,4 +220,15 @@ func TestCallbackTakesUpWhatWaitedForTheUser(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, user.Deliveries[0].Due.IsZero())
 	require.Equal(t, "hub-ada", user.HubToken.Reveal())
+}
+
+func TestAnAddressWithNothingBehindItIsAnsweredByTheService(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	response := f.browser().do(http.MethodGet, "nowhere", nil, nil)
+	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	require.Contains(t, read(t, response), "not_found")
+	answer := httptest.NewRecorder()
+	f.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, prefix+"api/nowhere", nil))
+	require.Equal(t, "not_found", code(t, answer.Result()))
 }
