@@ -232,3 +232,15 @@ func TestAnAddressWithNothingBehindItIsAnsweredByTheService(t *testing.T) {
 	f.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, prefix+"api/nowhere", nil))
 	require.Equal(t, "not_found", code(t, answer.Result()))
 }
+
+func TestMetricsCountStreams(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, read(t, setUp(t).program(http.MethodGet, "metrics", "prometheus", "")), "ghscoped_event_streams 0")
+}
+
+func TestFormConnectWhereThereIsNoWebFlow(t *testing.T) {
+	t.Parallel()
+	response := setUp(t).signIn("ada").postForm("connect", url.Values{"mode": {"web"}})
+	require.Equal(t, http.StatusNotFound, response.StatusCode)
+	require.Contains(t, read(t, response), "no_web_flow")
+}

@@ -140,7 +140,7 @@ func TestEndingAUser(t *testing.T) {
 
 func TestEndingAUserWhoseNameNeedsEscaping(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"ü$&", "x@y.org", "a b", "100%", "%2e", "o'malley", "a+b"} {
+	for _, name := range []string{"ü$&", "x@y.org", "a b", "100%", "%2e", "o'malley", "a+b", "a/b"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := setUp(t)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -228,4 +229,20 @@ func TestEventHead(t *testing.T) {
 	h := http.Header{"X-Frame-Options": {"DENY"}}
 	head := (&Server{Options: Options{Clock: func() time.Time { return noon }}}).eventHead(h)
 	require.Equal(t, "HTTP/1.1 200 OK\r\nConnection: close\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nX-Frame-Options: DENY\r\n\r\n", string(head))
+}
+
+func TestViewNamesRepositories(t *testing.T) {
+	t.Parallel()
+	user := flow.User{Connection: &flow.Connection{Access: github.Access{Repositories: []github.Repository{{FullName: "octocat/one", Push: true}}}}}
+	require.Equal(t, []web.Repository{{FullName: "octocat/one", Push: true}}, viewed(t, user, &chosenHub{}, nil).Connection.Repositories)
+}
+
+func TestSharesThatTheHubDoesNotSayAreLogged(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, errors.New("the Hub is away")} {
+		var log bytes.Buffer
+		s := &Server{Options: Options{Hub: &chosenHub{err: err}, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+		s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada", Scopes: []string{"shares"}}})
+		require.Equal(t, err != nil, log.Len() > 0)
+	}
 }
