@@ -194,6 +194,7 @@ func TestViewWithoutTheHubsList(t *testing.T) {
 	view := viewed(t, flow.User{Deliveries: []flow.Delivery{{Server: "lab"}}}, forbidden, nil)
 	require.Equal(t, "hub_refused", view.Problem.Code)
 	require.Len(t, view.Servers, 2)
+	require.False(t, view.Servers[0].CanStart)
 	view = viewed(t, flow.User{}, forbidden, func(options *Options) { options.Pull = true })
 	require.Nil(t, view.Problem, "not needed where each server may ask")
 	require.Empty(t, view.Servers)

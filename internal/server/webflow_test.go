@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,5 +117,15 @@ func TestNotYouEndsTheAttempt(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, ada.postForm("cancel", url.Values{}).StatusCode)
 	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), `data-state="cancelled"`)
 	require.Equal(t, http.StatusSeeOther, ada.postForm("confirm", url.Values{"confirmation": {token}}).StatusCode)
+	require.False(t, f.connected("ada"))
+}
+
+func TestGitHubsCallbackOfAPersonWhoDeclined(t *testing.T) {
+	t.Parallel()
+	f := webFlow(t)
+	ada := f.signIn("ada")
+	back, _, _ := strings.Cut(ada.approveWeb("c1"), "&code=")
+	require.Equal(t, http.StatusSeeOther, ada.do(http.MethodGet, back+"&error=access_denied", nil, loaded).StatusCode)
+	require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), `data-state="denied"`)
 	require.False(t, f.connected("ada"))
 }
