@@ -31,11 +31,11 @@ var errCutOff = errors.New("cut off before the end")
 // converse hands the input to a script that says it is ready, once prove agrees to
 // the token that the script shows with that word, and waits for its verdict. Until
 // the script is ready, for which there is time until waiting ends, any error means
-// [notHere].
+// [unsupportedError].
 func converse(waiting, ctx context.Context, c channel, job job, prove prover) error {
 	shown, err := await(waiting, c, job, "ready")
 	if err != nil {
-		return &notHere{"the script does not start", err}
+		return &unsupportedError{"the script does not start", err}
 	}
 	if err := prove(ctx, secret.New(shown)); err != nil {
 		return err
@@ -68,8 +68,8 @@ func await(ctx context.Context, c channel, job job, word string) (with string, e
 	}
 }
 
-// half bounds the wait for a way to show that it works to half of the time
-// that is left, so that the next way still has some.
+// half bounds the wait for a transport to show that it works to half of the time
+// that is left, so that the next one still has some.
 func half(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -68,8 +68,8 @@ func TestConverseSendsOnlyToAServerThatProvesItself(t *testing.T) {
 				return
 			}
 			require.Equal(t, c.err, explain(err))
-			_, isNotHere := errors.AsType[*notHere](err)
-			require.False(t, isNotHere, "no other way is tried")
+			_, unsupported := errors.AsType[*unsupportedError](err)
+			require.False(t, unsupported, "no other transport is tried")
 		})
 	}
 }

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	// HTTP reaches users' servers.
 	HTTP *http.Client
-	// Timeout bounds one delivery or removal, all ways together; 0: 20 s.
+	// Timeout bounds one delivery or removal, all transports together; 0: 20 s.
 	Timeout time.Duration
 
 	// CredentialPath is where the credential lands: absolute, or in the home
@@ -37,8 +37,8 @@ type Options struct {
 
 // Deliverer puts credentials into running servers and takes them out. Safe for concurrent use.
 type Deliverer struct {
-	options Options
-	ways    []way
+	options    Options
+	transports []transport
 }
 
 // New returns a Deliverer, or says which option is unusable.
@@ -53,27 +53,28 @@ func New(options Options) (*Deliverer, error) {
 	if options.Timeout == 0 {
 		options.Timeout = 20 * time.Second
 	}
-	return &Deliverer{options: options, ways: []way{terminal{}, typed{}, kernel{}}}, nil
+	return &Deliverer{options: options, transports: []transport{terminal{}, kernel{}}}, nil
 }
 
-// way is one means of running a job in a server.
-type way interface {
+// transport is one means of running a job in a server.
+type transport interface {
 	// name is what a delivery is recorded under.
 	name() string
-	// run returns a [notHere] where the server does not allow this way; any other says why the job failed, or may have.
+	// run returns an [unsupportedError] where the server does not allow this
+	// transport; any other error says why the job failed, or may have.
 	run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error
 }
 
-// notHere says that the server does not allow a way, and that nothing was
-// handed over: the next way may be tried. The reason is for people.
-type notHere struct {
+// unsupportedError says that the server does not allow a transport, and that nothing
+// was handed over: the next one may be tried. The reason is for people.
+type unsupportedError struct {
 	reason string
 	err    error
 }
 
-func (e *notHere) Error() string { return e.reason + ": " + e.err.Error() }
+func (e *unsupportedError) Error() string { return e.reason + ": " + e.err.Error() }
 
-func (e *notHere) Unwrap() error { return e.err }
+func (e *unsupportedError) Unwrap() error { return e.err }
 
 // Deliver puts the credential into the server, in place of an earlier one.
 func (d *Deliverer) Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (string, error) {
@@ -89,27 +90,27 @@ func (d *Deliverer) Remove(ctx context.Context, target hub.Target) (string, erro
 	return d.run(ctx, target, d.removal())
 }
 
-// run tries one way after the other until one is possible.
+// run tries one transport after the other until the server supports one.
 func (d *Deliverer) run(ctx context.Context, target hub.Target, job job) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.options.Timeout)
 	defer cancel()
 	server := hubapi.NewUserServer(target.Address, target.Token, d.options.HTTP)
-	var refusals []*notHere
-	for _, way := range d.ways {
-		err := way.run(ctx, server, job, target.Prove)
+	var refusals []*unsupportedError
+	for _, transport := range d.transports {
+		err := transport.run(ctx, server, job, target.Prove)
 		if err == nil {
-			return way.name(), nil
+			return transport.name(), nil
 		}
 		if ctx.Err() != nil {
-			return way.name(), outOfTime(ctx, err)
+			return transport.name(), outOfTime(ctx, err)
 		}
-		var refusal *notHere
+		var refusal *unsupportedError
 		if !errors.As(err, &refusal) {
-			return way.name(), explain(err)
+			return transport.name(), explain(err)
 		}
 		refusals = append(refusals, refusal)
 	}
-	return "", noWay(refusals)
+	return "", noTransport(refusals)
 }
 
 // acceptable reports whether a credential may be offered to this host: over

@@ -2,9 +2,9 @@
 // takes it out again.
 //
 // It runs one program there (script/), which needs nothing but /bin/sh (with a
-// printf of its own) and the usual small programs, by the first of these ways that the server allows: a
-// terminal that is told to run it, the same script typed into a plain terminal,
-// or a Python kernel. The credential crosses only as that program's standard
+// printf of its own) and the usual small programs, by the first
+// transport that the server supports: a terminal that is told to run it, or a Python
+// kernel (Notebook 6 knows no shell_command). The credential crosses only as that program's standard
 // input, after the program has said that it is ready and that nothing is echoed,
 // and has shown the server's own Hub token, by which the caller knows that this is
 // the server that is meant; it is never on a command line or in an environment

@@ -108,32 +108,6 @@ func TestScriptShowsNothingOfItsInputOnATerminal(t *testing.T) {
 	}
 }
 
-func TestTypedScriptIsNotShown(t *testing.T) {
-	t.Parallel()
-	for _, login := range []string{"bash", "dash"} {
-		t.Run(login, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
-			d, err := New(Options{})
-			require.NoError(t, err)
-			job, err := d.delivery(gitCredential())
-			require.NoError(t, err)
-
-			s := p.onTerminal(program(t, login), "-i")
-			s.send(fmt.Sprintf(bootstrap, job.markA, job.markB) + "\r")
-			s.await(job, "listening")
-			before := s.text.Len()
-			s.send(job.script + "\n" + job.markA + "." + job.markB + "\n")
-			s.await(job, "ready")
-			s.send(job.input.Reveal())
-			s.await(job, "done")
-			require.NotContains(t, s.rest()[before:], "printf", "the script is not shown either")
-			require.NotContains(t, s.text.String(), token)
-			require.Contains(t, p.read(".config/ghscoped/credential"), token)
-		})
-	}
-}
-
 func TestScriptWithoutSttyAsksForNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

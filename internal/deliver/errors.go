@@ -36,7 +36,7 @@ var causes = map[string]apierror.Error{
 	"no_shell":                {Message: "The server has no usable shell (sh), which git needs as well.", Hint: "An administrator can add one to the image, such as dash or bash."},
 }
 
-// explain turns an error of a way into one for people.
+// explain turns an error of a transport into one for people.
 func explain(err error) error {
 	var refused *apierror.Error
 	if errors.As(err, &refused) { // the server did not prove itself, or the Hub could not be asked
@@ -74,8 +74,8 @@ func unreachable(err error) error {
 		Hint: "The service retries; restarting the server may help.", Retryable: true, Err: err}
 }
 
-// noWay explains why none of the ways was possible.
-func noWay(refusals []*notHere) error {
+// noTransport explains why the server supports no transport.
+func noTransport(refusals []*unsupportedError) error {
 	var causes []error
 	var reasons []string
 	for _, refusal := range refusals {

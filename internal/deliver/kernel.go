@@ -36,7 +36,7 @@ func (kernel) run(ctx context.Context, server *hubapi.UserServer, job job, prove
 	}
 	spec, found := pythonSpec(specs)
 	if !found {
-		return &notHere{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
+		return &unsupportedError{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
 	}
 	for range kernelTries - 1 {
 		if err = runInKernel(ctx, server, spec, job, prove, kernelPatience); !errors.Is(err, errUnheard) {
@@ -89,11 +89,11 @@ func runInKernel(ctx context.Context, server *hubapi.UserServer, spec string, jo
 		k.runs = func() { limit.Reset(patience) }
 	}
 	if err := k.execute(ctx, job); err != nil {
-		return &notHere{"the kernel takes no input", err}
+		return &unsupportedError{"the kernel takes no input", err}
 	}
 	err = converse(waiting, ctx, k, job, prove)
-	if _, unheard := errors.AsType[*notHere](err); unheard && errors.Is(context.Cause(waiting), errUnheard) {
-		return &notHere{"the kernel does not ask for the input", errUnheard}
+	if _, unheard := errors.AsType[*unsupportedError](err); unheard && errors.Is(context.Cause(waiting), errUnheard) {
+		return &unsupportedError{"the kernel does not ask for the input", errUnheard}
 	}
 	return err
 }

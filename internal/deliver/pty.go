@@ -34,7 +34,7 @@ type pty struct {
 	stop context.CancelFunc
 }
 
-// openPTY starts a terminal and connects to it; a [notHere] where there is none.
+// openPTY starts a terminal and connects to it; an [unsupportedError] where there is none.
 func openPTY(ctx context.Context, server *hubapi.UserServer, command []string) (*pty, error) {
 	name, err := server.StartTerminal(ctx, command)
 	if err != nil {
@@ -58,11 +58,11 @@ func openPTY(ctx context.Context, server *hubapi.UserServer, command []string) (
 func unlessAbsent(what string, err error) error {
 	switch hubapi.Status(err) {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return &notHere{what + " are switched off", err}
+		return &unsupportedError{what + " are switched off", err}
 	case http.StatusForbidden:
-		return &notHere{what + " are forbidden", err}
+		return &unsupportedError{what + " are forbidden", err}
 	case http.StatusBadRequest, http.StatusInternalServerError:
-		return &notHere{what + " do not start", err}
+		return &unsupportedError{what + " do not start", err}
 	}
 	return err
 }

@@ -65,7 +65,7 @@ type Hub interface {
 // Deliverer puts a credential into a running server and takes it out again, once
 // the server has shown its own token and Target.Prove agreed: what it returns
 // instead is returned as it is. Both are idempotent; errors are [*Error]. The
-// returned method (terminal, typed, kernel) is the way that worked.
+// returned method (terminal, kernel) is the transport that worked.
 type Deliverer interface {
 	Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (method string, err error)
 	Remove(ctx context.Context, target hub.Target) (method string, err error)

@@ -215,7 +215,8 @@ const (
 type Delivery struct {
 	Server string        `json:"server"`
 	State  DeliveryState `json:"state"`
-	// Method is the way that worked: terminal, typed, kernel.
+	// Method is the transport that worked: terminal, kernel; typed in records of
+	// earlier releases.
 	Method string          `json:"method,omitempty"`
 	Error  *apierror.Error `json:"error,omitempty"`
 	// At is when State was last changed.

@@ -91,12 +91,12 @@ func TestGetConnectionSaysWhatThereIs(t *testing.T) {
 	f := setUp(t)
 	ada := f.signIn("ada")
 	user := &flow.User{Name: "ada", Created: created, Connection: connection("lab"), Deliveries: []flow.Delivery{
-		{Server: "lab", State: flow.DeliveryDelivered, Method: "typed"},
+		{Server: "lab", State: flow.DeliveryDelivered, Method: "kernel"},
 	}}
 	require.NoError(t, f.users.Save(t.Context(), user))
 	body := read(t, ada.do(http.MethodGet, "api/connection", nil, nil))
 	require.Contains(t, body, `"repositories":[{"full_name":"octocat/one","push":true}]`)
-	require.Contains(t, body, `"deliveries":[{"server":"lab","state":"delivered","method":"typed"}]`)
+	require.Contains(t, body, `"deliveries":[{"server":"lab","state":"delivered","method":"kernel"}]`)
 	require.Contains(t, body, `"servers":["lab"]`)
 
 	user.Connection.AnyServer = true

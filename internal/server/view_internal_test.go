@@ -136,7 +136,7 @@ func TestViewOfServers(t *testing.T) {
 	}
 	pull := func(options *Options) { options.Pull, options.CanStart = true, true }
 	start := func(options *Options) { options.CanStart = true }
-	delivered := flow.Delivery{Server: "lab", State: flow.DeliveryDelivered, Method: "typed", Progress: "p", Error: &apierror.Error{Code: "c"}}
+	delivered := flow.Delivery{Server: "lab", State: flow.DeliveryDelivered, Method: "kernel", Progress: "p", Error: &apierror.Error{Code: "c"}}
 	for name, test := range map[string]struct {
 		user   flow.User
 		change func(*Options)
@@ -145,7 +145,7 @@ func TestViewOfServers(t *testing.T) {
 		"to deliver to": {flow.User{Deliveries: []flow.Delivery{delivered, {Server: "gone", State: flow.DeliveryDelivered}}}, start, []web.Server{
 			{State: web.ServerNone},
 			{Name: "gone", State: web.ServerDelivered},
-			{Name: "lab", State: web.ServerDelivered, Running: true, URL: "/user/ada/lab/", Method: "typed", Progress: "p",
+			{Name: "lab", State: web.ServerDelivered, Running: true, URL: "/user/ada/lab/", Method: "kernel", Progress: "p",
 				Problem: &web.Problem{Code: "c"}, Shared: []string{"eve"}},
 			{Name: "off", State: web.ServerNone, CanStart: true},
 		}},

@@ -154,7 +154,7 @@ func get(ctx context.Context, t *testing.T, address, token string) int {
 // afterwards, so that others who may run code in it reach no other server.
 func TestServerTokenOpensOneServerAndDies(t *testing.T) {
 	for name, o := range map[string]hubtest.Options{
-		"JupyterHub 4, typed":    {Version: "hub4"},
+		"JupyterHub 4, kernel":   {Version: "hub4"},
 		"JupyterHub 5, terminal": {Version: "hub5"},
 		"JupyterHub 6, kernel":   {Version: "hub6", Extra: "c.Spawner.args = [*c.Spawner.args, '--ServerApp.terminals_enabled=False']\n"},
 	} {

@@ -19,7 +19,7 @@ func BenchmarkDelivery(b *testing.B) {
 		server hubtest.JupyterOptions
 	}{
 		{"terminal", hubtest.JupyterOptions{}},
-		{"typed", hubtest.JupyterOptions{Version: "hub4", Module: "notebook"}},
+		{"kernel of Notebook 6", hubtest.JupyterOptions{Version: "hub4", Module: "notebook"}},
 		{"kernel", hubtest.JupyterOptions{Args: []string{noTerminals}}},
 	} {
 		b.Run(c.method, func(b *testing.B) {
