@@ -63,9 +63,10 @@ func run(ctx context.Context, in invocation) int {
 		return exitOK
 	}
 	code := exitUsage
-	var failed *failure
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*failure](err); ok {
 		code, err = failed.code, failed.err
+	} else {
+		err = in.usageError(err)
 	}
 	if err != nil {
 		fmt.Fprintf(in.stderr, "%s: %s\n", program, secret.Scrub(err.Error()))
@@ -95,7 +96,6 @@ else.`,
 	root.SetIn(in.stdin)
 	root.SetOut(in.stdout)
 	root.SetErr(in.stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return in.flagError(err) })
 	root.PersistentFlags().String("config", "", "YAML `file` of settings; also GHSCOPED_CONFIG")
 
 	root.AddCommand(newServe(in), newCheckConfig(in), newHealthcheck(in), newDoctor(in), newUser(in),
@@ -161,9 +161,9 @@ func removed(name, message string) *cobra.Command {
 // oneDash is an option as earlier releases had them.
 var oneDash = regexp.MustCompile(`^-([a-z][a-z-]+)(=|$)`)
 
-// flagError says what to write instead of an option of earlier releases: settings
+// usageError says what to write instead of an option of earlier releases: settings
 // were options, and options had one dash.
-func (in invocation) flagError(err error) error {
+func (in invocation) usageError(err error) error {
 	names := []string{}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok && unknown.GetSpecifiedShortnames() == "" {
 		names = append(names, unknown.GetSpecifiedName())

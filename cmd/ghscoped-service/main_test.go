@@ -138,6 +138,7 @@ func TestRunRefusesWhatWasRemoved(t *testing.T) {
 		"keys promote":         {[]string{"keys", "promote", "FILE"}, nil, "the command keys promote was removed: move the second key"},
 		"version":              {[]string{"version"}, nil, "use ghscoped-service --version"},
 		"a setting's option":   {[]string{"--client-id=x"}, nil, "settings are no options any more: --client-id: set GHSCOPED_CLIENT_ID in the environment, or client_id in the file that --config names"},
+		"with a value":         {[]string{"-client-id", "x"}, nil, "settings are no options any more: --client-id: set GHSCOPED_CLIENT_ID"},
 		"with one dash":        {[]string{"check-config", "-refresh"}, nil, "settings are no options any more: --refresh: set GHSCOPED_REFRESH"},
 		"a removed setting":    {[]string{"--logo", "/x"}, nil, "settings are no options any more: --logo: the page shows the Hub's own logo"},
 		"an option's one dash": {[]string{"doctor", "-json"}, nil, "options begin with two dashes: write --json"},
