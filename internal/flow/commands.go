@@ -53,17 +53,17 @@ func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (use
 		return nil, false, err
 	}
 	user, err = e.Of(ctx, caller)
-	if err != nil || user.blocks(caller, Device, e.Clock()) {
+	if err != nil || user.blocks(caller, Device, e.clock()) {
 		return user, false, err
 	}
 	if err := e.mayAsk(ctx, caller); err != nil {
 		return nil, false, err
 	}
-	code, err := e.GitHub.DeviceCode(ctx)
+	code, err := e.github.DeviceCode(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	now := e.Clock()
+	now := e.clock()
 	started := &Flow{
 		ID: newID(), Mode: Device, State: Pending, StartedAt: now,
 		ExpiresAt: now.Add(code.ExpiresIn), Interval: code.Interval, Due: now.Add(code.Interval),
@@ -89,11 +89,11 @@ func (r Request) serversOf(caller Caller) ([]string, error) {
 // begin stores a new flow unless another tab was faster; then that one counts.
 func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User, bool, error) {
 	user, err := e.update(ctx, caller, func(u *User) error {
-		if u.blocks(caller, started.Mode, e.Clock()) {
+		if u.blocks(caller, started.Mode, e.clock()) {
 			return errSettled
 		}
 		if started.Mode == Web { // a device flow was counted before its code was asked for
-			if err := u.count(e.Clock()); err != nil {
+			if err := u.count(e.clock()); err != nil {
 				return err
 			}
 		}
@@ -123,7 +123,7 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 // in its own server began, and nothing else.
 func (e *Engine) Cancel(ctx context.Context, caller Caller) (*User, error) {
 	return e.update(ctx, caller, func(u *User) error {
-		if u.underWay(e.Clock()) && caller.Program && !u.Flow.BegunBy(caller) {
+		if u.underWay(e.clock()) && caller.Program && !u.Flow.BegunBy(caller) {
 			return errNotBegunHere
 		}
 		return e.cancel(u)
@@ -132,7 +132,7 @@ func (e *Engine) Cancel(ctx context.Context, caller Caller) (*User, error) {
 
 func (e *Engine) cancel(u *User) error {
 	switch {
-	case !u.underWay(e.Clock()):
+	case !u.underWay(e.clock()):
 		return errNoFlow
 	case u.Flow.State != Delivering:
 		e.finish(u, Cancelled, nil)
@@ -185,7 +185,7 @@ func (e *Engine) Disconnect(ctx context.Context, caller Caller) (*User, error) {
 func (e *Engine) disconnect(u *User, reason string) {
 	e.dropConnection(u, reason, Cancelled, nil)
 	switch {
-	case u.underWay(e.Clock()): // a second connection on its way
+	case u.underWay(e.clock()): // a second connection on its way
 		e.finish(u, Cancelled, nil)
 	case u.Flow != nil && u.Flow.State.Final():
 		u.Flow = nil
@@ -210,7 +210,7 @@ func (e *Engine) Deliver(ctx context.Context, caller Caller, servers []string, s
 			if u.full(server) || !c.choose(server) {
 				return errManyServers
 			}
-			if e.Deliverer != nil {
+			if e.deliverer != nil {
 				e.queue(u, server, start)
 			}
 		}
@@ -239,11 +239,11 @@ func (u *User) full(server string) bool {
 // waited for one goes on.
 func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 	_, err := e.update(ctx, caller, func(u *User) error {
-		waiting := u.underWay(e.Clock())
+		waiting := u.underWay(e.clock())
 		for i := range u.Deliveries {
 			d := &u.Deliveries[i]
-			if e.Deliverer != nil && (d.State == DeliveryWaiting || d.State == DeliveryRemoving) {
-				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.Clock(), nil, 0, 0, true
+			if e.deliverer != nil && (d.State == DeliveryWaiting || d.State == DeliveryRemoving) {
+				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.clock(), nil, 0, 0, true
 			}
 		}
 		waiting = waiting || !u.HubToken.Empty() // who is here now has one that works
@@ -267,7 +267,7 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 // younger than age.
 func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) error {
 	_, err := e.update(ctx, caller, func(u *User) error {
-		now := e.Clock()
+		now := e.clock()
 		c := u.Connection
 		if c != nil {
 			if err := c.Shown(caller); err != nil {
@@ -291,7 +291,7 @@ func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) 
 // OneRepository, one for the named repository (OWNER/NAME) alone. It is for a
 // program in a server that the person chose.
 func (e *Engine) Credential(ctx context.Context, caller Caller, repository string) (credential.Credential, error) {
-	if e.OneRepository {
+	if e.oneRepository {
 		return e.repositoryCredential(ctx, caller, repository)
 	}
 	user, err := e.Of(ctx, caller)
@@ -309,7 +309,7 @@ func (e *Engine) mayHave(c *Connection, caller Caller) error {
 	switch {
 	case caller.Server == nil:
 		return errServerTokenOnly
-	case !c.lives(e.Clock()):
+	case !c.lives(e.clock()):
 		return errNotConnected
 	}
 	return c.Shown(caller)
@@ -336,7 +336,7 @@ func (f *Flow) BegunBy(caller Caller) bool {
 
 func (e *Engine) credential(c *Connection) credential.Credential {
 	return credential.Credential{
-		Host: e.GitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
+		Host: e.gitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
 		ExpiresAt: c.Token.ExpiresAt, Account: c.Account,
 	}
 }
@@ -389,7 +389,7 @@ func (u *User) count(now time.Time) error {
 // tab has one already.
 func (e *Engine) mayAsk(ctx context.Context, caller Caller) error {
 	_, err := e.update(ctx, caller, func(u *User) error {
-		if now := e.Clock(); !u.blocks(caller, Device, now) {
+		if now := e.clock(); !u.blocks(caller, Device, now) {
 			return u.count(now)
 		}
 		return errSettled
@@ -406,7 +406,7 @@ var errEnded = &apierror.Error{Code: apierror.CodeConnectionEnded, Message: "An 
 // Users lists records in the order of their names, beginning behind after, and
 // the name to go on from; "" at the end. For administrators.
 func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*User, next string, err error) {
-	users, next, err = e.Store.List(ctx, after, limit)
+	users, next, err = e.store.List(ctx, after, limit)
 	if err != nil {
 		return nil, "", fmt.Errorf("list the records of users: %w", err)
 	}
@@ -422,7 +422,7 @@ func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User,
 			return errNotConnected
 		}
 		e.dropConnection(u, reason, Cancelled, errEnded)
-		if u.underWay(e.Clock()) {
+		if u.underWay(e.clock()) {
 			e.finish(u, Cancelled, errEnded)
 		}
 		return nil

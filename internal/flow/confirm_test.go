@@ -240,7 +240,8 @@ func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
 	t.Run("a wrong account is not shown to be confirmed", func(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
-		w.Identity = flow.MatchAccount
+		w.options.Identity = flow.MatchAccount
+		w.restart()
 		w.github.account = func() (github.Account, error) { return github.Account{ID: 99, Login: "another"}, nil }
 		state := w.approveWeb()
 		require.Equal(t, flow.Failed, w.state())
@@ -250,7 +251,8 @@ func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
 	t.Run("nothing is bound before", func(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
-		w.Identity = flow.BoundAccount
+		w.options.Identity = flow.BoundAccount
+		w.restart()
 		state := w.approveWeb()
 		require.Zero(t, w.user().BoundAccount)
 		w.confirm(state, "code")
@@ -259,7 +261,8 @@ func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
 	t.Run("an account bound meanwhile wins", func(t *testing.T) {
 		t.Parallel()
 		w := newWebWorld(t)
-		w.Identity = flow.BoundAccount
+		w.options.Identity = flow.BoundAccount
+		w.restart()
 		state := w.approveWeb()
 		token := w.page(state, "code")
 		user := w.user()

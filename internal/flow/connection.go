@@ -28,7 +28,7 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 	used := u.HubToken.Hash()
 	err := e.signedIn(ctx, u)
 	return ofFlow(*u.Flow, func(u *User, f *Flow) {
-		now := e.Clock()
+		now := e.clock()
 		switch {
 		case err == nil:
 			f.Present, f.Due, f.Failures, f.Error = true, now, 0, nil
@@ -39,7 +39,7 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 		case errors.Is(err, hub.ErrUnauthorized):
 			e.finish(u, Cancelled, errSignedOut)
 		default:
-			cause := hubTrouble(err)
+			cause := hubError(err)
 			f.Failures++
 			f.Error = cause
 			f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
@@ -50,17 +50,17 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 // signedIn returns nil where the Hub still knows the user's token. JupyterHub
 // says 403 of one that it does not know.
 func (e *Engine) signedIn(ctx context.Context, u *User) error {
-	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
+	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.clock()) {
 		return hub.ErrUnauthorized
 	}
-	holder, err := e.Hub.Whoami(ctx, u.HubToken.String)
+	holder, err := e.hub.Whoami(ctx, u.HubToken.String)
 	switch {
 	case err == nil && (holder.Name != u.Name || !u.isOf(holder.Created)): // renamed
 		return hub.ErrUnauthorized
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
 		return hub.ErrUnauthorized
 	case err != nil:
-		e.trouble(u.Name, "whoami", err)
+		e.logged(u.Name, "whoami", err)
 	}
 	return err
 }
@@ -68,11 +68,11 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 // identify asks GitHub who approved. Nothing was delivered before.
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	was := *u.Flow
-	account, err := e.GitHub.Account(ctx, u.Flow.Token.Access.String)
+	account, err := e.github.Account(ctx, u.Flow.Token.Access.String)
 	var cause *apierror.Error
 	if err != nil {
-		cause = e.trouble(u.Name, "identify", err)
-	} else if mismatch := e.Identity.check(u, account); mismatch != nil {
+		cause = e.logged(u.Name, "identify", err)
+	} else if mismatch := e.identity.check(u, account); mismatch != nil {
 		e.audit(ctx, u, audit.Event{Action: "identity_mismatch", OfUser: audit.OfUser{FlowID: was.ID, Account: account.Login},
 			TokenHash: was.Token.Access.Hash(), Outcome: "refused", Code: mismatch.Code})
 	}
@@ -89,11 +89,11 @@ func (e *Engine) identify(ctx context.Context, u *User) outcome {
 // confirm an account that they never have.
 func (e *Engine) identifiedAs(u *User, account github.Account) {
 	f := u.Flow
-	if e.Identity.check(u, account) != nil || f.Mode != Web || u.confirmed(account.ID) {
+	if e.identity.check(u, account) != nil || f.Mode != Web || u.confirmed(account.ID) {
 		e.accept(u, account)
 		return
 	}
-	f.Account, f.ExpiresAt = &account, e.Clock().Add(webLife)
+	f.Account, f.ExpiresAt = &account, e.clock().Add(webLife)
 	f.Due, f.Failures, f.Error = f.ExpiresAt, 0, nil
 }
 
@@ -101,21 +101,21 @@ func (e *Engine) identifiedAs(u *User, account github.Account) {
 // it does.
 func (e *Engine) accept(u *User, account github.Account) bool {
 	f := u.Flow
-	if mismatch := e.Identity.check(u, account); mismatch != nil {
+	if mismatch := e.identity.check(u, account); mismatch != nil {
 		e.finish(u, Failed, mismatch)
 		return false
 	}
-	if f.Program != nil && u.Connection.lives(e.Clock()) && u.Connection.Account.ID != account.ID {
+	if f.Program != nil && u.Connection.lives(e.clock()) && u.Connection.Account.ID != account.ID {
 		e.finish(u, Failed, errOtherAccount)
 		return false
 	}
-	if e.Identity == BoundAccount {
+	if e.identity == BoundAccount {
 		u.BoundAccount, u.BoundLogin = account.ID, account.Login
 	}
 	e.connect(u, account)
 	f.Account, f.Confirmation = nil, ""
-	f.State, f.Due, f.Failures, f.Error = Delivering, e.Clock(), 0, nil
-	if e.Deliverer == nil && len(f.Servers) > 0 {
+	f.State, f.Due, f.Failures, f.Error = Delivering, e.clock(), 0, nil
+	if e.deliverer == nil && len(f.Servers) > 0 {
 		e.finish(u, Connected, nil)
 	}
 	return true
@@ -128,7 +128,7 @@ var errOtherAccount = &apierror.Error{Code: apierror.CodeOtherAccountConnected,
 // identifyFailed tries again: passing trouble until the code's end at least,
 // since the approval is worth keeping, any other a few times.
 func (e *Engine) identifyFailed(u *User, cause *apierror.Error) {
-	f, now := u.Flow, e.Clock()
+	f, now := u.Flow, e.clock()
 	f.Failures++
 	if f.Failures >= accountTries && (!cause.Retryable || now.After(f.ExpiresAt)) {
 		e.finish(u, Failed, cause)
@@ -142,7 +142,7 @@ func (e *Engine) identifyFailed(u *User, cause *apierror.Error) {
 // that run and are not shared, else the default one; and those that hold an older
 // token. A program's flow brings it to the latter only, and only where a person has
 // confirmed the account. What there is no room for is left out.
-func (e *Engine) plan(ctx context.Context, u *User) outcome {
+func (e *Engine) planDeliveries(ctx context.Context, u *User) outcome {
 	used := u.HubToken.Hash()
 	names, err := []string(nil), error(nil)
 	switch f := u.Flow; {
@@ -157,7 +157,7 @@ func (e *Engine) plan(ctx context.Context, u *User) outcome {
 			return
 		}
 		if c := u.Connection; c != nil {
-			c.AnyServer = c.AnyServer || e.Deliverer == nil && errors.Is(err, hub.ErrForbidden)
+			c.AnyServer = c.AnyServer || e.deliverer == nil && errors.Is(err, hub.ErrForbidden)
 			e.hand(u, names)
 		}
 		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
@@ -176,7 +176,7 @@ func (e *Engine) hand(u *User, names []string) {
 		}
 	}
 	for _, name := range names {
-		if !u.full(name) && c.choose(name) && e.Deliverer != nil {
+		if !u.full(name) && c.choose(name) && e.deliverer != nil {
 			e.queue(u, name, false)
 		}
 	}
@@ -205,7 +205,7 @@ func (e *Engine) shares(ctx context.Context, u *User) (map[string][]string, erro
 	if u.HubToken.Empty() {
 		return nil, nil
 	}
-	shares, err := e.Hub.Shares(ctx, u.HubToken.String, u.Name)
+	shares, err := e.hub.Shares(ctx, u.HubToken.String, u.Name)
 	if errors.Is(err, hub.ErrForbidden) || errors.Is(err, hub.ErrUnauthorized) {
 		return nil, nil
 	}
@@ -216,15 +216,15 @@ func (e *Engine) shares(ctx context.Context, u *User) (map[string][]string, erro
 // scope that is missing, or a token that is dead: then it is
 // [hub.ErrUnauthorized].
 func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
-	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.Clock()) {
+	if u.HubToken.Empty() || !u.HubTokenExpires.After(e.clock()) {
 		return nil, hub.ErrUnauthorized
 	}
-	servers, err := e.Hub.Servers(ctx, u.HubToken.String, u.Name)
+	servers, err := e.hub.Servers(ctx, u.HubToken.String, u.Name)
 	if errors.Is(err, hub.ErrForbidden) && errors.Is(e.signedIn(ctx, u), hub.ErrUnauthorized) {
 		err = hub.ErrUnauthorized
 	}
 	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
-		e.trouble(u.Name, "servers", err)
+		e.logged(u.Name, "servers", err)
 	}
 	return servers, err
 }
@@ -232,14 +232,14 @@ func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
 // planFailed reports whether there is nothing to plan for now. Where the Hub
 // does not show the servers, each delivery finds out what that means for it.
 func (e *Engine) planFailed(u *User, used string, err error) bool {
-	f, cause := u.Flow, hubTrouble(err)
+	f, cause := u.Flow, hubError(err)
 	switch {
 	case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
-		f.Due = e.Clock() // signed in again meanwhile
+		f.Due = e.clock() // signed in again meanwhile
 	case cause.Retryable:
 		f.Failures++
 		f.Error = cause
-		f.Due = e.Clock().Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+		f.Due = e.clock().Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
 	default:
 		return false
 	}
@@ -251,7 +251,7 @@ var errSignedOut = &apierror.Error{Code: apierror.CodeHubSignedOut,
 	Hint:    "Sign in and connect again."}
 
 // hubTrouble says to a person what the Hub's refusal or silence means.
-func hubTrouble(err error) *apierror.Error {
+func hubError(err error) *apierror.Error {
 	var unavailable *hub.UnavailableError
 	switch {
 	case errors.As(err, &unavailable):
@@ -335,13 +335,13 @@ const (
 // checkAccess reads what the token reaches, so that the page can name it and
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
-	access, err := e.GitHub.Access(ctx, u.Connection.Token.Access.String)
+	access, err := e.github.Access(ctx, u.Connection.Token.Access.String)
 	var cause *apierror.Error
 	if err != nil {
-		cause = e.trouble(u.Name, "access", err)
+		cause = e.logged(u.Name, "access", err)
 	}
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
-		now := e.Clock()
+		now := e.clock()
 		if cause != nil {
 			e.checkFailed(u, cause)
 			return
@@ -362,7 +362,7 @@ func (e *Engine) checkFailed(u *User, cause *apierror.Error) {
 		e.dropConnection(u, "revoked_at_github", Failed, errRevoked)
 		return
 	}
-	c.CheckDue = e.Clock().Add(max(backoff(time.Second, c.CheckFailures), cause.RetryAfter))
+	c.CheckDue = e.clock().Add(max(backoff(time.Second, c.CheckFailures), cause.RetryAfter))
 }
 
 var errRevoked = &apierror.Error{Code: apierror.CodeConnectionRevoked, Message: "GitHub does not accept the token any more: it was revoked there.",
@@ -373,7 +373,7 @@ var errRevoked = &apierror.Error{Code: apierror.CodeConnectionRevoked, Message: 
 // next sign-in.
 func (e *Engine) expireConnection(context.Context, *User) outcome {
 	return outcome{change: func(u *User) {
-		if u.Connection == nil || u.Connection.Token.ExpiresAt.After(e.Clock()) {
+		if u.Connection == nil || u.Connection.Token.ExpiresAt.After(e.clock()) {
 			return
 		}
 		cause := u.Connection.RefreshError
@@ -381,7 +381,7 @@ func (e *Engine) expireConnection(context.Context, *User) outcome {
 			cause = errConnectionExpired
 		}
 		e.dropConnection(u, "expired", Expired, cause)
-		u.Revocations = slices.DeleteFunc(u.Revocations, func(r Revocation) bool { return !r.ExpiresAt.After(e.Clock()) })
+		u.Revocations = slices.DeleteFunc(u.Revocations, func(r Revocation) bool { return !r.ExpiresAt.After(e.clock()) })
 	}}
 }
 
@@ -401,11 +401,11 @@ const (
 // looks reports whether the servers that hold this connection's token need
 // looking at.
 func (e *Engine) looks(c *Connection) bool {
-	return e.Deliverer != nil && (e.RevokeOnStop || e.refreshable(c))
+	return e.deliverer != nil && (e.revokeOnStop || e.refreshable(c))
 }
 
 func (e *Engine) refreshable(c *Connection) bool {
-	return e.KeepFresh && !c.Token.Refresh.Empty() && c.RefreshError == nil
+	return e.keepFresh && !c.Token.Refresh.Empty() && c.RefreshError == nil
 }
 
 // planLook plans the next look. Where nothing but a refresh is at stake, there
@@ -416,8 +416,8 @@ func (e *Engine) planLook(u *User) {
 	if u.HubToken.Empty() || !e.looks(c) {
 		return
 	}
-	c.LookDue = e.Clock().Add(lookInterval + jitter(lookInterval))
-	if refresh := c.Token.ExpiresAt.Add(-refreshAhead); !e.RevokeOnStop && refresh.After(c.LookDue) {
+	c.LookDue = e.clock().Add(lookInterval + jitter(lookInterval))
+	if refresh := c.Token.ExpiresAt.Add(-refreshAhead); !e.revokeOnStop && refresh.After(c.LookDue) {
 		c.LookDue = refresh
 	}
 }
@@ -428,10 +428,10 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 	servers, err := e.servers(ctx, u)
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		switch {
-		case err != nil && hubTrouble(err).Retryable:
-			c.LookDue = e.Clock().Add(max(lookInterval, hubTrouble(err).RetryAfter))
+		case err != nil && hubError(err).Retryable:
+			c.LookDue = e.clock().Add(max(lookInterval, hubError(err).RetryAfter))
 		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
-			c.LookDue = e.Clock() // signed in again meanwhile
+			c.LookDue = e.clock() // signed in again meanwhile
 		case err != nil:
 			e.unseen(u, errors.Is(err, hub.ErrUnauthorized))
 		default:
@@ -444,12 +444,12 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 // out. A look goes on at the next sign-in. Where the connection is to end with
 // its servers, it does not outlive that for long.
 func (e *Engine) unseen(u *User, signedOut bool) {
-	c, now := u.Connection, e.Clock()
+	c, now := u.Connection, e.clock()
 	if signedOut {
 		u.HubToken = secret.Stored{}
 	}
 	switch {
-	case !e.RevokeOnStop:
+	case !e.revokeOnStop:
 		c.LookDue = time.Time{}
 	case c.UnseenSince.IsZero():
 		c.UnseenSince, c.LookDue = now, now.Add(unseenGrace)
@@ -462,14 +462,14 @@ func (e *Engine) unseen(u *User, signedOut bool) {
 
 func (e *Engine) looked(u *User, servers []hub.Server) {
 	held, running := u.holders(servers)
-	if e.RevokeOnStop && held && !running {
+	if e.revokeOnStop && held && !running {
 		e.dropConnection(u, "servers_stopped", Expired, errServersStopped)
 		return
 	}
 	e.planLook(u)
 	c := u.Connection
-	if running && e.refreshable(c) && c.RefreshDue.IsZero() && c.Token.ExpiresAt.Sub(e.Clock()) <= refreshAhead {
-		c.RefreshDue = e.Clock()
+	if running && e.refreshable(c) && c.RefreshDue.IsZero() && c.Token.ExpiresAt.Sub(e.clock()) <= refreshAhead {
+		c.RefreshDue = e.clock()
 	}
 }
 
@@ -498,9 +498,9 @@ var errServersUnseen = &apierror.Error{Code: apierror.CodeServersUnseen, Message
 // so a fresh one that finds no place is revoked.
 func (e *Engine) refresh(ctx context.Context, u *User) outcome {
 	old := u.Connection.Token
-	fresh, err := e.GitHub.Refresh(ctx, old.Refresh.String)
+	fresh, err := e.github.Refresh(ctx, old.Refresh.String)
 	if err != nil {
-		cause := e.trouble(u.Name, "refresh", err)
+		cause := e.logged(u.Name, "refresh", err)
 		return ofConnection(old, func(_ *User, c *Connection) { e.refreshFailed(c, cause) })
 	}
 	e.audit(ctx, u, audit.Event{Action: "refreshed", OfUser: audit.OfUser{Account: u.Connection.Account.Login},
@@ -537,7 +537,7 @@ func (e *Engine) refreshed(u *User, old, fresh github.Token) {
 // ends with its token; should that be dead already, because the answer to an
 // earlier try was lost, the check of what it reaches finds out.
 func (e *Engine) refreshFailed(c *Connection, cause *apierror.Error) {
-	now := e.Clock()
+	now := e.clock()
 	if cause.Retryable {
 		c.RefreshFailures++
 		c.RefreshDue = now.Add(max(backoff(time.Second, c.RefreshFailures), cause.RetryAfter))

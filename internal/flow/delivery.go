@@ -40,7 +40,7 @@ func (e *Engine) deliver(ctx context.Context, u *User, d Delivery) outcome {
 	case u.Connection == nil:
 		return ofDelivery(e, d, func(u *User, d *Delivery) { e.forget(u, d.Server) })
 	case server.Ready && !d.MayHold: // known before anything is written, whatever becomes of the write
-		return ofDelivery(e, d, func(_ *User, d *Delivery) { d.MayHold, d.Due = true, e.Clock() })
+		return ofDelivery(e, d, func(_ *User, d *Delivery) { d.MayHold, d.Due = true, e.clock() })
 	case server.Ready:
 		return e.write(ctx, u, d, server)
 	case server.Pending == "spawn":
@@ -75,7 +75,7 @@ func named(servers []hub.Server, name string) hub.Server {
 func (e *Engine) start(ctx context.Context, u *User, d Delivery) outcome {
 	asking, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	err := e.Hub.StartServer(asking, u.HubToken.String, u.Name, d.Server)
+	err := e.hub.StartServer(asking, u.HubToken.String, u.Name, d.Server)
 	var unavailable *hub.UnavailableError
 	unknown := errors.As(err, &unavailable) && unavailable.RetryAfter == 0
 	if err != nil && !unknown {
@@ -90,9 +90,9 @@ func (e *Engine) start(ctx context.Context, u *User, d Delivery) outcome {
 // follow asks the Hub how far a server is that is, or was, on its way. That is
 // for people to read: what is done next does not depend on it.
 func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*Delivery)) outcome {
-	message, ready, err := e.Hub.Progress(ctx, u.HubToken.String, u.Name, was.Server)
+	message, ready, err := e.hub.Progress(ctx, u.HubToken.String, u.Name, was.Server)
 	if err != nil {
-		e.trouble(u.Name, "progress", err)
+		e.logged(u.Name, "progress", err)
 	}
 	return ofDelivery(e, was, func(_ *User, d *Delivery) {
 		then(d)
@@ -100,7 +100,7 @@ func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*D
 			d.Progress = message
 		}
 		if ready {
-			d.Due = e.Clock().Add(readyPoll)
+			d.Due = e.clock().Add(readyPoll)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*D
 // awaitStart: the server is on its way. One that takes too long does not hold up
 // the flow any longer.
 func (e *Engine) awaitStart(d *Delivery) {
-	now := e.Clock()
+	now := e.clock()
 	if d.State != DeliveryStarting {
 		e.change(d, DeliveryStarting, nil)
 	}
@@ -127,7 +127,7 @@ func (e *Engine) awaitServer(d *Delivery) {
 		cause = errNotStarted
 	}
 	e.change(d, DeliveryWaiting, cause)
-	d.Due = e.Clock().Add(waitingPoll + jitter(waitingPoll))
+	d.Due = e.clock().Add(waitingPoll + jitter(waitingPoll))
 }
 
 // awaitOthers: the look that shows one server stopped shows all of them. What
@@ -152,17 +152,17 @@ var errNotStarted = &apierror.Error{Code: apierror.CodeServerDidNotStart, Messag
 
 // hubFailed: the Hub did not answer, or not as the delivery needs it.
 func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
-	cause, used := hubTrouble(err), u.HubToken.Hash()
+	cause, used := hubError(err), u.HubToken.Hash()
 	signedOut := errors.Is(err, hub.ErrUnauthorized)
 	return ofDelivery(e, was, func(u *User, d *Delivery) {
 		switch {
 		case cause.Retryable:
 			d.HubFailures = was.HubFailures + 1
 			d.Error = cause
-			d.Due = e.Clock().Add(max(backoff(time.Second, d.HubFailures), cause.RetryAfter))
+			d.Due = e.clock().Add(max(backoff(time.Second, d.HubFailures), cause.RetryAfter))
 			return
 		case signedOut && u.HubToken.Hash() != used:
-			d.Due = e.Clock() // signed in again meanwhile
+			d.Due = e.clock() // signed in again meanwhile
 			return
 		case signedOut:
 			u.HubToken = secret.Stored{} // goes on at the next sign-in
@@ -204,7 +204,7 @@ func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome 
 // says so.
 func (e *Engine) change(d *Delivery, state DeliveryState, cause *apierror.Error) {
 	if d.State != state {
-		d.State, d.At, d.Progress = state, e.Clock(), ""
+		d.State, d.At, d.Progress = state, e.clock(), ""
 	}
 	d.Error, d.Due = cause, time.Time{}
 }
@@ -226,19 +226,19 @@ const (
 // alone: the user's own, which opens all of their servers, is shown to none. The
 // token is good until end is called.
 func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target hub.Target, end func(), err error) {
-	address, err := e.Hub.Address(server)
+	address, err := e.hub.Address(server)
 	if err != nil {
-		return hub.Target{}, nil, e.trouble(u.Name, "server address", &apierror.Error{Code: apierror.CodeServerAddress,
+		return hub.Target{}, nil, e.logged(u.Name, "server address", &apierror.Error{Code: apierror.CodeServerAddress,
 			Message: "The Hub named an address for the server that cannot be right.",
 			Hint:    "Contact your Hub's administrators.", Err: err})
 	}
 
-	made, err := e.Hub.ServerToken(ctx, u.HubToken.String, u.Name, server.Name, serverTokenLife)
+	made, err := e.hub.ServerToken(ctx, u.HubToken.String, u.Name, server.Name, serverTokenLife)
 	if errors.Is(err, hub.ErrForbidden) && errors.Is(e.signedIn(ctx, u), hub.ErrUnauthorized) {
 		err = hub.ErrUnauthorized
 	}
 	if err != nil {
-		e.trouble(u.Name, "make server token", err)
+		e.logged(u.Name, "make server token", err)
 		return hub.Target{}, nil, err
 	}
 
@@ -252,8 +252,8 @@ func (e *Engine) end(ctx context.Context, u *User, id string) {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastLimit, cancel) })()
-	if err := e.Hub.DeleteToken(ending, u.HubToken.String, u.Name, id); err != nil {
-		e.trouble(u.Name, "delete server token", err)
+	if err := e.hub.DeleteToken(ending, u.HubToken.String, u.Name, id); err != nil {
+		e.logged(u.Name, "delete server token", err)
 	}
 }
 
@@ -262,11 +262,11 @@ func (e *Engine) prove(ctx context.Context, token secret.String, user, server st
 	if !presentable(token) {
 		return errUnproven
 	}
-	holder, err := e.Hub.Whoami(ctx, token)
+	holder, err := e.hub.Whoami(ctx, token)
 	var unavailable *hub.UnavailableError
 	switch {
 	case errors.As(err, &unavailable):
-		return hubTrouble(err)
+		return hubError(err)
 	case err != nil || !holder.IsServer(user, server):
 		return errUnproven
 	}
@@ -291,18 +291,18 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	if err != nil {
 		return e.hubFailed(u, d, err)
 	}
-	token, began := u.Connection.Token, e.Clock()
+	token, began := u.Connection.Token, e.clock()
 	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
-	method, err := e.Deliverer.Deliver(ctx, target, e.credential(u.Connection))
+	method, err := e.deliverer.Deliver(ctx, target, e.credential(u.Connection))
 	end()
 	event := audit.Event{Action: "delivered", OfUser: audit.OfUser{Account: u.Connection.Account.Login, Server: d.Server, Method: method},
 		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
 	var cause *apierror.Error
 	if err != nil {
-		cause, method = e.trouble(u.Name, "deliver", err), "none"
+		cause, method = e.logged(u.Name, "deliver", err), "none"
 		event.Code = cause.Code
 	}
-	e.metrics.countDelivered(method, status(err), e.Clock().Sub(began))
+	e.metrics.countDelivered(method, status(err), e.clock().Sub(began))
 	e.audit(ctx, u, event)
 	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
 		if cause != nil {
@@ -320,7 +320,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 			return
 		}
 		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
-			now := e.Clock()
+			now := e.clock()
 			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
 				At: now, Due: now, Delivered: token.Access.Hash(), MayHold: true})
 			if u.HubToken.Empty() {
@@ -342,7 +342,7 @@ func (e *Engine) writeFailed(d *Delivery, cause *apierror.Error) {
 		e.change(d, DeliveryFailed, cause)
 	default:
 		d.Error = cause
-		d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+		d.Due = e.clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
 	}
 }
 
@@ -363,12 +363,12 @@ func (e *Engine) remove(ctx context.Context, u *User, d Delivery) outcome {
 	if err != nil {
 		return e.hubFailed(u, d, err)
 	}
-	method, err := e.Deliverer.Remove(ctx, target)
+	method, err := e.deliverer.Remove(ctx, target)
 	end()
 	event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered, Outcome: status(err)}
 	var cause *apierror.Error
 	if err != nil {
-		cause = e.trouble(u.Name, "remove", err)
+		cause = e.logged(u.Name, "remove", err)
 		event.Code = cause.Code
 	}
 	e.audit(ctx, u, event)
@@ -377,7 +377,7 @@ func (e *Engine) remove(ctx context.Context, u *User, d Delivery) outcome {
 
 // awaitRemoval: the server does not run. The credential is taken out when it does.
 func (e *Engine) awaitRemoval(d *Delivery) {
-	d.Error, d.Due = nil, e.Clock().Add(waitingPoll+jitter(waitingPoll))
+	d.Error, d.Due = nil, e.clock().Add(waitingPoll+jitter(waitingPoll))
 }
 
 func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
@@ -391,7 +391,7 @@ func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
 			d.Attempts++
 			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
 			if cause.Retryable && d.Attempts < deliveryTries {
-				d.Due = e.Clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
+				d.Due = e.clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
 			}
 		}
 	})

@@ -27,13 +27,13 @@ const (
 // first poll of a flow that it left waits for an interval.
 func (e *Engine) poll(ctx context.Context, u *User) outcome {
 	was := *u.Flow
-	if first := e.began.Add(was.Interval); e.Clock().Before(first) {
-		return ofFlow(was, func(_ *User, f *Flow) { f.plan(first.Add(jitter(f.Interval))) })
+	if first := e.began.Add(was.Interval); e.clock().Before(first) {
+		return ofFlow(was, func(_ *User, f *Flow) { f.schedulePoll(first.Add(jitter(f.Interval))) })
 	}
-	result, err := e.GitHub.PollOnce(ctx, was.DeviceCode.String)
-	answered := e.Clock()
+	result, err := e.github.PollOnce(ctx, was.DeviceCode.String)
+	answered := e.clock()
 	if err != nil {
-		cause := e.trouble(u.Name, "poll", err)
+		cause := e.logged(u.Name, "poll", err)
 		return ofFlow(was, func(u *User, _ *Flow) { e.pollFailed(u, cause, answered) })
 	}
 	if result.Status == github.PollGranted {
@@ -63,11 +63,11 @@ func (e *Engine) pollAnswered(u *User, result github.PollResult, answered time.T
 			return
 		}
 	}
-	f.plan(answered.Add(f.Interval + jitter(f.Interval)))
+	f.schedulePoll(answered.Add(f.Interval + jitter(f.Interval)))
 }
 
 // plan sets the next poll, or the code's end where that is earlier.
-func (f *Flow) plan(due time.Time) {
+func (f *Flow) schedulePoll(due time.Time) {
 	if f.Due = due; due.After(f.ExpiresAt) {
 		f.Due = f.ExpiresAt
 	}
@@ -98,13 +98,13 @@ func (e *Engine) pollFailed(u *User, cause *apierror.Error, answered time.Time) 
 	if cause.RetryAfter > 0 { // every flow was told the same, and all at once would be told it again
 		wait = max(wait, cause.RetryAfter+rand.N(f.Interval+1))
 	}
-	f.plan(answered.Add(wait))
+	f.schedulePoll(answered.Add(wait))
 }
 
 // granted stores the token. Whatever became of the flow meanwhile, a token is
 // never forgotten: one that came too late is revoked.
 func (e *Engine) granted(id string, token github.Token) outcome {
-	if !e.KeepFresh {
+	if !e.keepFresh {
 		token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}
 	}
 	return outcome{
@@ -122,7 +122,7 @@ func (e *Engine) granted(id string, token github.Token) outcome {
 				e.finish(u, Failed, errNeverExpires)
 				return
 			}
-			f.State, f.Due, f.Failures, f.Error = Approved, e.Clock(), 0, nil
+			f.State, f.Due, f.Failures, f.Error = Approved, e.clock(), 0, nil
 		},
 		lost: func(ctx context.Context) { e.undo(ctx, token) },
 	}

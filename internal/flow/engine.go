@@ -24,7 +24,21 @@ const saveAttempts = 20
 // Engine carries out flows. Its methods are what a caller may ask for a user;
 // [Engine.Run] does the rest. Safe for concurrent use.
 type Engine struct {
-	Options
+	github        GitHub
+	webFlow       WebFlow
+	hub           Hub
+	store         Store
+	recorder      audit.Recorder
+	deliverer     Deliverer
+	gitHubURL     *url.URL
+	identity      Identity
+	hubTokenLife  time.Duration
+	keepFresh     bool
+	revokeOnStop  bool
+	oneRepository bool
+	clock         func() time.Time
+	logger        *slog.Logger
+
 	metrics *metrics
 	wake    chan struct{}
 	// began is when Run did.
@@ -67,8 +81,13 @@ type Options struct {
 }
 
 // New returns an engine that does nothing until Run.
-func New(options Options) *Engine {
-	return &Engine{Options: options, metrics: newMetrics(options.Registry, options.Clock), wake: make(chan struct{}, 1)}
+func New(o Options) *Engine {
+	return &Engine{
+		github: o.GitHub, webFlow: o.WebFlow, hub: o.Hub, store: o.Store, recorder: o.Audit, deliverer: o.Deliverer,
+		gitHubURL: o.GitHubURL, identity: o.Identity, hubTokenLife: o.HubTokenLife,
+		keepFresh: o.KeepFresh, revokeOnStop: o.RevokeOnStop, oneRepository: o.OneRepository,
+		clock: o.Clock, logger: o.Logger, metrics: newMetrics(o.Registry, o.Clock), wake: make(chan struct{}, 1),
+	}
 }
 
 // Caller is a Hub user, by the Hub token that was shown: a browser's session has
@@ -91,7 +110,7 @@ type Caller struct {
 
 // load returns the record of a name as it stands, whoever's it is.
 func (e *Engine) load(ctx context.Context, name string) (*User, error) {
-	user, err := e.Store.Load(ctx, name)
+	user, err := e.store.Load(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("load the record of a user: %w", err)
 	}
@@ -100,12 +119,12 @@ func (e *Engine) load(ctx context.Context, name string) (*User, error) {
 
 // Watch reports changes of a user's record until ctx ends.
 func (e *Engine) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
-	return e.Store.Watch(ctx, name)
+	return e.store.Watch(ctx, name)
 }
 
 // WatchAll reports the name of each user whose record changes until ctx ends; "":
 // any record may have changed.
-func (e *Engine) WatchAll(ctx context.Context) (<-chan string, error) { return e.Store.WatchAll(ctx) }
+func (e *Engine) WatchAll(ctx context.Context) (<-chan string, error) { return e.store.WatchAll(ctx) }
 
 // updateNamed changes the record of a name, whoever's it is, reading it again whenever
 // another writer was faster; change may therefore run more than once. An error
@@ -148,11 +167,11 @@ func stateOf(u *User) before {
 // save stores a changed record, and tells metrics and audit what has ended.
 func (e *Engine) save(ctx context.Context, user *User, was before) error {
 	e.tidy(user)
-	if err := e.Store.Save(ctx, user); err != nil {
+	if err := e.store.Save(ctx, user); err != nil {
 		return fmt.Errorf("save the record of a user: %w", err)
 	}
 	e.metrics.saved(user)
-	if ended := was.ended(user.Flow, e.Clock()); ended != nil {
+	if ended := was.ended(user.Flow, e.clock()); ended != nil {
 		e.flowEnded(ctx, user, ended)
 	}
 	if was.connection != nil && user.Connection == nil {
@@ -180,7 +199,7 @@ func (was before) ended(now *Flow, at time.Time) *Flow {
 }
 
 func (e *Engine) flowEnded(ctx context.Context, user *User, f *Flow) {
-	e.metrics.countFinished(f.State, e.Clock().Sub(f.StartedAt))
+	e.metrics.countFinished(f.State, e.clock().Sub(f.StartedAt))
 	event := audit.Event{Action: "flow_finished", OfUser: audit.OfUser{FlowID: f.ID}, Outcome: string(f.State)}
 	if f.Error != nil {
 		event.Code = f.Error.Code
@@ -220,7 +239,7 @@ const (
 	// broken off; storing what they found gets handIn, undoing what could not be
 	// stored undoLimit. Together 10 s at most.
 	handOver  = 4 * time.Second
-	handIn    = 2 * time.Second
+	saveLimit = 2 * time.Second
 	undoLimit = 3 * time.Second
 )
 
@@ -231,7 +250,7 @@ func (e *Engine) Run(ctx context.Context) {
 	defer breakOff()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(handOver, breakOff) })()
 
-	e.began = e.Clock()
+	e.began = e.clock()
 	var underWay sync.WaitGroup
 	free := make(chan struct{}, workers)
 	for ctx.Err() == nil {
@@ -269,9 +288,9 @@ func (e *Engine) Advance(ctx context.Context) int {
 }
 
 func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
-	claimed, err := e.Store.Claim(ctx, Hold, limit)
+	claimed, err := e.store.Claim(ctx, Hold, limit)
 	if err != nil && ctx.Err() == nil {
-		e.Logger.Error("due records could not be claimed", "error", err)
+		e.logger.Error("due records could not be claimed", "error", err)
 	}
 	return claimed, err
 }
@@ -279,7 +298,7 @@ func (e *Engine) claim(ctx context.Context, limit int) ([]*User, error) {
 // work carries out one step for a claimed record.
 func (e *Engine) work(ctx context.Context, user *User) {
 	if due := user.Due(); !due.IsZero() {
-		e.metrics.stepBegan(user, max(0, e.Clock().Sub(due)))
+		e.metrics.stepBegan(user, max(0, e.clock().Sub(due)))
 	}
 	var found outcome
 	if step := e.next(user); step != nil { // nil after a claim that ran out: storing the record ends it
@@ -289,7 +308,7 @@ func (e *Engine) work(ctx context.Context, user *User) {
 	}
 	storing, cancel := context.WithTimeout(context.WithoutCancel(ctx), Hold-stepLimit)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(handIn, cancel) })()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(saveLimit, cancel) })()
 	_ = e.settle(storing, user.Name, user, user.Held, found) // logged there
 }
 
@@ -305,8 +324,8 @@ func (e *Engine) awaitWorker(ctx context.Context) {
 // is over.
 func (e *Engine) rest(ctx context.Context) {
 	wait := idle
-	if due, err := e.Store.NextDue(ctx); err == nil && !due.IsZero() {
-		wait = min(wait, max(due.Sub(e.Clock()), 10*time.Millisecond))
+	if due, err := e.store.NextDue(ctx); err == nil && !due.IsZero() {
+		wait = min(wait, max(due.Sub(e.clock()), 10*time.Millisecond))
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -404,7 +423,7 @@ func (u *User) tasks() []task {
 	}
 	if c != nil {
 		for _, n := range c.Narrowed {
-			add(n.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.narrow(ctx, u, n) })
+			add(n.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.makeScoped(ctx, u, n) })
 		}
 	}
 	for _, r := range u.Revocations {
@@ -427,7 +446,7 @@ func (u *User) Due() time.Time {
 // next is the step that the record needs now: what has been due longest, so that
 // nothing starves. Nil: nothing is due.
 func (e *Engine) next(u *User) step {
-	now := e.Clock()
+	now := e.clock()
 	var chosen *task
 	for _, t := range u.tasks() {
 		if !t.due.After(now) && (chosen == nil || t.due.Add(t.patience).Before(chosen.due.Add(chosen.patience))) {
@@ -446,7 +465,7 @@ func nothing(*Engine, context.Context, *User) outcome { return outcome{} }
 func (e *Engine) advanceFlow(ctx context.Context, u *User) outcome {
 	f := u.Flow
 	switch {
-	case f.State == Pending && (f.Mode == Web || !f.ExpiresAt.After(e.Clock())):
+	case f.State == Pending && (f.Mode == Web || !f.ExpiresAt.After(e.clock())):
 		return e.expireCode(ctx, u)
 	case f.State == Pending:
 		return e.poll(ctx, u)
@@ -457,13 +476,13 @@ func (e *Engine) advanceFlow(ctx context.Context, u *User) outcome {
 	case f.State == Approved:
 		return e.identify(ctx, u)
 	}
-	return e.plan(ctx, u)
+	return e.planDeliveries(ctx, u)
 }
 
 // advanceDelivery brings a delivery one step further.
 func (e *Engine) advanceDelivery(ctx context.Context, u *User, d Delivery) outcome {
 	switch {
-	case e.Deliverer == nil:
+	case e.deliverer == nil:
 		return e.leaveAlone(ctx, u, d)
 	case d.State == DeliveryRemoving:
 		return e.remove(ctx, u, d)
@@ -510,7 +529,7 @@ func (e *Engine) settleOnce(ctx context.Context, u *User, held time.Time, change
 // giveUp: the store did not take what a step found. The record stands as it
 // was, and its claim runs out by itself.
 func (e *Engine) giveUp(ctx context.Context, name string, found outcome, err error) {
-	e.Logger.Error("a step could not be stored", "user", name, "error", err)
+	e.logger.Error("a step could not be stored", "user", name, "error", err)
 	if found.lost == nil {
 		return
 	}

@@ -27,8 +27,8 @@ func asError(err error) *apierror.Error {
 
 // trouble is [asError] for what a step met. The cause goes into the log, and no
 // further.
-func (e *Engine) trouble(user, doing string, err error) *apierror.Error {
+func (e *Engine) logged(user, doing string, err error) *apierror.Error {
 	cause := asError(err)
-	e.Logger.Warn("a step failed", "step", doing, "user", user, "code", cause.Code, "passing", cause.Retryable, "error", err)
+	e.logger.Warn("a step failed", "step", doing, "user", user, "code", cause.Code, "passing", cause.Retryable, "error", err)
 	return cause
 }

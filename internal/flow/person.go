@@ -92,7 +92,7 @@ func (e *Engine) update(ctx context.Context, caller Caller, change func(*User) e
 // known of the caller may be a minute old, and they the former owner of the name:
 // so the Hub is asked first.
 func (e *Engine) takeOver(ctx context.Context, caller Caller) (*User, error) {
-	holder, err := e.Hub.Whoami(ctx, caller.HubToken)
+	holder, err := e.hub.Whoami(ctx, caller.HubToken)
 	switch {
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
 		return nil, errFormerOwner

@@ -291,7 +291,7 @@ func (e *Engine) tidy(u *User) {
 	if u.Connection != nil {
 		needed = needed || !u.Connection.LookDue.IsZero()
 	}
-	if u.HubToken.Empty() || (needed && u.HubTokenExpires.After(e.Clock())) {
+	if u.HubToken.Empty() || (needed && u.HubTokenExpires.After(e.clock())) {
 		return
 	}
 	u.HubToken, u.HubTokenExpires = secret.Stored{}, time.Time{}
@@ -303,7 +303,7 @@ func (e *Engine) keepHubToken(u *User, caller Caller) {
 	if caller.HubToken.Empty() || caller.Program {
 		return
 	}
-	u.HubToken, u.HubTokenExpires = secret.Store(caller.HubToken), e.Clock().Add(e.HubTokenLife)
+	u.HubToken, u.HubTokenExpires = secret.Store(caller.HubToken), e.clock().Add(e.hubTokenLife)
 	if ends := caller.HubTokenExpires; !ends.IsZero() && ends.Before(u.HubTokenExpires) {
 		u.HubTokenExpires = ends
 	}
@@ -328,7 +328,7 @@ func (e *Engine) finish(u *User, state State, cause *apierror.Error) {
 // revoke queues a token, and the refresh token that belongs to it, to be made
 // invalid at GitHub.
 func (e *Engine) revoke(u *User, token github.Token, reason string) {
-	now := e.Clock()
+	now := e.clock()
 	queue := func(value secret.Stored, expires time.Time) {
 		if value.Empty() || u.revocation(value.Hash()) >= 0 {
 			return
@@ -358,7 +358,7 @@ func (u *User) revocation(hash string) int {
 // connect makes a connection of the flow's token, and replaces an older one. That
 // of a program adds its server to those that have the same account already.
 func (e *Engine) connect(u *User, account github.Account) {
-	now, f, old := e.Clock(), u.Flow, u.Connection
+	now, f, old := e.clock(), u.Flow, u.Connection
 	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
 		Access: github.Access{State: github.AccessUnknown}, CheckDue: now}
 	if f.Program != nil && old.lives(now) {
@@ -391,7 +391,7 @@ func (e *Engine) dropConnection(u *User, reason string, state State, cause *apie
 // takeOut plans the removal from every server, except where nothing was ever
 // written.
 func (e *Engine) takeOut(u *User) {
-	now := e.Clock()
+	now := e.clock()
 	u.Deliveries = slices.DeleteFunc(u.Deliveries, func(d Delivery) bool {
 		return d.State != DeliveryRemoving && d.Delivered == "" && !d.MayHold
 	})
@@ -403,7 +403,7 @@ func (e *Engine) takeOut(u *User) {
 
 // queue plans a delivery to a server, keeping what is known of an earlier one.
 func (e *Engine) queue(u *User, server string, start bool) {
-	now := e.Clock()
+	now := e.clock()
 	d := u.Delivery(server)
 	if d == nil {
 		u.Deliveries = append(u.Deliveries, Delivery{Server: server})
@@ -428,6 +428,6 @@ func (e *Engine) completeDelivering(u *User) {
 }
 
 func (e *Engine) audit(ctx context.Context, u *User, event audit.Event) {
-	event.Time, event.User = e.Clock(), u.Name
-	e.Audit.Record(ctx, event)
+	event.Time, event.User = e.clock(), u.Name
+	e.recorder.Record(ctx, event)
 }

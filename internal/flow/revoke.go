@@ -21,15 +21,15 @@ const (
 // revokeOne makes one token invalid at GitHub, and tries until it would have
 // ended by itself.
 func (e *Engine) revokeOne(ctx context.Context, u *User, r Revocation) outcome {
-	if !r.ExpiresAt.After(e.Clock()) {
+	if !r.ExpiresAt.After(e.clock()) {
 		return ofRevocation(r, func(u *User, i int) { u.Revocations = slices.Delete(u.Revocations, i, i+1) })
 	}
-	err := e.GitHub.Revoke(ctx, r.Token.String)
+	err := e.github.Revoke(ctx, r.Token.String)
 	e.metrics.countRevoked(status(err))
 	event := audit.Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
 	var cause *apierror.Error
 	if err != nil {
-		cause = e.trouble(u.Name, "revoke", err)
+		cause = e.logged(u.Name, "revoke", err)
 		event.Code = cause.Code
 	}
 	e.audit(ctx, u, event)
@@ -41,7 +41,7 @@ func (e *Engine) revokeOne(ctx context.Context, u *User, r Revocation) outcome {
 		w := &u.Revocations[i]
 		w.Attempts++
 		wait := min(revokeBase<<min(w.Attempts-1, 10), revokeMax)
-		w.Due = e.Clock().Add(max(wait+jitter(wait), cause.RetryAfter))
+		w.Due = e.clock().Add(max(wait+jitter(wait), cause.RetryAfter))
 	})
 }
 
@@ -60,10 +60,10 @@ func (e *Engine) undo(ctx context.Context, token github.Token) {
 		if value.Empty() {
 			continue
 		}
-		err := e.GitHub.Revoke(ctx, value.String)
+		err := e.github.Revoke(ctx, value.String)
 		e.metrics.countRevoked(status(err))
 		if err != nil {
-			e.Logger.Error("a token that could not be stored could not be revoked either",
+			e.logger.Error("a token that could not be stored could not be revoked either",
 				"token_sha256", value.Hash(), "error", err)
 		}
 	}

@@ -48,14 +48,14 @@ type Narrowed struct {
 	Due time.Time `json:"due,omitzero"`
 	// Error is why there is no token. Passing and RetryAt keep what is not stored
 	// with an error: that asking again may help, and from when on.
-	Error   *apierror.Error `json:"error,omitempty"`
-	Passing bool            `json:"passing,omitempty"`
-	RetryAt time.Time       `json:"retry_at,omitzero"`
+	Error     *apierror.Error `json:"error,omitempty"`
+	Retryable bool            `json:"passing,omitempty"`
+	RetryAt   time.Time       `json:"retry_at,omitzero"`
 }
 
 // failed is the entry of a repository for which there is no token.
 func failed(repository string, cause *apierror.Error, now time.Time) Narrowed {
-	n := Narrowed{Repository: repository, Error: cause, Passing: cause.Retryable}
+	n := Narrowed{Repository: repository, Error: cause, Retryable: cause.Retryable}
 	if cause.RetryAfter > 0 {
 		n.RetryAt = now.Add(cause.RetryAfter)
 	}
@@ -65,7 +65,7 @@ func failed(repository string, cause *apierror.Error, now time.Time) Narrowed {
 // failure is the entry's error, as whoever waited for the token is told it.
 func (n *Narrowed) failure(now time.Time) *apierror.Error {
 	told := *n.Error
-	told.Retryable, told.RetryAfter = n.Passing, max(0, n.RetryAt.Sub(now))
+	told.Retryable, told.RetryAfter = n.Retryable, max(0, n.RetryAt.Sub(now))
 	return &told
 }
 
@@ -103,10 +103,10 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 		}
 		n := user.Connection.narrowed(repository)
 		switch {
-		case n.lives(e.Clock()):
+		case n.lives(e.clock()):
 			return e.narrowCredential(user.Connection, n), nil
 		case n != nil && n.Error != nil:
-			return credential.Credential{}, n.failure(e.Clock())
+			return credential.Credential{}, n.failure(e.clock())
 		}
 		waited = waited || n != nil
 		if changes == nil { // what changed before this is seen by looking again
@@ -137,7 +137,7 @@ func (e *Engine) narrowCredential(c *Connection, n *Narrowed) credential.Credent
 // again. Where all places are taken by tokens yet to come, nothing is planned.
 func (e *Engine) want(ctx context.Context, caller Caller, repository string, waited bool) (*User, error) {
 	user, err := e.update(ctx, caller, func(u *User) error {
-		now := e.Clock()
+		now := e.clock()
 		c := u.Connection
 		if err := e.mayHave(c, caller); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 // makeRoom drops what is of no use, and revokes the oldest token where there
 // are too many.
 func (e *Engine) makeRoom(u *User, repository string) bool {
-	c, now := u.Connection, e.Clock()
+	c, now := u.Connection, e.clock()
 	c.Narrowed = slices.DeleteFunc(c.Narrowed, func(n Narrowed) bool {
 		return strings.EqualFold(n.Repository, repository) || (n.Due.IsZero() && !n.lives(now))
 	})
@@ -185,13 +185,13 @@ func (e *Engine) makeRoom(u *User, repository string) bool {
 }
 
 // narrow asks GitHub for a token that reaches the repository and nothing else.
-func (e *Engine) narrow(ctx context.Context, u *User, n Narrowed) outcome {
+func (e *Engine) makeScoped(ctx context.Context, u *User, n Narrowed) outcome {
 	wide := u.Connection.Token.Access
-	token, err := e.GitHub.Narrow(ctx, wide.String, n.Repository)
+	token, err := e.github.Narrow(ctx, wide.String, n.Repository)
 	event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
 		ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
 	if err != nil {
-		cause := e.trouble(u.Name, "narrow", err)
+		cause := e.logged(u.Name, "narrow", err)
 		event.Code = cause.Code
 		e.audit(ctx, u, event)
 		return outcome{change: func(u *User) { e.narrowFailed(u, wide.Hash(), n, cause) }}
@@ -224,7 +224,7 @@ func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token github.Token
 		e.revoke(u, token, "late_narrowing")
 	case token.ExpiresAt.IsZero():
 		e.revoke(u, token, errNeverExpires.Code)
-		*entry = failed(entry.Repository, errNeverExpires, e.Clock())
+		*entry = failed(entry.Repository, errNeverExpires, e.clock())
 	default:
 		*entry = Narrowed{Repository: entry.Repository, Token: token}
 	}
@@ -236,9 +236,9 @@ func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *apierror.
 	if entry == nil {
 		return
 	}
-	*entry = failed(entry.Repository, cause, e.Clock())
+	*entry = failed(entry.Repository, cause, e.clock())
 	if cause.Code == apierror.CodeTokenDead {
-		u.Connection.CheckDue = e.Clock() // the wide one; the check ends the connection
+		u.Connection.CheckDue = e.clock() // the wide one; the check ends the connection
 	}
 }
 

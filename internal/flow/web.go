@@ -35,13 +35,13 @@ var (
 // StartWeb begins a web flow, or goes on with the one that is pending already,
 // and returns where to send the browser. A pending device flow is replaced.
 func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (url string, user *User, err error) {
-	if e.WebFlow == nil {
+	if e.webFlow == nil {
 		return "", nil, errNoWebFlow
 	}
 	if err := checkServers(request.Servers...); err != nil {
 		return "", nil, err
 	}
-	now := e.Clock()
+	now := e.clock()
 	user, _, err = e.begin(ctx, caller, &Flow{
 		ID: newID(), Mode: Web, State: Pending, StartedAt: now, ExpiresAt: now.Add(webLife), Due: now.Add(webLife),
 		WebState: secret.Store(secret.New(rand.Text())), CodeVerifier: secret.Store(secret.New(oauth2.GenerateVerifier())),
@@ -54,7 +54,7 @@ func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (
 	if f.Mode != Web || f.State != Pending {
 		return "", user, errFlowUnderWay
 	}
-	return e.WebFlow.AuthURL(f.WebState.Reveal(), f.CodeVerifier.Reveal(), f.Redirect, user.lastConfirmed()), user, nil
+	return e.webFlow.AuthURL(f.WebState.Reveal(), f.CodeVerifier.Reveal(), f.Redirect, user.lastConfirmed()), user, nil
 }
 
 // CompleteWeb takes what GitHub gave the browser: the state of an attempt of
@@ -97,7 +97,7 @@ func (e *Engine) FailWeb(ctx context.Context, caller Caller, state, reason strin
 	if err != nil {
 		return nil, err
 	}
-	e.Logger.Warn("GitHub answered a web flow without a code", "user", caller.User, "reason", fmt.Sprintf("%.60q", reason))
+	e.logger.Warn("GitHub answered a web flow without a code", "user", caller.User, "reason", fmt.Sprintf("%.60q", reason))
 	return e.Of(ctx, caller)
 }
 
@@ -107,11 +107,11 @@ func (e *Engine) takeState(ctx context.Context, caller Caller, state string, the
 	var taken Flow
 	_, err := e.update(ctx, caller, func(u *User) error {
 		f := u.Flow
-		if !u.underWay(e.Clock()) || f.Mode != Web || f.State != Pending || f.WebState.Empty() ||
+		if !u.underWay(e.clock()) || f.Mode != Web || f.State != Pending || f.WebState.Empty() ||
 			subtle.ConstantTimeCompare([]byte(f.WebState.Reveal()), []byte(state)) != 1 {
 			return errWebState
 		}
-		f.Due = e.Clock().Add(Hold) // whoever has taken it is done by then, or dead
+		f.Due = e.clock().Add(Hold) // whoever has taken it is done by then, or dead
 		taken = *f
 		f.WebState, f.CodeVerifier = secret.Stored{}, secret.Stored{}
 		e.keepHubToken(u, caller)
@@ -125,14 +125,14 @@ func (e *Engine) takeState(ctx context.Context, caller Caller, state string, the
 func (e *Engine) exchange(ctx context.Context, name string, f Flow, code string) outcome {
 	limited, cancel := context.WithTimeout(ctx, stepLimit/2) // the rest is for storing
 	defer cancel()
-	token, err := e.WebFlow.Exchange(limited, code, f.CodeVerifier.Reveal(), f.Redirect)
+	token, err := e.webFlow.Exchange(limited, code, f.CodeVerifier.Reveal(), f.Redirect)
 	if err == nil && token.Access.Empty() {
 		err = errors.New("the exchange brought no token")
 	}
 	if err == nil {
 		return e.granted(f.ID, token)
 	}
-	cause := *e.trouble(name, "exchange", err)
+	cause := *e.logged(name, "exchange", err)
 	cause.Hint = "Connect again."
 	return ofFlow(f, func(u *User, _ *Flow) { e.finish(u, Failed, &cause) })
 }
@@ -210,7 +210,7 @@ func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code st
 	}
 	token = secret.New(rand.Text())
 	user, err = e.update(ctx, caller, func(u *User) error {
-		if !u.unconfirmed(e.Clock()) || u.Flow.Returned != returned(state, code) {
+		if !u.unconfirmed(e.clock()) || u.Flow.Returned != returned(state, code) {
 			return errSettled
 		}
 		u.Flow.Confirmation = token.Hash()
@@ -251,7 +251,7 @@ func (e *Engine) identified(ctx context.Context, caller Caller) error {
 func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String) (*User, error) {
 	var account github.Account
 	user, err := e.update(ctx, caller, func(u *User) error {
-		if !u.unconfirmed(e.Clock()) {
+		if !u.unconfirmed(e.clock()) {
 			return errNoFlow
 		}
 		if u.Flow.Confirmation == "" || subtle.ConstantTimeCompare([]byte(u.Flow.Confirmation), []byte(token.Hash())) != 1 {

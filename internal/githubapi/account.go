@@ -29,7 +29,7 @@ func (c *Client) Account(ctx context.Context, token secret.String) (github.Accou
 // hands the token in as a leaked one, whereupon GitHub writes to its owner.
 func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 	if c.secret.Empty() {
-		return c.handIn(ctx, token)
+		return c.revokeByCredential(ctx, token)
 	}
 	_, err := c.call(ctx, query{
 		target: target{"delete_token", gateApp}, method: http.MethodDelete,
@@ -42,7 +42,7 @@ func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 		if err := c.surelyDead(ctx, token); err != nil {
 			return err
 		}
-		return c.handInRefresh(ctx, token)
+		return c.revokeRefresh(ctx, token)
 	case http.StatusUnauthorized:
 		return wrongSecret(err)
 	case http.StatusUnprocessableEntity:
@@ -52,7 +52,7 @@ func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 }
 
 // handIn is POST /credentials/revoke: without authentication, 60 an hour.
-func (c *Client) handIn(ctx context.Context, token secret.String) error {
+func (c *Client) revokeByCredential(ctx context.Context, token secret.String) error {
 	_, err := c.call(ctx, query{
 		target: target{"revoke_credentials", gateRevoke}, method: http.MethodPost,
 		url:  c.api.JoinPath("credentials/revoke"),
@@ -70,9 +70,9 @@ func (c *Client) handIn(ctx context.Context, token secret.String) error {
 // handInRefresh ends what is no access token (any more): a dead one, to which
 // this does nothing, or a refresh token, which DELETE …/token does not know. A
 // GitHub that does not take refresh tokens this way is no fault of the token.
-func (c *Client) handInRefresh(ctx context.Context, token secret.String) error {
+func (c *Client) revokeRefresh(ctx context.Context, token secret.String) error {
 	var known *apierror.Error
-	if err := c.handIn(ctx, token); errors.As(err, &known) && known.Retryable {
+	if err := c.revokeByCredential(ctx, token); errors.As(err, &known) && known.Retryable {
 		return err
 	}
 	return nil

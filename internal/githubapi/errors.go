@@ -27,9 +27,9 @@ func statusOf(err error) int {
 
 // oauthFault is the error of an OAuth answer by its code, which is GitHub's
 // word and not a person's: it goes to the log, quoted.
-type oauthFault string
+type oauthError string
 
-func (e oauthFault) Error() string { return fmt.Sprintf("GitHub answered the error %.60q", string(e)) }
+func (e oauthError) Error() string { return fmt.Sprintf("GitHub answered the error %.60q", string(e)) }
 
 func unreachable(err error) *apierror.Error {
 	return &apierror.Error{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.",
@@ -78,7 +78,7 @@ func ofStatus(status int) *apierror.Error {
 // ofOAuth is the error of an OAuth answer (RFC 6749, 5.2, and GitHub's own
 // codes) that means the same wherever it comes.
 func ofOAuth(code string) *apierror.Error {
-	err := oauthFault(code)
+	err := oauthError(code)
 	switch code {
 	case "Not Found":
 		return &apierror.Error{Code: apierror.CodeAppUnknown, Message: "GitHub does not know the App of this service.",

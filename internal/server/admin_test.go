@@ -16,7 +16,7 @@ import (
 func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	f.engine.Identity = flow.BoundAccount
+	f.change(func(o *flow.Options) { o.Identity = flow.BoundAccount })
 	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}
 	ada, eve, grace := f.signIn("ada"), f.signIn("eve"), f.signIn("grace")
 	require.NotContains(t, read(t, grace.do(http.MethodGet, "admin", nil, nil)), `id="bound"`, "nobody is bound yet")

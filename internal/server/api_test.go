@@ -79,7 +79,7 @@ func TestGetConnectionBesideAnotherWriter(t *testing.T) {
 			user := &flow.User{Name: "ada", Created: created, Connection: connection("")}
 			user.Connection.CheckedAt = time.Now()
 			require.NoError(t, f.users.Save(t.Context(), user))
-			f.engine.Store = &changing{f.users, test.loads}
+			f.change(func(o *flow.Options) { o.Store = &changing{f.users, test.loads} })
 			response := f.program(http.MethodGet, "api/connection", "server-ada", "")
 			require.Equal(t, test.status, response.StatusCode)
 		})
@@ -140,7 +140,7 @@ func TestPostDeliveryNamesServersAndStartsThemOnlyWhereItMay(t *testing.T) {
 			f := setUp(t, func(_ *fixture, options *server.Options) { options.CanStart, options.Pull = test.canStart, false })
 			ada := f.signIn("ada")
 			require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "ada", Created: created, Connection: connection()}))
-			f.engine.Deliverer = queues{}
+			f.change(func(o *flow.Options) { o.Deliverer = queues{} })
 			response := ada.do(http.MethodPost, "api/deliveries", strings.NewReader(test.body), ownPage(ada))
 			require.Equal(t, http.StatusAccepted, response.StatusCode)
 			user, err := f.users.Load(t.Context(), "ada")
@@ -166,7 +166,7 @@ func TestFormsStartServersOnlyWhereTheyMay(t *testing.T) {
 			f := setUp(t, func(_ *fixture, options *server.Options) { options.CanStart, options.Pull = test.canStart, false })
 			ada := f.signIn("ada")
 			require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "ada", Created: created, Connection: connection()}))
-			f.engine.Deliverer = queues{}
+			f.change(func(o *flow.Options) { o.Deliverer = queues{} })
 			require.Equal(t, http.StatusSeeOther, ada.postForm(test.form, url.Values{"server": {"lab"}}).StatusCode)
 			user, err := f.users.Load(t.Context(), "ada")
 			require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestAdminIsToldThatADisconnectFailed(t *testing.T) {
 	f := withBots(t)
 	require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "ada", Created: created, Connection: connection("")}))
 	grace := f.signIn("grace")
-	f.engine.Store = fullStore{f.users}
+	f.change(func(o *flow.Options) { o.Store = fullStore{f.users} })
 	for _, path := range []string{"admin/disconnect", "admin/disconnect-all"} {
 		require.Equal(t, http.StatusServiceUnavailable, grace.postForm(path, url.Values{"user": {"ada"}}).StatusCode, path)
 	}
@@ -208,7 +208,7 @@ func TestAdminPageNamesServers(t *testing.T) {
 func TestCallbackTakesUpWhatWaitedForTheUser(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
-	f.engine.Deliverer = queues{}
+	f.change(func(o *flow.Options) { o.Deliverer = queues{} })
 	require.NoError(t, f.users.Save(t.Context(), &flow.User{Name: "ada", Created: created, Connection: connection("lab"), Deliveries: []flow.Delivery{
 		{Server: "lab", State: flow.DeliveryWaiting},
 	}}))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -15,7 +16,7 @@ import (
 func oneRepository(t *testing.T) (*fixture, *browser) {
 	t.Helper()
 	f := setUp(t)
-	f.engine.OneRepository = true
+	f.change(func(o *flow.Options) { o.OneRepository = true })
 	ada := f.signIn("ada")
 	f.connect(ada)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -80,7 +80,7 @@ func TestServerSaysThatTheStoreIsAway(t *testing.T) {
 	var log logged
 	f := withBots(t, log.into)
 	ada, grace := f.signIn("ada"), f.signIn("grace")
-	f.engine.Store = awayStore{f.users}
+	f.change(func(o *flow.Options) { o.Store = awayStore{f.users} })
 	for _, test := range []struct {
 		route, body string
 		by          *browser // nil: ada's server
@@ -322,7 +322,7 @@ func TestRequestThatTheEndOfTheServiceCuts(t *testing.T) {
 	f := setUp(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the service ends"))
-	f.engine.Store = cutStore{f.users}
+	f.change(func(o *flow.Options) { o.Store = cutStore{f.users} })
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, prefix+"api/connection", nil)
 	r.Header.Set("Authorization", "token server-ada")
 	answer := httptest.NewRecorder()
@@ -476,11 +476,11 @@ func TestStreamWithoutAConnectionHoldsNoPlace(t *testing.T) {
 		f.handler.ServeHTTP(answer, eventsRequest(t))
 		require.Equal(t, http.StatusInternalServerError, answer.Code)
 	}
-	f.engine.Store = awayStore{f.users}
+	f.change(func(o *flow.Options) { o.Store = awayStore{f.users} })
 	for range 50 {
 		require.Equal(t, http.StatusServiceUnavailable, f.ask(http.MethodGet, "api/flows/current/events"))
 	}
-	f.engine.Store = f.users
+	f.change(func(o *flow.Options) { o.Store = f.users })
 	_, answer := f.follow("server-ada")
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "no", answer.Header.Get("X-Accel-Buffering"))

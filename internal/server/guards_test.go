@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
 )
@@ -230,7 +231,7 @@ func botToken(w *guardedWorld) {
 
 // narrowed gives ada's connection a token for one repository.
 func narrowed(w *guardedWorld) {
-	w.engine.OneRepository = true
+	w.change(func(o *flow.Options) { o.OneRepository = true })
 	ctx, cancel := context.WithCancel(w.t.Context())
 	ended := make(chan struct{})
 	go func() {

@@ -66,6 +66,7 @@ type fixture struct {
 	bots    *botGitHub
 	audit   *store.Events
 	users   *store.Users
+	options flow.Options // of the engine
 	server  *server.Server
 	handler http.Handler
 	service *httptest.Server
@@ -139,6 +140,13 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// change puts another engine in the place of the service's own.
+func (f *fixture) change(change func(o *flow.Options)) {
+	change(&f.options)
+	f.options.Registry = prometheus.NewRegistry()
+	*f.engine = *flow.New(f.options)
+}
+
 // takeBack has the Hub forget a token.
 func (f *fixture) takeBack(token string) {
 	f.hub.Lock()
@@ -182,11 +190,12 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	logger, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	f.users = store.NewUsers(backend, keys, time.Now, logger)
 	gitHubURL, _ := url.Parse("https://github.com")
-	f.engine = flow.New(flow.Options{
+	f.options = flow.Options{
 		GitHub: f.github, Hub: client, Store: f.users,
 		Audit: audit.New(io.Discard, f.audit, logger), GitHubURL: gitHubURL, Identity: flow.AnyAccount,
 		HubTokenLife: time.Hour, Clock: time.Now, Logger: logger, Registry: registry,
-	})
+	}
+	f.engine = flow.New(f.options)
 	key := []byte(strings.Repeat("k", 32))
 	auth := hubauth.New(hubauth.Options{
 		Hub: client, Sessions: store.NewSessions(backend, keys), CookieKeys: []hubauth.CookieKey{{Sign: key, Seal: key}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/server"
@@ -29,7 +30,10 @@ func (webGitHub) Exchange(_ context.Context, code, _, _ string) (github.Token, e
 
 // webFlow is a service that offers the web flow, with its scheduler.
 func webFlow(t *testing.T) *fixture {
-	f := setUp(t, func(f *fixture, o *server.Options) { f.engine.WebFlow, o.WebFlow = webGitHub{}, true })
+	f := setUp(t, func(f *fixture, o *server.Options) {
+		f.change(func(o *flow.Options) { o.WebFlow = webGitHub{} })
+		o.WebFlow = true
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); f.engine.Run(ctx) }()
