@@ -425,7 +425,7 @@ func (o *slowOutside) Refresh(context.Context, secret.String) (github.Token, err
 	panic("nothing is refreshed here")
 }
 
-func (o *slowOutside) Narrow(context.Context, secret.String, string) (github.Token, error) {
+func (o *slowOutside) ScopeToken(context.Context, secret.String, string) (github.Token, error) {
 	panic("nothing is narrowed here")
 }
 

@@ -132,7 +132,7 @@ func (e *Engine) granted(id string, token github.Token) outcome {
 func (u *User) holds(token github.Token) bool {
 	hash := token.Access.Hash()
 	if c := u.Connection; c != nil && (c.Token.Access.Hash() == hash ||
-		slices.ContainsFunc(c.Narrowed, func(n Narrowed) bool { return n.Token.Access.Hash() == hash })) {
+		slices.ContainsFunc(c.Scoped, func(n ScopedToken) bool { return n.Token.Access.Hash() == hash })) {
 		return true
 	}
 	return (u.Flow != nil && u.Flow.Token.Access.Hash() == hash) || u.revocation(hash) >= 0

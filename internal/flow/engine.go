@@ -418,11 +418,11 @@ func (u *User) tasks() []task {
 	}
 
 	patience := revokePatience
-	if c != nil && c.narrowing() {
+	if c != nil && c.makesScoped() {
 		patience = -revokePatience // a token may take the place of another: that one goes first
 	}
 	if c != nil {
-		for _, n := range c.Narrowed {
+		for _, n := range c.Scoped {
 			add(n.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.makeScoped(ctx, u, n) })
 		}
 	}

@@ -25,10 +25,10 @@ func asError(err error) *apierror.Error {
 		Hint: "Try again. If this keeps happening, contact your Hub's administrators.", Err: err}
 }
 
-// trouble is [asError] for what a step met. The cause goes into the log, and no
+// logged is [asError] for what a step met. The cause goes into the log, and no
 // further.
 func (e *Engine) logged(user, doing string, err error) *apierror.Error {
 	cause := asError(err)
-	e.logger.Warn("a step failed", "step", doing, "user", user, "code", cause.Code, "passing", cause.Retryable, "error", err)
+	e.logger.Warn("a step failed", "step", doing, "user", user, "code", cause.Code, "retryable", cause.Retryable, "error", err)
 	return cause
 }

@@ -125,7 +125,7 @@ func (g *fakeGitHub) Access(context.Context, secret.String) (github.Access, erro
 	return g.access()
 }
 
-func (g *fakeGitHub) Narrow(_ context.Context, wide secret.String, repository string) (github.Token, error) {
+func (g *fakeGitHub) ScopeToken(_ context.Context, wide secret.String, repository string) (github.Token, error) {
 	g.narrows = append(g.narrows, wide.Reveal()+" "+repository)
 	token, err := g.narrow(repository) // made before whatever happens meanwhile
 	token.Refresh, token.RefreshExpiresAt = secret.Stored{}, time.Time{}

@@ -23,9 +23,9 @@ type GitHub interface {
 	Access(ctx context.Context, token secret.String) (github.Access, error)
 	// Refresh trades a refresh token for a new pair; the old one is dead then.
 	Refresh(ctx context.Context, refresh secret.String) (github.Token, error)
-	// Narrow makes a token for one repository, OWNER/NAME, from a wide one, which
-	// lives on.
-	Narrow(ctx context.Context, wide secret.String, repository string) (github.Token, error)
+	// ScopeToken makes a token for one repository, OWNER/NAME, from the
+	// connection's, which stays valid.
+	ScopeToken(ctx context.Context, token secret.String, repository string) (github.Token, error)
 	// Revoke makes a token invalid. A token that is dead already is no error.
 	Revoke(ctx context.Context, token secret.String) error
 }

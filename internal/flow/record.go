@@ -190,8 +190,8 @@ type Connection struct {
 	// RefreshError is why the connection will not outlive its token.
 	RefreshError *apierror.Error `json:"refresh_error,omitempty"`
 
-	// Narrowed are the one-repository tokens made from Token, the oldest first.
-	Narrowed []Narrowed `json:"narrowed,omitempty"`
+	// Scoped are the one-repository tokens made from Token, the oldest first.
+	Scoped []ScopedToken `json:"narrowed,omitempty"`
 	// Asked counts the tokens that were asked for since AskedSince.
 	Asked      int       `json:"asked,omitempty"`
 	AskedSince time.Time `json:"asked_since,omitzero"`
@@ -345,7 +345,7 @@ func (e *Engine) revoke(u *User, token github.Token, reason string) {
 // revokeAll queues the connection's token and those that were made from it.
 func (e *Engine) revokeAll(u *User, reason string) {
 	e.revoke(u, u.Connection.Token, reason)
-	for _, n := range u.Connection.Narrowed {
+	for _, n := range u.Connection.Scoped {
 		e.revoke(u, n.Token, reason)
 	}
 }

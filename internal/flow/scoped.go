@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// maxNarrowed bounds the one-repository tokens of a connection. GitHub keeps
+	// maxScoped bounds the one-repository tokens of a connection. GitHub keeps
 	// ten tokens for a user and an App ("Token expiration and revocation" in its
-	// documentation) and revokes the oldest beyond that, which would be the wide
-	// one that all others are made of. The tenth is one on its way out.
-	maxNarrowed = 8
+	// documentation) and revokes the oldest beyond that, which would be the
+	// connection's, of which all others are made. The tenth is one on its way out.
+	maxScoped = 8
 	// maxAsks bounds how often GitHub is asked for one user within an hour. The
 	// App's own limit there is everybody's, and revocations count against it too.
 	maxAsks = 60
-	// narrowPatience is how long a caller waits for GitHub; git's helper waits a
+	// scopedPatience is how long a caller waits for GitHub; git's helper waits a
 	// little longer.
-	narrowPatience = 8 * time.Second
+	scopedPatience = 8 * time.Second
 )
 
 var (
@@ -34,13 +34,13 @@ var (
 	errManyTokens = &apierror.Error{Code: apierror.CodeManyTokens, Message: "git asked for a token too often within an hour.",
 		Hint: "Try again in an hour; tokens that git has keep working.", Retryable: true}
 	errTokenUnknown = &apierror.Error{Code: apierror.CodeTokenUnknown, Message: "There is no such token of yours (any more).", Hint: "Nothing needs to be done."}
-	errNarrowSlow   = &apierror.Error{Code: apierror.CodeInterrupted, Message: "GitHub takes long to make the token for this repository.",
+	errScopedSlow   = &apierror.Error{Code: apierror.CodeInterrupted, Message: "GitHub takes long to make the token for this repository.",
 		Hint: "Do this again in a moment.", Retryable: true}
 )
 
-// Narrowed is a token for one repository, made from the connection's own. It
+// ScopedToken is a token for one repository, made from the connection's own. It
 // dies with the connection.
-type Narrowed struct {
+type ScopedToken struct {
 	// Repository is OWNER/NAME; the case of letters does not count.
 	Repository string       `json:"repository"`
 	Token      github.Token `json:"token,omitzero"`
@@ -54,8 +54,8 @@ type Narrowed struct {
 }
 
 // failed is the entry of a repository for which there is no token.
-func failed(repository string, cause *apierror.Error, now time.Time) Narrowed {
-	n := Narrowed{Repository: repository, Error: cause, Retryable: cause.Retryable}
+func failed(repository string, cause *apierror.Error, now time.Time) ScopedToken {
+	n := ScopedToken{Repository: repository, Error: cause, Retryable: cause.Retryable}
 	if cause.RetryAfter > 0 {
 		n.RetryAt = now.Add(cause.RetryAfter)
 	}
@@ -63,21 +63,21 @@ func failed(repository string, cause *apierror.Error, now time.Time) Narrowed {
 }
 
 // failure is the entry's error, as whoever waited for the token is told it.
-func (n *Narrowed) failure(now time.Time) *apierror.Error {
+func (n *ScopedToken) failure(now time.Time) *apierror.Error {
 	told := *n.Error
 	told.Retryable, told.RetryAfter = n.Retryable, max(0, n.RetryAt.Sub(now))
 	return &told
 }
 
-func (n *Narrowed) lives(now time.Time) bool {
+func (n *ScopedToken) lives(now time.Time) bool {
 	return n != nil && !n.Token.Access.Empty() && n.Token.ExpiresAt.After(now)
 }
 
-// narrowed finds the entry for a repository; nil where there is none.
-func (c *Connection) narrowed(repository string) *Narrowed {
-	for i := range c.Narrowed {
-		if strings.EqualFold(c.Narrowed[i].Repository, repository) {
-			return &c.Narrowed[i]
+// scoped finds the entry for a repository; nil where there is none.
+func (c *Connection) scoped(repository string) *ScopedToken {
+	for i := range c.Scoped {
+		if strings.EqualFold(c.Scoped[i].Repository, repository) {
+			return &c.Scoped[i]
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 	if repository == "" {
 		return credential.Credential{}, errRepositoryUnnamed
 	}
-	ctx, cancel := context.WithTimeout(ctx, narrowPatience)
+	ctx, cancel := context.WithTimeout(ctx, scopedPatience)
 	defer cancel()
 	var changes <-chan struct{}
 	for waited := false; ; {
@@ -101,10 +101,10 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 		if err != nil {
 			return credential.Credential{}, err
 		}
-		n := user.Connection.narrowed(repository)
+		n := user.Connection.scoped(repository)
 		switch {
 		case n.lives(e.clock()):
-			return e.narrowCredential(user.Connection, n), nil
+			return e.scopedCredential(user.Connection, n), nil
 		case n != nil && n.Error != nil:
 			return credential.Credential{}, n.failure(e.clock())
 		}
@@ -121,12 +121,12 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 				changes = nil // the store was lost for a moment
 			}
 		case <-ctx.Done():
-			return credential.Credential{}, errNarrowSlow
+			return credential.Credential{}, errScopedSlow
 		}
 	}
 }
 
-func (e *Engine) narrowCredential(c *Connection, n *Narrowed) credential.Credential {
+func (e *Engine) scopedCredential(c *Connection, n *ScopedToken) credential.Credential {
 	credential := e.credential(c)
 	credential.Password, credential.ExpiresAt = n.Token.Access.String, n.Token.ExpiresAt
 	return credential
@@ -142,7 +142,7 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 		if err := e.mayHave(c, caller); err != nil {
 			return err
 		}
-		if n := c.narrowed(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) {
+		if n := c.scoped(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) {
 			return errSettled
 		}
 		if !e.makeRoom(u, repository) {
@@ -156,7 +156,7 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 			refused.RetryAfter = c.AskedSince.Add(time.Hour).Sub(now)
 			return &refused
 		}
-		c.Narrowed = append(c.Narrowed, Narrowed{Repository: repository, Due: now})
+		c.Scoped = append(c.Scoped, ScopedToken{Repository: repository, Due: now})
 		return nil
 	})
 	if errors.Is(err, errSettled) {
@@ -169,55 +169,55 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 // are too many.
 func (e *Engine) makeRoom(u *User, repository string) bool {
 	c, now := u.Connection, e.clock()
-	c.Narrowed = slices.DeleteFunc(c.Narrowed, func(n Narrowed) bool {
+	c.Scoped = slices.DeleteFunc(c.Scoped, func(n ScopedToken) bool {
 		return strings.EqualFold(n.Repository, repository) || (n.Due.IsZero() && !n.lives(now))
 	})
-	if len(c.Narrowed) < maxNarrowed {
+	if len(c.Scoped) < maxScoped {
 		return true
 	}
-	oldest := slices.IndexFunc(c.Narrowed, func(n Narrowed) bool { return n.Due.IsZero() })
+	oldest := slices.IndexFunc(c.Scoped, func(n ScopedToken) bool { return n.Due.IsZero() })
 	if oldest < 0 {
 		return false
 	}
-	e.revoke(u, c.Narrowed[oldest].Token, "too_many")
-	c.Narrowed = slices.Delete(c.Narrowed, oldest, oldest+1)
+	e.revoke(u, c.Scoped[oldest].Token, "too_many")
+	c.Scoped = slices.Delete(c.Scoped, oldest, oldest+1)
 	return true
 }
 
-// narrow asks GitHub for a token that reaches the repository and nothing else.
-func (e *Engine) makeScoped(ctx context.Context, u *User, n Narrowed) outcome {
-	wide := u.Connection.Token.Access
-	token, err := e.github.Narrow(ctx, wide.String, n.Repository)
+// makeScoped asks GitHub for a token that reaches the repository and nothing else.
+func (e *Engine) makeScoped(ctx context.Context, u *User, n ScopedToken) outcome {
+	whole := u.Connection.Token.Access
+	token, err := e.github.ScopeToken(ctx, whole.String, n.Repository)
 	event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
 		ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
 	if err != nil {
-		cause := e.logged(u.Name, "narrow", err)
+		cause := e.logged(u.Name, "scope", err)
 		event.Code = cause.Code
 		e.audit(ctx, u, event)
-		return outcome{change: func(u *User) { e.narrowFailed(u, wide.Hash(), n, cause) }}
+		return outcome{change: func(u *User) { e.scopedFailed(u, whole.Hash(), n, cause) }}
 	}
 	e.audit(ctx, u, event)
 	return outcome{
-		change: func(u *User) { e.narrowMade(u, wide.Hash(), n, token) },
+		change: func(u *User) { e.scopedMade(u, whole.Hash(), n, token) },
 		lost:   func(ctx context.Context) { e.undo(ctx, token) },
 	}
 }
 
 // awaited is the entry that a step was about; nil where nobody waits for it any
 // more, because the connection is another one by now, or over.
-func (u *User) awaited(wide string, n Narrowed) *Narrowed {
-	if u.Connection == nil || u.Connection.Token.Access.Hash() != wide {
+func (u *User) awaited(whole string, n ScopedToken) *ScopedToken {
+	if u.Connection == nil || u.Connection.Token.Access.Hash() != whole {
 		return nil
 	}
-	entry := u.Connection.narrowed(n.Repository)
+	entry := u.Connection.scoped(n.Repository)
 	if entry == nil || entry.Due.IsZero() {
 		return nil
 	}
 	return entry
 }
 
-func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token github.Token) {
-	entry := u.awaited(wide, n)
+func (e *Engine) scopedMade(u *User, whole string, n ScopedToken, token github.Token) {
+	entry := u.awaited(whole, n)
 	switch {
 	case u.holds(token): // stored already
 	case entry == nil:
@@ -226,25 +226,25 @@ func (e *Engine) narrowMade(u *User, wide string, n Narrowed, token github.Token
 		e.revoke(u, token, errNeverExpires.Code)
 		*entry = failed(entry.Repository, errNeverExpires, e.clock())
 	default:
-		*entry = Narrowed{Repository: entry.Repository, Token: token}
+		*entry = ScopedToken{Repository: entry.Repository, Token: token}
 	}
 }
 
-// narrowFailed tells those who wait; whoever asks next has GitHub asked again.
-func (e *Engine) narrowFailed(u *User, wide string, n Narrowed, cause *apierror.Error) {
-	entry := u.awaited(wide, n)
+// scopedFailed tells those who wait; whoever asks next has GitHub asked again.
+func (e *Engine) scopedFailed(u *User, whole string, n ScopedToken, cause *apierror.Error) {
+	entry := u.awaited(whole, n)
 	if entry == nil {
 		return
 	}
 	*entry = failed(entry.Repository, cause, e.clock())
 	if cause.Code == apierror.CodeTokenDead {
-		u.Connection.CheckDue = e.clock() // the wide one; the check ends the connection
+		u.Connection.CheckDue = e.clock() // the connection's token; the check ends the connection
 	}
 }
 
-// narrowing reports whether a token is yet to be made.
-func (c *Connection) narrowing() bool {
-	return slices.ContainsFunc(c.Narrowed, func(n Narrowed) bool { return !n.Due.IsZero() })
+// makesScoped reports whether a token is yet to be made.
+func (c *Connection) makesScoped() bool {
+	return slices.ContainsFunc(c.Scoped, func(n ScopedToken) bool { return !n.Due.IsZero() })
 }
 
 // Refused drops a one-repository token, named by its SHA-256, that GitHub has
@@ -255,12 +255,12 @@ func (e *Engine) Refused(ctx context.Context, caller Caller, hash string) error 
 			return err
 		}
 		c := u.Connection
-		i := slices.IndexFunc(c.Narrowed, func(n Narrowed) bool { return hash != "" && n.Token.Access.Hash() == hash })
+		i := slices.IndexFunc(c.Scoped, func(n ScopedToken) bool { return hash != "" && n.Token.Access.Hash() == hash })
 		if i < 0 {
 			return errTokenUnknown
 		}
-		e.revoke(u, c.Narrowed[i].Token, "refused")
-		c.Narrowed = slices.Delete(c.Narrowed, i, i+1)
+		e.revoke(u, c.Scoped[i].Token, "refused")
+		c.Scoped = slices.Delete(c.Scoped, i, i+1)
 		return nil
 	})
 	return err

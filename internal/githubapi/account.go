@@ -26,7 +26,7 @@ func (c *Client) Account(ctx context.Context, token secret.String) (github.Accou
 // Revoke makes a user's token invalid; one that is dead already is no error.
 //
 // With the client secret it asks for that one token to be deleted. Without, it
-// hands the token in as a leaked one, whereupon GitHub writes to its owner.
+// reports the token as a leaked one, and GitHub writes to its owner.
 func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 	if c.secret.Empty() {
 		return c.revokeByCredential(ctx, token)
@@ -51,7 +51,7 @@ func (c *Client) Revoke(ctx context.Context, token secret.String) error {
 	return err
 }
 
-// handIn is POST /credentials/revoke: without authentication, 60 an hour.
+// revokeByCredential is POST /credentials/revoke: without authentication, 60 an hour.
 func (c *Client) revokeByCredential(ctx context.Context, token secret.String) error {
 	_, err := c.call(ctx, query{
 		target: target{"revoke_credentials", gateRevoke}, method: http.MethodPost,
@@ -67,7 +67,7 @@ func (c *Client) revokeByCredential(ctx context.Context, token secret.String) er
 	return err
 }
 
-// handInRefresh ends what is no access token (any more): a dead one, to which
+// revokeRefresh ends what is no access token (any more): a dead one, to which
 // this does nothing, or a refresh token, which DELETE …/token does not know. A
 // GitHub that does not take refresh tokens this way is no fault of the token.
 func (c *Client) revokeRefresh(ctx context.Context, token secret.String) error {

@@ -104,7 +104,7 @@ func (g *gitHub) Refresh(context.Context, secret.String) (github.Token, error) {
 	return github.Token{}, nil
 }
 
-func (g *gitHub) Narrow(_ context.Context, _ secret.String, repository string) (github.Token, error) {
+func (g *gitHub) ScopeToken(_ context.Context, _ secret.String, repository string) (github.Token, error) {
 	if repository != "octocat/one" {
 		return github.Token{}, &apierror.Error{Code: apierror.CodeRepositoryNotChosen, Message: "m", Hint: "h"}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
@@ -57,32 +59,35 @@ type room struct {
 	*streams
 	changes chan string
 	watches int
-	event   func(ctx context.Context, c flow.Caller) ([]byte, error)
+	event   atomic.Value // of events
 }
+
+// events makes an event for a caller.
+type events func(ctx context.Context, c flow.Caller) ([]byte, error)
 
 func newRoom() *room {
 	r := &room{}
-	r.event = func(context.Context, flow.Caller) ([]byte, error) { return []byte("event\n"), nil }
+	r.event.Store(events(func(context.Context, flow.Caller) ([]byte, error) { return []byte("event\n"), nil }))
 	r.streams = newStreams(prometheus.NewRegistry(), func(context.Context) (<-chan string, error) {
 		r.watches++
 		r.changes = make(chan string)
 		return r.changes, nil
-	}, func(ctx context.Context, c flow.Caller) ([]byte, error) { return r.event(ctx, c) })
+	}, func(ctx context.Context, c flow.Caller) ([]byte, error) { return r.event.Load().(events)(ctx, c) })
 	return r
 }
 
 // join opens a stream and returns its reader's end, and how often its caller was
 // asked for.
-func (r *room) join(t *testing.T, user string) (net.Conn, *int) {
+func (r *room) join(t *testing.T, user string) (net.Conn, *atomic.Int64) {
 	t.Helper()
-	asked := 0
-	s, err := r.admit(flow.Caller{User: user}, func(context.Context) error { asked++; return nil })
+	asked := new(atomic.Int64)
+	s, err := r.admit(flow.Caller{User: user}, func(context.Context) error { asked.Add(1); return nil })
 	require.NoError(t, err)
 	reader, writer := net.Pipe()
 	r.open(s, writer, []byte("first\n"))
 	require.Equal(t, "first\n", next(t, reader))
 	synctest.Wait()
-	return reader, &asked
+	return reader, asked
 }
 
 // finish ends all, and what follows the changes with it.
@@ -121,7 +126,7 @@ func TestStreamsTellOfChanges(t *testing.T) {
 		r.changes <- "" // any may have changed
 		require.Equal(t, "event\n", next(t, ada))
 		require.Equal(t, "event\n", next(t, eve))
-		require.Zero(t, *asked, "the last yes counts")
+		require.Zero(t, asked.Load(), "the last yes counts")
 		r.finish()
 	})
 }
@@ -135,11 +140,11 @@ func TestStreamsBeatEvery15Seconds(t *testing.T) {
 			began := time.Now()
 			require.Equal(t, "event\n", next(t, ada))
 			require.InDelta(t, 15, time.Since(began).Seconds(), 1.01)
-			require.Equal(t, beat, *asked)
+			require.EqualValues(t, beat, asked.Load())
 			r.changes <- "ada"
 			require.Equal(t, "event\n", next(t, ada))
 			synctest.Wait()
-			require.Equal(t, beat, *asked, "once for each beat")
+			require.EqualValues(t, beat, asked.Load(), "once for each beat")
 		}
 		r.finish()
 	})
@@ -147,21 +152,26 @@ func TestStreamsBeatEvery15Seconds(t *testing.T) {
 
 func TestStreamWhoseCallerMayNotReadAnyMoreEnds(t *testing.T) {
 	t.Parallel()
-	for name, refuse := range map[string]func(r *room, may *error){
-		"says the Hub": func(_ *room, may *error) { *may = errNotFound },
-		"says the record": func(r *room, _ *error) {
-			r.event = func(context.Context, flow.Caller) ([]byte, error) { return nil, errNotFound }
+	for name, refuse := range map[string]func(r *room, may *atomic.Pointer[apierror.Error]){
+		"says the Hub": func(_ *room, may *atomic.Pointer[apierror.Error]) { may.Store(errNotFound) },
+		"says the record": func(r *room, _ *atomic.Pointer[apierror.Error]) {
+			r.event.Store(events(func(context.Context, flow.Caller) ([]byte, error) { return nil, errNotFound }))
 		},
-		"as nobody answers": func(r *room, _ *error) {
-			r.event = func(ctx context.Context, _ flow.Caller) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }
+		"as nobody answers": func(r *room, _ *atomic.Pointer[apierror.Error]) {
+			r.event.Store(events(func(ctx context.Context, _ flow.Caller) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRoom()
-				var may error
-				s, err := r.admit(flow.Caller{User: "ada"}, func(context.Context) error { return may })
+				var may atomic.Pointer[apierror.Error]
+				s, err := r.admit(flow.Caller{User: "ada"}, func(context.Context) error {
+					if refused := may.Load(); refused != nil {
+						return refused
+					}
+					return nil
+				})
 				require.NoError(t, err)
 				reader, writer := net.Pipe()
 				r.open(s, writer, []byte("first\n"))

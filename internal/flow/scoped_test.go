@@ -92,7 +92,7 @@ func TestGitGetsATokenForTheRepositoryItNames(t *testing.T) {
 	})
 }
 
-func TestANarrowedTokenIsReplacedWhenItsTimeIsOver(t *testing.T) {
+func TestScopedTokenIsReplacedWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -102,12 +102,12 @@ func TestANarrowedTokenIsReplacedWhenItsTimeIsOver(t *testing.T) {
 		require.Equal(t, "ghu_narrow1", w.token("o/r"))
 		w.run(time.Minute)
 		require.Equal(t, "ghu_narrow2", w.token("o/r"))
-		require.Len(t, w.user().Connection.Narrowed, 1)
+		require.Len(t, w.user().Connection.Scoped, 1)
 		require.Empty(t, w.github.revoked, "the old one is dead already")
 	})
 }
 
-func TestNarrowedTokensDieWithTheConnection(t *testing.T) {
+func TestScopedTokensDieWithTheConnection(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(w *world){
 		"disconnected": func(w *world) {
@@ -219,7 +219,7 @@ func TestATokenThatGitHubRefusedIsReplaced(t *testing.T) {
 	})
 }
 
-func TestANarrowedTokenThatNeverExpiresIsRefused(t *testing.T) {
+func TestScopedTokenThatNeverExpiresIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)

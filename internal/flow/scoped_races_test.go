@@ -73,7 +73,7 @@ func TestThereAreNeverMoreThanTenTokens(t *testing.T) {
 					require.NoError(t, answer.err, answer.repository)
 				}
 				require.Len(t, w.github.narrows, 20)
-				require.Len(t, w.user().Connection.Narrowed, 8)
+				require.Len(t, w.user().Connection.Scoped, 8)
 				require.Len(t, w.github.revoked, 12)
 				require.Equal(t, "too_many", w.audit.all("revoked")[0].Reason)
 				require.NotContains(t, w.github.revoked, "ghu_wide")

@@ -13,11 +13,11 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// Narrow makes a token that reaches one repository, OWNER/NAME, from a wide one,
-// which lives on ("Create a scoped access token",
+// ScopeToken makes a token that reaches one repository, OWNER/NAME, from one that
+// reaches more, which stays valid ("Create a scoped access token",
 // https://docs.github.com/en/rest/apps/apps#create-a-scoped-access-token). It
 // needs the client secret. A token without an expiry has a zero ExpiresAt.
-func (c *Client) Narrow(ctx context.Context, wide secret.String, repository string) (github.Token, error) {
+func (c *Client) ScopeToken(ctx context.Context, token secret.String, repository string) (github.Token, error) {
 	owner, name, _ := strings.Cut(repository, "/")
 	var got struct {
 		Token     string     `json:"token"`
@@ -25,16 +25,16 @@ func (c *Client) Narrow(ctx context.Context, wide secret.String, repository stri
 	}
 	_, err := c.call(ctx, query{
 		// the person's own limit: who asks for too much shuts nobody else out
-		target: target{"scope_token", tokenGate(wide)}, method: http.MethodPost,
+		target: target{"scope_token", tokenGate(token)}, method: http.MethodPost,
 		url:   c.api.JoinPath("applications", c.clientID, "token/scoped"),
-		json:  map[string]any{"access_token": wide.Reveal(), "target": owner, "repositories": []string{name}},
+		json:  map[string]any{"access_token": token.Reveal(), "target": owner, "repositories": []string{name}},
 		basic: true,
 	}, &got, http.StatusOK)
 	switch statusOf(err) {
 	case http.StatusUnauthorized:
 		return github.Token{}, wrongSecret(err)
 	case http.StatusNotFound:
-		return github.Token{}, c.whyNotNarrowed(ctx, wide, owner, err)
+		return github.Token{}, c.whyNotScoped(ctx, token, owner, err)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
 		if !apierror.IsRetryable(err) {
 			return github.Token{}, c.notChosen(err)
@@ -46,17 +46,17 @@ func (c *Client) Narrow(ctx context.Context, wide secret.String, repository stri
 	if got.Token == "" {
 		return github.Token{}, badAnswer(errors.New("scope_token: no token"))
 	}
-	token := github.Token{Access: secret.Store(secret.New(got.Token))}
+	scoped := github.Token{Access: secret.Store(secret.New(got.Token))}
 	if got.ExpiresAt != nil {
-		token.ExpiresAt = got.ExpiresAt.Add(-c.offset())
+		scoped.ExpiresAt = got.ExpiresAt.Add(-c.offset())
 	}
-	return token, nil
+	return scoped, nil
 }
 
-// whyNotNarrowed tells apart what a 404 may mean: a token that is dead, an
+// whyNotScoped tells apart what a 404 may mean: a token that is dead, an
 // account that is not there, or a client id and secret that are not the App's.
-func (c *Client) whyNotNarrowed(ctx context.Context, wide secret.String, owner string, cause error) error {
-	_, err := c.call(ctx, c.rest("users", http.MethodGet, "users/"+owner, wide), nil, http.StatusOK)
+func (c *Client) whyNotScoped(ctx context.Context, token secret.String, owner string, cause error) error {
+	_, err := c.call(ctx, c.rest("users", http.MethodGet, "users/"+owner, token), nil, http.StatusOK)
 	switch {
 	case err == nil:
 		return wrongSecret(cause)

@@ -38,10 +38,10 @@ func reached(t *testing.T, client *githubapi.Client, token secret.String) (names
 	return names
 }
 
-func TestANarrowedTokenReachesItsRepositoryAndTheWideOneLivesOn(t *testing.T) {
+func TestScopeTokenReachesItsRepositoryAndTheOtherStaysValid(t *testing.T) {
 	t.Parallel()
 	sim, client, _, wide := narrowing(t)
-	narrow, err := client.Narrow(t.Context(), wide, "OctoCat/notes")
+	narrow, err := client.ScopeToken(t.Context(), wide, "OctoCat/notes")
 	require.NoError(t, err)
 	require.Equal(t, sim.Now().Add(8*time.Hour).UTC(), narrow.ExpiresAt.UTC())
 	require.True(t, narrow.Refresh.Empty())
@@ -55,16 +55,16 @@ func TestANarrowedTokenReachesItsRepositoryAndTheWideOneLivesOn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestWhyATokenIsNotNarrowedIsSaid(t *testing.T) {
+func TestScopeTokenSaysWhyThereIsNone(t *testing.T) {
 	t.Parallel()
 	sim, client, o, wide := narrowing(t)
 	for _, repository := range []string{"octocat/other", "mona/hello", "nobody/hello"} {
-		_, err := client.Narrow(t.Context(), wide, repository)
+		_, err := client.ScopeToken(t.Context(), wide, repository)
 		refusal := requireCode(t, err, apierror.CodeRepositoryNotChosen, false)
 		require.Contains(t, refusal.Hint, sim.URL()+"/apps/"+githubsim.DefaultSlug+"/installations/new", repository)
 	}
 	o.AppURL = ""
-	_, err := newClient(t, o).Narrow(t.Context(), wide, "octocat/other")
+	_, err := newClient(t, o).ScopeToken(t.Context(), wide, "octocat/other")
 	require.Contains(t, requireCode(t, err, apierror.CodeRepositoryNotChosen, false).Hint, "in your settings at GitHub")
 
 	for status, want := range map[int]struct {
@@ -75,19 +75,19 @@ func TestWhyATokenIsNotNarrowedIsSaid(t *testing.T) {
 	} {
 		_, err := sim.Fault(githubsim.Fault{Kind: githubsim.FaultStatus, Status: status, Body: "{}", Times: 1})
 		require.NoError(t, err)
-		_, err = client.Narrow(t.Context(), wide, "octocat/hello")
+		_, err = client.ScopeToken(t.Context(), wide, "octocat/hello")
 		requireCode(t, err, want.code, want.passing)
 	}
 	_, err = sim.Fault(githubsim.Fault{Kind: githubsim.FaultStatus, Status: 200, Body: "{}", Times: 1})
 	require.NoError(t, err)
-	_, err = client.Narrow(t.Context(), wide, "octocat/hello")
+	_, err = client.ScopeToken(t.Context(), wide, "octocat/hello")
 	requireCode(t, err, "github_bad_answer", true)
 
 	o.ClientSecret = sec("wrong")
-	_, err = newClient(t, o).Narrow(t.Context(), wide, "octocat/hello")
+	_, err = newClient(t, o).ScopeToken(t.Context(), wide, "octocat/hello")
 	requireCode(t, err, "app_misconfigured", false)
 	require.NoError(t, client.Revoke(t.Context(), wide))
-	_, err = client.Narrow(t.Context(), wide, "octocat/hello")
+	_, err = client.ScopeToken(t.Context(), wide, "octocat/hello")
 	requireCode(t, err, apierror.CodeTokenDead, false)
 }
 
@@ -98,11 +98,11 @@ func TestALimitOfOnePersonsShutsNobodyElseOut(t *testing.T) {
 	_, err := sim.Fault(githubsim.Fault{Endpoint: http.MethodPost + " /applications/{client_id}/token/scoped",
 		Kind: githubsim.FaultStatus, Status: 403, Body: `{"message":"You have exceeded a secondary rate limit"}`, Times: 1})
 	require.NoError(t, err)
-	_, err = client.Narrow(t.Context(), wide, "octocat/hello")
+	_, err = client.ScopeToken(t.Context(), wide, "octocat/hello")
 	requireCode(t, err, "github_limited", true)
-	_, err = client.Narrow(t.Context(), wide, "octocat/hello")
+	_, err = client.ScopeToken(t.Context(), wide, "octocat/hello")
 	requireCode(t, err, "github_limited", true)
-	_, err = client.Narrow(t.Context(), other, "octocat/hello")
+	_, err = client.ScopeToken(t.Context(), other, "octocat/hello")
 	require.NoError(t, err)
 }
 
