@@ -14,7 +14,6 @@
 // bears. There is no inline script or style, so that the strictest
 // Content-Security-Policy holds.
 //
-// Border: web knows no routes, sessions, stores or clocks, and imports no other
-// package of this module. Who may see what is decided by the caller; in
-// particular [View.CSRF] must be filled only for a navigation of a document.
+// This package does not know routes, sessions, stores or clocks. The caller decides
+// who may see what; in particular [View.CSRF] must be filled only for a navigation of a document.
 package web

@@ -5,5 +5,5 @@
 // A test keeps that file in step with this program, and another runs each query
 // on a real Prometheus.
 //
-// Border: it knows names of metrics and where panels go, nothing of the service.
+// It knows names of metrics and where panels go, and nothing of the service.
 package main

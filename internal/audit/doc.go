@@ -5,5 +5,6 @@
 // off. An event names a token by its SHA-256 and has no field that could hold a
 // secret.
 //
-// Border: what is worth an event is decided where it happens (internal/flow, internal/bot).
+// This package does not decide what is worth an event: internal/flow and internal/bot
+// do, where it happens.
 package audit

@@ -2,7 +2,6 @@
 // App from a manifest" in GitHub's documentation): a form that the deployer's
 // browser sends to GitHub, and a code that comes back.
 //
-// Border: it makes the manifest, shows the form and waits for the code. Trading
-// the code for the App's secrets is internal/github's, keeping them the
-// command's.
+// This package does not exchange the code for the App's secrets (internal/githubapi
+// does), and does not keep them (the command does).
 package createapp

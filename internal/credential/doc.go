@@ -8,6 +8,6 @@
 // refused, in both directions. Git itself does the same since CVE-2024-52006
 // (credential.protectProtocol).
 //
-// Border: where a credential comes from, and who may have it, is decided by
-// the caller. The package opens no file and makes no call.
+// This package does not decide where a credential comes from and who may have it: the
+// caller does. It opens no file and makes no call.
 package credential

@@ -15,6 +15,6 @@
 // that includes a third file with all the settings. The user's own lines stay
 // as they are, byte for byte.
 //
-// Border: which servers, when, and what to do about a failure is
-// internal/flow's; how a server is called is internal/hubapi's.
+// This package does not decide which servers, when, and what to do about a failure
+// (internal/flow does), nor how a server is called (internal/hubapi).
 package deliver

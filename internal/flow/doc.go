@@ -17,7 +17,7 @@
 // makes sure that what it is about is still there; and a token is never
 // forgotten: one that finds no place any more is revoked.
 //
-// Border: flow declares the interfaces it needs ([GitHub], [WebFlow], [Hub],
-// [Deliverer], [Store], [Auditor]) and imports none of the packages that satisfy
-// them. It knows no HTTP, no cookies and no pages.
+// This package does not call GitHub, the Hub or a store itself: it declares the
+// interfaces it needs ([GitHub], [WebFlow], [Hub], [Deliverer], [Store]) and imports
+// none of the packages that satisfy them. It does not know HTTP, cookies or pages.
 package flow

@@ -6,6 +6,6 @@
 // takes too ("FILE.lock"), and then renamed. A link is followed to the file it
 // names.
 //
-// Border: what the settings are is the caller's affair. The block that a
-// delivery leaves (internal/deliver) has other marks and is never touched.
+// This package does not choose the settings; its caller does. It does not touch the
+// block that a delivery leaves (internal/deliver), which has other marks.
 package gitconfig

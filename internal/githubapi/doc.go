@@ -7,9 +7,8 @@
 // wrong into a [*apierror.Error]. No text that GitHub sent becomes part of a
 // message for a person.
 //
-// Border: the package keeps no tokens and decides nothing: when to poll, when
-// to try again and who may have what is the affair of internal/flow and
-// internal/bot. The only state it has is what makes calls right: the gate
+// This package does not keep tokens, and does not decide when to poll, when to retry
+// and who may have what: internal/flow and internal/bot do. The only state it has is what makes calls right: the gate
 // (which shares what it learns with other processes through [Limits]), the
 // difference between GitHub's clock and ours, and a cache of installations. The
 // App's key is a [Signer]'s.

@@ -6,6 +6,6 @@
 // configured addresses; a user's own host only names the server to the proxy
 // there. No redirect is followed with a token.
 //
-// Border: signing people in is internal/hubauth; what is done inside a server
-// is internal/deliver.
+// This package does not sign people in (internal/hubauth does), and does not decide
+// what is done inside a server (internal/deliver does).
 package hubapi

@@ -8,6 +8,6 @@
 // is somebody else's (a user was renamed), or when the browser's Hub session is
 // another one: a logout at the Hub is a logout here.
 //
-// Border: what a caller may do is decided by internal/server and its handlers;
-// the REST calls are those of internal/hub.
+// This package does not decide what a caller may do (internal/server does), and the
+// REST calls are internal/hubapi's.
 package hubauth

@@ -1,6 +1,6 @@
 // Package release says which version a program is.
 //
-// Border: who prints it, and how, is the affair of the commands.
+// This package does not print the version; the commands do.
 package release
 
 import "runtime/debug"

@@ -7,7 +7,7 @@
 // a program with a Hub token. Templates are filled from a view that knows no
 // secret.
 //
-// Border: what happens to a flow is internal/flow, who calls is
-// internal/hubauth, what a page looks like is web. The server touches neither
-// GitHub nor the store.
+// This package does not decide what happens to a flow (internal/flow), who calls
+// (internal/hubauth) or what a page looks like (web), and it does not call GitHub or
+// the store.
 package server

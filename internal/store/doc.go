@@ -7,6 +7,6 @@
 // turn the types of their consumers into sealed bytes: a backend never sees a
 // clear value, only kinds, keys and times. [Limits] needs no more than these.
 //
-// Border: what a record means is its consumer's affair (internal/flow,
-// internal/hubauth).
+// This package does not know what a record means; internal/flow, internal/hubauth and
+// internal/bot do.
 package store

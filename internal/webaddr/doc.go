@@ -2,6 +2,6 @@
 // user's program both keep: where a GitHub has its API, and over what a
 // credential may go.
 //
-// Border: reading an address that somebody wrote, and saying what is wrong with
-// it, is for who was given it.
+// This package does not read addresses that people wrote; whoever was given one says
+// what is wrong with it.
 package webaddr

@@ -3,6 +3,6 @@
 // also makes the chart's files that come from one source (see
 // helm/values.schema.yaml): go test ./test/helm -run Made -update.
 //
-// Border: what the service does with its settings is tested where the service
-// is; here it is only asked whether it accepts what the chart gives it.
+// This package does not test what the service does with its settings, only whether it
+// accepts what the chart gives it.
 package helm

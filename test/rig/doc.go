@@ -4,6 +4,6 @@
 // GitHub as a service is told of it, and the search for secrets in what is left
 // behind.
 //
-// Border: tests only. Hubs and people are internal/hubtest's affair, what people
-// do internal/hubtest/journey's; GitHub itself is internal/githubsim.
+// It is for tests only. internal/hubtest has Hubs and people, internal/hubtest/journey
+// what people do, internal/githubsim GitHub.
 package rig

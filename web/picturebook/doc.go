@@ -2,5 +2,5 @@
 // or a store: sample data for each state, and a small server that answers with
 // the same headers as the real one and keeps what browsers complain about.
 //
-// Border: it serves tests and pictures only; no production code imports it.
+// It is for tests and pictures only; no production code imports it.
 package picturebook

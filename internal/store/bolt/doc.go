@@ -14,6 +14,6 @@
 // 2 MiB of the file are a reserve: on a full disk, records are changed and deleted in
 // it, and none are made.
 //
-// Border: it sees sealed values only, and one process at a time may hold the
-// file; replicas share internal/store/redis instead.
+// This package does not see clear values, only sealed ones, and does not serve several
+// processes: one at a time may hold the file. Replicas share internal/store/redis.
 package bolt

@@ -44,5 +44,5 @@
 // [store.ErrUnavailable]. After a connection for watching was lost, every
 // watcher is told that anything may have changed, and once a minute as well.
 //
-// Border: it sees sealed values only.
+// This package does not see clear values, only sealed ones.
 package redis

@@ -2,7 +2,7 @@
 // TLS, as a Cluster, and behind a Sentinel. They listen on free loopback ports,
 // keep their files in a directory of the test's, and end with it.
 //
-// Border: tests only.
+// It is for tests only.
 package redistest
 
 import (
