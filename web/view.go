@@ -137,7 +137,7 @@ type Connection struct {
 	Repositories []Repository
 	// AddURL is GitHub's page that adds repositories: the App's installation.
 	AddURL string
-	// FixURL is GitHub's page that mends Access; empty: AddURL.
+	// FixURL is GitHub's page that fixes Access; empty: AddURL.
 	FixURL string
 	// Program is the server in which a program made the connection, which the
 	// person has not confirmed; nil: they have.

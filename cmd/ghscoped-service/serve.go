@@ -82,7 +82,7 @@ func (in invocation) serveWith(ctx context.Context, cfg config.Config) int {
 }
 
 // idleConnections are kept to each host. Go keeps 2, so that most polls of a
-// GitHub that speaks HTTP/1, and most calls of the Hub, would connect anew.
+// GitHub that speaks HTTP/1, and most calls of the Hub, would connect again.
 const idleConnections = 64
 
 // direct is the client for the Hub and users' servers. They are near, and Hub

@@ -135,7 +135,7 @@ func (a *App) serve(s *http.Server, listener net.Listener) {
 }
 
 // Failed tells of a listener that ended by itself: nobody is answered there any
-// more, so that the service had better be stopped and started anew.
+// more, so that the service had better be stopped and started again.
 func (a *App) Failed() <-chan error { return a.failed }
 
 // Addr is where the service listens; known after Start.

@@ -192,7 +192,7 @@ func (p *parts) joinAuth() error {
 	return nil
 }
 
-// hubToken is the service's own Hub token, read anew from its file: a
+// hubToken is the service's own Hub token, read again from its file: a
 // deployment may replace it at any time.
 func (p *parts) hubToken() (secret.String, error) { return p.cfg.Hub.Token.Reload(os.ReadFile) }
 

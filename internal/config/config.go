@@ -181,7 +181,7 @@ type SecretFile struct {
 	Value secret.String
 }
 
-// Reload reads the file anew, for secrets that change while the service runs.
+// Reload reads the file again, for secrets that change while the service runs.
 // A value that came from no file is returned as it is.
 func (f SecretFile) Reload(readFile ReadFile) (secret.String, error) {
 	if f.Path == "" {

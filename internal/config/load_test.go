@@ -39,7 +39,7 @@ func managed(more ...string) []string {
 	}, more...)
 }
 
-// without drops variables; setting them anew afterwards replaces them.
+// without drops variables; setting them again afterwards replaces them.
 func without(environ []string, names ...string) []string {
 	var kept []string
 	for _, entry := range environ {

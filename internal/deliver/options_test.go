@@ -103,7 +103,7 @@ func TestTheGHCommandIsSignedInUnlessTheUserDidSo(t *testing.T) {
 			require.Equal(t, "done", p.remove(options))
 			require.Equal(t, untouched, p.state())
 
-			// gh writes the list anew at its first start; it is ours nevertheless.
+			// gh writes the list again at its first start; it is ours nevertheless.
 			require.Equal(t, "done", p.deliver(options))
 			p.write(hosts, "github.com:\n    oauth_token: "+token+"\n")
 			require.Equal(t, "done", p.deliverAs(options, withToken("ghu_next")))

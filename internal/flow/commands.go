@@ -363,7 +363,7 @@ func checkServers(names ...string) error {
 // Each attempt to connect costs calls at GitHub's OAuth addresses, and their
 // limits count for the App as a whole: one user in a loop would close them to
 // everybody. So one may begin attemptBurst attempts at once, as somebody does who
-// starts anew and anew, and then one each attemptPace.
+// starts again and again, and then one each attemptPace.
 const (
 	attemptPace  = time.Minute
 	attemptBurst = 10

@@ -125,7 +125,7 @@ var errOtherAccount = &apierror.Error{Code: apierror.CodeOtherAccountConnected,
 	Message: "You are connected to another GitHub account, which a program cannot replace. The new token was revoked.",
 	Hint:    "Disconnect on the page “Connect GitHub” first, or approve with the account that is connected."}
 
-// identifyFailed tries again: passing trouble until the code's end at least,
+// identifyFailed tries again: retryable errors until the code's end at least,
 // since the approval is worth keeping, any other a few times.
 func (e *Engine) identifyFailed(u *User, cause *apierror.Error) {
 	f, now := u.Flow, e.clock()

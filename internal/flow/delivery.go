@@ -179,7 +179,7 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 }
 
 // ofDelivery limits a change to the entry it was made for. The entry may have
-// been queued anew since (another At): then it is left as it is, except that
+// been queued again since (another At): then it is left as it is, except that
 // the record of what was written must not be lost.
 func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome {
 	return outcome{change: func(u *User) {

@@ -18,7 +18,7 @@ const (
 	// slowDownStep is added to the interval where a slow_down names none (RFC
 	// 8628, 3.5).
 	slowDownStep = 5 * time.Second
-	// maxBackoff bounds the wait after passing troubles.
+	// maxBackoff bounds the wait after retryable errors.
 	maxBackoff = time.Minute
 )
 
@@ -84,7 +84,7 @@ var (
 			"Settings → Applications → Authorized GitHub Apps. Then connect again."}
 )
 
-// pollFailed backs off from passing trouble until the code's end, and ends the
+// pollFailed backs off from retryable errors until the code's end, and ends the
 // flow on any other.
 func (e *Engine) pollFailed(u *User, cause *apierror.Error, answered time.Time) {
 	if !cause.Retryable {

@@ -10,7 +10,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// GitHub is what a flow asks of GitHub. Errors are [*Error]; a passing one is
+// GitHub is what a flow asks of GitHub. Errors are [*apierror.Error]; a retryable one is
 // tried again, any other ends what was under way.
 type GitHub interface {
 	// DeviceCode begins a device flow (RFC 8628, 3.1).
@@ -31,7 +31,7 @@ type GitHub interface {
 }
 
 // WebFlow is the other way to approve: the browser is sent to GitHub and comes
-// back with a code (RFC 6749, 4.1, with PKCE, RFC 7636). Errors are [*Error].
+// back with a code (RFC 6749, 4.1, with PKCE, RFC 7636). Errors are [*apierror.Error].
 type WebFlow interface {
 	// AuthURL is where the browser is sent. redirect is where it comes back to;
 	// empty: the callback address of the GitHub App. login is the account that is
@@ -64,7 +64,7 @@ type Hub interface {
 
 // Deliverer puts a credential into a running server and takes it out again, once
 // the server has shown its own token and Target.Prove agreed: what it returns
-// instead is returned as it is. Both are idempotent; errors are [*Error]. The
+// instead is returned as it is. Both are idempotent; errors are [*apierror.Error]. The
 // returned method (terminal, kernel) is the transport that worked.
 type Deliverer interface {
 	Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (method string, err error)

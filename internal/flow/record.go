@@ -126,7 +126,7 @@ type Flow struct {
 	// Grace counts incorrect_device_code answers, which GitHub also gives for
 	// a moment after an approval.
 	Grace int `json:"grace,omitempty"`
-	// Failures counts passing troubles in a row, for the back-off.
+	// Failures counts retryable errors in a row, for the back-off.
 	Failures int `json:"failures,omitempty"`
 
 	// Web flow: what binds GitHub's answer to this attempt (RFC 6749, 10.12;
@@ -174,7 +174,7 @@ type Connection struct {
 	CheckedAt time.Time `json:"checked_at,omitzero"`
 	// CheckDue is when it is to be read (again); zero: not planned.
 	CheckDue time.Time `json:"check_due,omitzero"`
-	// CheckFailures counts passing troubles in a row, for the back-off.
+	// CheckFailures counts retryable errors in a row, for the back-off.
 	CheckFailures int `json:"check_failures,omitempty"`
 
 	// LookDue is when the servers that hold the token are to be looked at next:
@@ -185,7 +185,7 @@ type Connection struct {
 	UnseenSince time.Time `json:"unseen_since,omitzero"`
 	// RefreshDue is when the token is to be refreshed; zero: not planned.
 	RefreshDue time.Time `json:"refresh_due,omitzero"`
-	// RefreshFailures counts passing troubles in a row, for the back-off.
+	// RefreshFailures counts retryable errors in a row, for the back-off.
 	RefreshFailures int `json:"refresh_failures,omitempty"`
 	// RefreshError is why the connection will not outlive its token.
 	RefreshError *apierror.Error `json:"refresh_error,omitempty"`

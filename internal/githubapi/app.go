@@ -100,7 +100,7 @@ func (c *Client) Mint(ctx context.Context, owner string, repositories []string, 
 		}
 		c.installations.drop(owner)
 		if statusOf(err) == http.StatusNotFound && attempt == 0 {
-			continue // the App was installed anew since it was looked up
+			continue // the App was installed again since it was looked up
 		}
 		return github.InstallationToken{}, c.ofMint(err, owner, i)
 	}

@@ -86,7 +86,7 @@ func TestARefusalToMintIsNamed(t *testing.T) {
 	requireCode(t, err, "installation_suspended", false)
 	require.NoError(t, sim.Suspend(id, false))
 
-	// Installed anew under another number: the remembered one is given up.
+	// Installed again under another number: the remembered one is given up.
 	_, err = client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
 	require.NoError(t, err)
 	require.NoError(t, sim.Uninstall(id))

@@ -105,7 +105,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return time.Minute
 }
 
-// longestWait is the hour after which every limit of GitHub's begins anew.
+// longestWait is the hour after which every limit of GitHub's begins again.
 const longestWait = time.Hour
 
 // bounded keeps a wait between a second and longestWait.

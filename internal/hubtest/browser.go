@@ -137,7 +137,7 @@ func (b *Browser) OpenTab() (tab context.Context, closeTab func(), err error) {
 }
 
 // lostClick is how long a click may take to open its tab. A page that draws
-// itself anew may lose one.
+// itself again may lose one.
 const lostClick = 15 * time.Second
 
 // ClickToTab clicks what opens a new tab, again where no tab comes of it, and

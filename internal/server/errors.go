@@ -169,7 +169,7 @@ var knownErrors = []struct {
 }
 
 // loginError tells a person who declined from a Hub that is set up otherwise
-// than the service (RFC 6749, 4.1.2.1 and 5.2), which only an admin can mend.
+// than the service (RFC 6749, 4.1.2.1 and 5.2), which only an admin can fix.
 func loginError(denied *hubauth.DeniedError) *apierror.Error {
 	switch denied.Code {
 	case "access_denied":

@@ -71,7 +71,7 @@ func (w *watcher) add(key string) {
 	}
 }
 
-// next takes the first key; from then on, a change of it counts anew.
+// next takes the first key; from then on, a change of it counts again.
 func (w *watcher) next() (key string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -54,7 +54,7 @@ func opens(keys *Keyring, record Record, err error) error {
 	return nil
 }
 
-// Reseal seals anew, with the first key, every record that another one sealed,
+// Reseal seals again, with the first key, every record that another one sealed,
 // and counts them; when it returns without an error, only the first key is
 // needed any more. It is for the background, after a start with rotated keys.
 // Records that do not open are left as they are, and are an error at the end.
@@ -86,7 +86,7 @@ func Reseal(ctx context.Context, backend Backend, keys *Keyring) (resealed int, 
 	return resealed, faults
 }
 
-// reseal seals one record anew unless it is current, whoever writes it at the
+// reseal seals one record again unless it is current, whoever writes it at the
 // same time: a replica that has not been restarted still uses the older key.
 func reseal(ctx context.Context, backend Backend, keys *Keyring, record Record) (done bool, err error) {
 	for !keys.Current(record.Value) {

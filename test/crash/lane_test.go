@@ -60,7 +60,7 @@ func (l *lane) stop() error {
 	return err
 }
 
-// rearm starts the service anew, to die at a point.
+// rearm starts the service again, to die at a point.
 func (l *lane) rearm(ctx context.Context, t *testing.T, point, trace string) {
 	t.Helper()
 	require.NoError(t, l.stop())

@@ -67,7 +67,7 @@ func TestTheMagicInANotebook(t *testing.T) {
 }
 
 // copyCode clicks until the page says that the code was copied: what is clicked
-// while JupyterLab draws its output anew does nothing.
+// while JupyterLab draws its output again does nothing.
 func copyCode(ctx context.Context, t *testing.T, browser *hubtest.Browser) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -86,7 +86,7 @@ func read(ctx context.Context, browser *hubtest.Browser, selector chromedp.CSS) 
 }
 
 // seen waits for an element's text to match, and returns it. JupyterLab takes
-// its elements apart and together again, so the page is asked anew each time.
+// its elements apart and together again, so the page is asked again each time.
 func seen(ctx context.Context, t *testing.T, browser *hubtest.Browser, selector chromedp.CSS, pattern string) (text string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

@@ -23,7 +23,7 @@ func server(ctx context.Context, t *testing.T, h *hubtest.Hub, user string) *hub
 	require.NoError(t, err)
 	terminal, err := h.OpenTerminal(ctx, user, "")
 	require.NoError(t, err)
-	// A terminal begins with a login shell, which on some systems sets PATH anew.
+	// A terminal begins with a login shell, which on some systems sets PATH again.
 	_, _, err = terminal.Run(ctx, "PATH="+shared.bin+":$PATH; export PATH")
 	require.NoError(t, err)
 	return terminal

@@ -13,34 +13,34 @@ import (
 
 const module = "github.com/ghscoped/ghscoped-service/"
 
-// A row of a table of rooms: the room first, what it imports last.
+// A row of a table of packages: the package first, what it imports last.
 var (
-	roomRow = regexp.MustCompile("(?m)^\\| `((?:internal|web)[a-z/]*)` \\|.*\\| ([^|]+) \\|$")
-	quoted  = regexp.MustCompile("`([a-z/]+)`")
+	packageRow = regexp.MustCompile("(?m)^\\| `((?:internal|web)[a-z/]*)` \\|.*\\| ([^|]+) \\|$")
+	quoted     = regexp.MustCompile("`([a-z/]+)`")
 )
 
-func TestRoomsImportWhatTheArchitectureSays(t *testing.T) {
+func TestPackagesImportWhatTheArchitectureSays(t *testing.T) {
 	content, err := os.ReadFile(root + "/ARCHITECTURE.md")
 	require.NoError(t, err)
 	said := map[string]string{}
-	for _, row := range roomRow.FindAllStringSubmatch(string(content), -1) {
+	for _, row := range packageRow.FindAllStringSubmatch(string(content), -1) {
 		said[row[1]] = row[2]
 	}
-	for room, imports := range rooms(t) {
-		require.Contains(t, said, room, "a room that no table names")
-		if said[room] == "everything below" {
+	for name, imports := range packagesOf(t) {
+		require.Contains(t, said, name, "a package that no table names")
+		if said[name] == "everything below" {
 			continue
 		}
 		var names []string
-		for _, name := range quoted.FindAllStringSubmatch(said[room], -1) {
+		for _, name := range quoted.FindAllStringSubmatch(said[name], -1) {
 			names = append(names, name[1])
 		}
-		require.ElementsMatch(t, imports, names, room)
+		require.ElementsMatch(t, imports, names, name)
 	}
 }
 
-// rooms are the packages, each with what it imports of the others.
-func rooms(t *testing.T) map[string][]string {
+// packagesOf lists the packages, each with what it imports of the others.
+func packagesOf(t *testing.T) map[string][]string {
 	t.Helper()
 	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./internal/...", "./web")
 	list.Dir = root
