@@ -92,6 +92,7 @@ func (w *world) record(ctx context.Context, t *testing.T) (points []string) {
 	l.rearm(ctx, t, "", trace)
 	require.Equal(t, "connected", l.connect(ctx, t).State)
 	l.settle(ctx, t)
+	require.Equal(t, l.written+1, l.writes(t), "a delivery is counted")
 	l.disconnect(ctx, t)
 	require.NoError(t, l.stop()) // lets the last steps finish
 	require.NoError(t, l.start(ctx, "", ""))

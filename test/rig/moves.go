@@ -28,7 +28,7 @@ func WatchMoves(t testing.TB) Moves {
 	require.NoError(t, os.WriteFile(m.notes, nil, 0o600))
 	mv, err := exec.LookPath("mv")
 	require.NoError(t, err)
-	text := fmt.Sprintf("#!/bin/sh\nfor last; do :; done\nprintf '%%s\\n' \"$last\" >>%s\nexec %s \"$@\"\n", m.notes, mv)
+	text := fmt.Sprintf("#!/bin/sh\nfor last; do :; done\nlast=$(readlink -m -- \"$last\")\nprintf '%%s\\n' \"$last\" >>%s\nexec %s \"$@\"\n", m.notes, mv)
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "mv"), []byte(text), 0o755))
 	return m
 }
