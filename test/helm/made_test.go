@@ -73,8 +73,7 @@ func addPolicy(t *testing.T, schema object) {
 	require.NoError(t, err)
 	var policy object
 	require.NoError(t, json.Unmarshal(content, &policy))
-	schema["$defs"] = policy["$defs"]
-	for _, key := range []string{"$schema", "$defs", "title", "description"} {
+	for _, key := range []string{"$schema", "title", "description"} {
 		delete(policy, key)
 	}
 	value := at(t, schema, "properties", "botPolicy").(object)
