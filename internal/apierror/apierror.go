@@ -43,6 +43,12 @@ func (e *Error) Status() int {
 	return http.StatusBadGateway
 }
 
+// Internal is an error that is nobody's but the service's own; cause is for the log.
+func Internal(cause error) *Error {
+	return &Error{Code: CodeInternal, Message: "Something went wrong inside the service.",
+		Hint: "Try again. If this keeps happening, contact your Hub's administrators.", Err: cause}
+}
+
 // CodeOf is the code of an error: [CodeInternal] where it has none, and "" for nil.
 func CodeOf(err error) string {
 	if err == nil {

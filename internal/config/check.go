@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
 // check names what is missing or contradicts itself across settings. A setting
@@ -57,7 +59,7 @@ func (l *loader) checkUsers() {
 // checkAdmins: who is an admin the service learns from what a user's own login
 // shows it.
 func (l *loader) checkAdmins() {
-	if scope := l.config.Page.AdminScope; scope != "" && !l.allowed(baseScope(scope)) {
+	if scope := l.config.Page.AdminScope; scope != "" && !l.allowed(hub.BaseScope(scope)) {
 		l.fault("admin_scope", l.source("admin_scope"), "nobody signs in with this scope, since the service does not ask for it",
 			"add it to oauth_client_allowed_scopes at the Hub and to GHSCOPED_HUB_ALLOWED_SCOPES")
 	}
@@ -68,7 +70,7 @@ func (l *loader) checkAdmins() {
 func (l *loader) allowed(bases ...string) bool {
 	bases = append(bases, "self", "inherit")
 	return slices.ContainsFunc(l.config.Hub.LoginScopes, func(scope string) bool {
-		return slices.Contains(bases, baseScope(scope))
+		return slices.Contains(bases, hub.BaseScope(scope))
 	})
 }
 

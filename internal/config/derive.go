@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
@@ -41,31 +42,31 @@ func listenOn(u *url.URL) string {
 }
 
 func (l *loader) deriveHub() {
-	hub, service := &l.config.Hub, &l.config.Service
-	hub.ClientID = "service-" + service.Name
-	if hub.AccessScopes == nil {
-		hub.AccessScopes = []string{"access:services", "access:services!service=" + service.Name}
+	h, service := &l.config.Hub, &l.config.Service
+	h.ClientID = "service-" + service.Name
+	if h.AccessScopes == nil {
+		h.AccessScopes = []string{"access:services", "access:services!service=" + service.Name}
 	}
-	if hub.AllowedScopes == nil {
-		hub.AllowedScopes = neededScopes(l.config.Delivery.Mode)
+	if h.AllowedScopes == nil {
+		h.AllowedScopes = neededScopes(l.config.Delivery.Mode)
 	}
-	hub.LoginScopes = loginScopes(*hub, l.config.Delivery.Mode)
-	hub.CanStart = slices.ContainsFunc(hub.LoginScopes, func(scope string) bool { return baseScope(scope) == "servers" })
-	hub.BrowserURL = &url.URL{Path: hub.BaseURL + "hub/"}
-	if hub.Host != nil {
-		hub.BrowserURL = hub.Host.ResolveReference(hub.BrowserURL)
+	h.LoginScopes = loginScopes(*h, l.config.Delivery.Mode)
+	h.CanStart = slices.ContainsFunc(h.LoginScopes, func(scope string) bool { return hub.BaseScope(scope) == "servers" })
+	h.BrowserURL = &url.URL{Path: h.BaseURL + "hub/"}
+	if h.Host != nil {
+		h.BrowserURL = h.Host.ResolveReference(h.BrowserURL)
 	}
-	hub.Origin = publicOrigin(*hub)
-	if hub.ProxyURL == nil && !l.failed["proxy_url"] {
-		hub.ProxyURL = hub.Origin
+	h.Origin = publicOrigin(*h)
+	if h.ProxyURL == nil && !l.failed["proxy_url"] {
+		h.ProxyURL = h.Origin
 	}
 	if service.PublicURL == nil {
-		service.PublicURL = servicePublicURL(*service, hub.Origin)
+		service.PublicURL = servicePublicURL(*service, h.Origin)
 	}
-	if service.PublicURL != nil && hub.Origin != nil && !strings.EqualFold(service.PublicURL.Host, hub.Origin.Host) {
+	if service.PublicURL != nil && h.Origin != nil && !strings.EqualFold(service.PublicURL.Host, h.Origin.Host) {
 		service.OwnHost = true
-		service.HostCookies = service.HostCookies || service.PublicURL.Scheme == "https" && !sharedHost(service.PublicURL, hub.Origin)
-		hub.BrowserURL = hub.Origin.ResolveReference(hub.BrowserURL)
+		service.HostCookies = service.HostCookies || service.PublicURL.Scheme == "https" && !sharedHost(service.PublicURL, h.Origin)
+		h.BrowserURL = h.Origin.ResolveReference(h.BrowserURL)
 	}
 }
 
@@ -133,15 +134,15 @@ func neededScopes(mode DeliveryMode) []string {
 // user is not needed; what a delivery needs, where nothing is delivered; and
 // access:services without a filter: the Hub refuses a login that asks for more
 // services than this one.
-func loginScopes(hub Hub, mode DeliveryMode) []string {
+func loginScopes(h Hub, mode DeliveryMode) []string {
 	var scopes []string
-	for _, scope := range hub.AccessScopes {
+	for _, scope := range h.AccessScopes {
 		if strings.Contains(scope, "!") {
 			scopes = append(scopes, scope)
 		}
 	}
-	for _, scope := range hub.AllowedScopes {
-		base := baseScope(scope)
+	for _, scope := range h.AllowedScopes {
+		base := hub.BaseScope(scope)
 		if base == "access:servers" || mode == Pull && (base == "tokens" || base == "servers") {
 			continue
 		}
@@ -150,10 +151,4 @@ func loginScopes(hub Hub, mode DeliveryMode) []string {
 		}
 	}
 	return scopes
-}
-
-// baseScope is a scope without its "!filter".
-func baseScope(scope string) string {
-	base, _, _ := strings.Cut(scope, "!")
-	return base
 }

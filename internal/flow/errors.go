@@ -21,8 +21,7 @@ func asError(err error) *apierror.Error {
 		return &apierror.Error{Code: apierror.CodeInterrupted, Message: "It took too long, or the service was restarted.",
 			Hint: "Nothing is lost; the service retries.", Retryable: true, Err: err}
 	}
-	return &apierror.Error{Code: apierror.CodeInternal, Message: "Something went wrong inside the service.",
-		Hint: "Try again. If this keeps happening, contact your Hub's administrators.", Err: err}
+	return apierror.Internal(err)
 }
 
 // logged is [asError] for what a step met. The cause goes into the log, and no

@@ -71,8 +71,7 @@ func (c *Client) revokeByCredential(ctx context.Context, token secret.String) er
 // this does nothing, or a refresh token, which DELETE …/token does not know. A
 // GitHub that does not take refresh tokens this way is no fault of the token.
 func (c *Client) revokeRefresh(ctx context.Context, token secret.String) error {
-	var known *apierror.Error
-	if err := c.revokeByCredential(ctx, token); errors.As(err, &known) && known.Retryable {
+	if err := c.revokeByCredential(ctx, token); apierror.IsRetryable(err) {
 		return err
 	}
 	return nil

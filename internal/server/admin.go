@@ -160,8 +160,7 @@ func (s *Server) adminForget(w http.ResponseWriter, r *http.Request, session hub
 // end ends one connection; one that is over already is no error.
 func (s *Server) end(ctx context.Context, name string, by hubauth.Session) error {
 	_, err := s.Flows.EndConnection(ctx, name, "admin "+by.User)
-	var known *apierror.Error
-	if errors.As(err, &known) && known.Code == apierror.CodeNotConnected {
+	if apierror.Is(err, apierror.CodeNotConnected) {
 		return nil
 	}
 	return err

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
@@ -44,8 +43,7 @@ func (s *Server) adminRevokeBots(w http.ResponseWriter, r *http.Request, session
 		return s.backToAdmin(w, r, err)
 	}
 	err := s.Bots.Revoke(r.Context(), by, r.PostForm.Get("caller"), r.PostForm.Get("id"))
-	var known *apierror.Error
-	if errors.As(err, &known) && known.Code == apierror.CodeTokenUnknown {
+	if apierror.Is(err, apierror.CodeTokenUnknown) {
 		err = nil // it is over already
 	}
 	return s.backToAdmin(w, r, err)

@@ -57,8 +57,7 @@ var (
 	errLoginState = refuse(apierror.CodeLoginState, "This sign-in was not begun in this browser, or it took too long.",
 		"Open “Connect GitHub” from the Hub's Services menu again. Cookies must be allowed.")
 	errHubRefused = refuse(apierror.CodeHubRefused, "The Hub refused what this service asked for.", "Contact your Hub's administrators.")
-	errInternal   = refuse(apierror.CodeInternal, "Something went wrong inside the service.",
-		"Try again. If this keeps happening, contact your Hub's administrators.")
+	errInternal   = apierror.Internal(nil)
 )
 
 // errorAnswer is an error as a program gets it.

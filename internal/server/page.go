@@ -137,8 +137,7 @@ func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) err
 
 // backToPage: what another tab has done already is no error to a person.
 func (s *Server) backToPage(w http.ResponseWriter, r *http.Request, err error) error {
-	var known *apierror.Error
-	if errors.As(err, &known) && (known.Code == apierror.CodeNoFlow || known.Code == apierror.CodeNotConnected) {
+	if apierror.Is(err, apierror.CodeNoFlow) || apierror.Is(err, apierror.CodeNotConnected) {
 		err = nil
 	}
 	if err != nil {
