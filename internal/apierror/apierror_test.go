@@ -18,10 +18,10 @@ func TestErrorStatus(t *testing.T) {
 	}{
 		"by its code":                      {apierror.Error{Code: apierror.CodeNoFlow}, 404},
 		"by its code, though it may pass":  {apierror.Error{Code: apierror.CodeTooManyCodes, Retryable: true}, 429},
-		"another's error that may pass":  {apierror.Error{Code: apierror.CodeGitHubUnreachable, Retryable: true}, 503},
-		"another's error that stays":     {apierror.Error{Code: apierror.CodeGitHubRefused}, 502},
+		"another's error that may pass":    {apierror.Error{Code: apierror.CodeGitHubUnreachable, Retryable: true}, 503},
+		"another's error that stays":       {apierror.Error{Code: apierror.CodeGitHubRefused}, 502},
 		"a code that is in no table":       {apierror.Error{Code: "read_only_home"}, 502},
-		"an error of the service's own":     {apierror.Error{Code: apierror.CodeInternal}, 500},
+		"an error of the service's own":    {apierror.Error{Code: apierror.CodeInternal}, 500},
 		"no access":                        {apierror.Error{Code: apierror.CodeNoAccess}, 403},
 		"a session that is not there":      {apierror.Error{Code: apierror.CodeSignedOut}, 401},
 		"a bot's request that is none":     {apierror.Error{Code: apierror.CodeRepositoryInvalid}, 400},
