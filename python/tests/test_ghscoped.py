@@ -75,8 +75,8 @@ class InPlainIPython(unittest.TestCase):
         self.assertIn("You can push to: ada/papers\n", out)
 
     def test_an_error_is_said_with_its_remedy(self):
-        Program(self, [{"error": {"code": "x", "message": "It broke.", "hint": "Mend it."}}], "exit 1")
-        self.assertEqual(printed(magics.ghscopedcreds), "It broke.\nMend it.\n")
+        Program(self, [{"error": {"code": "x", "message": "It broke.", "hint": "Fix it."}}], "exit 1")
+        self.assertEqual(printed(magics.ghscopedcreds), "It broke.\nFix it.\n")
 
     def test_wrong_options_are_said(self):
         Program(self, [], "echo ghscoped: unknown flag: --nope >&2; exit 2")

@@ -170,7 +170,7 @@
   const silence = 10_000; // a stream that says nothing for so long is held up by some proxy
   const pollLive = 5_000;
   const pollIdle = 30_000;
-  const rejoinFirst = 30_000; // how soon a stream that was refused is tried again
+  const rejoinFirst = 30_000; // how soon the page asks for a refused stream again
   const rejoinLast = 600_000;
   let stream = null;
   let pollTimer = null;

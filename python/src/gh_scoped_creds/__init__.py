@@ -1,3 +1,3 @@
-"""The old name, so that course material goes on working: see ``ghscoped``."""
+"""The old name, so that course material continues to work: see ``ghscoped``."""
 
 import ghscoped  # noqa: F401 - importing it registers the magics

@@ -34,7 +34,7 @@ def follow(arguments):
             for event in events:
                 view.event(event)
     except KeyboardInterrupt:
-        # A code that is shown now is of no use any more.
+        # A code that is shown now is no longer valid.
         told = [event for event in last_words if event.get("event") != "code"]
         view.event(told[-1] if told else INTERRUPTED)
     except program.NotInstalled as missing:

@@ -36,7 +36,7 @@ def events(arguments, last_words):
     """Run ``ghscoped ARGUMENTS --json`` and yield each object that it prints.
 
     Where the caller stops early, as with an interrupted cell, the program is
-    interrupted too and waited for, so that nothing goes on behind the
+    interrupted too and waited for, so that nothing continues behind the
     notebook's back. What it says from then on is appended to last_words.
     """
     # A session of its own: the kernel's interrupt reaches us, and we pass it on
