@@ -62,13 +62,14 @@ test-race: rig ## the same with the race detector
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
 	$(GO) test -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
 
-test-long: fuzz test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, attacks, kills, replicas, chart, image
+test-long: fuzz test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, attacks, sweeps, kills, replicas, chart, image
 
 test-attack: rig ## the attacks that once got through, on real JupyterHubs, servers and Chromium
 	$(GO) test -v -count=1 -timeout 30m ./test/attack
 
-test-chaos: rig ## 1,000 users and their claims; the service killed at every point; two replicas on one Redis for two minutes
-	$(GO) test -v -count=1 -timeout 15m -run '^TestClaimEndsWithItsStep$$' ./internal/flow
+test-chaos: rig ## 1,000 users; a delivery killed at every step; the service killed at every point; two replicas on one Redis
+	$(GO) test -v -count=1 -timeout 15m -run '^(TestClaimEndsWithItsStep|TestAThousandOpenFlowsAreHandedOver)$$' ./internal/flow
+	$(GO) test -count=1 -timeout 15m -run '^(TestKilledAtAnyStepEachFileIsTheOldOrTheNew|TestDeliverSwappedFolder)$$' ./internal/deliver
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
 test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers

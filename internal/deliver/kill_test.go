@@ -15,6 +15,15 @@ import (
 // for these programs can end the script at each step: before the program runs,
 // or in the middle of what it writes.
 
+// stride is how far apart the steps are that a sweep tries: with -short it tries
+// every fifth, and make test-long all of them.
+func stride() int {
+	if testing.Short() {
+		return 5
+	}
+	return 1
+}
+
 // saboteurs is a folder of stand-ins. The file "at" in it says at which call
 // (1, 2, …) to strike, when (before, within) and with which signal.
 func saboteurs(t *testing.T) string {
@@ -72,7 +81,7 @@ func TestKilledAtAnyStepEachFileIsTheOldOrTheNew(t *testing.T) {
 		t.Run(c.name+" "+c.when+" "+c.signal, func(t *testing.T) {
 			t.Parallel()
 			steps := 0
-			for call := 1; killAndRecover(t, c.name, c.job, call, c.when, c.signal); call++ {
+			for call := 1; killAndRecover(t, c.name, c.job, call, c.when, c.signal); call += stride() {
 				steps = call
 			}
 			require.Greater(t, steps, 8)

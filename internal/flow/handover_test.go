@@ -90,7 +90,10 @@ func (c *crowd) polls() (polls, underWay int) {
 // SIGTERM ends the context of Run.
 func TestAThousandOpenFlowsAreHandedOver(t *testing.T) {
 	t.Parallel()
-	const flows = 1000
+	flows := 1000
+	if testing.Short() {
+		flows = 300
+	}
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{times: map[string][]time.Time{}, under: map[string]bool{}, tokens: map[string]int{}}
 		w := newWorld(t, func(o *flow.Options) { o.Deliverer = nil })
