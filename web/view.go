@@ -163,7 +163,7 @@ type Server struct {
 	// Method is the way that worked: terminal, typed, kernel.
 	Method  string
 	Problem *Problem
-	// Progress is the Hub's last word on a server that is starting.
+	// Progress is the Hub's latest message about a server that is starting.
 	Progress string
 	// Shared names users and groups who may open the server, too.
 	Shared []string

@@ -57,6 +57,6 @@ type OfBot struct {
 type Recorder interface {
 	// Record keeps an event about what has happened.
 	Record(ctx context.Context, event Event)
-	// Keep is Record for a caller that goes on only once the event is kept.
+	// Keep is Record for a caller that continues only once the event is kept.
 	Keep(ctx context.Context, event Event) error
 }

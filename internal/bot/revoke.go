@@ -31,7 +31,7 @@ func (i *Issuer) Revoke(ctx context.Context, by, caller, id string) error {
 }
 
 // RevokeAll makes all live tokens of a caller invalid, or for "" those of all
-// callers. It goes on after a failure, and returns how many it revoked.
+// callers. It continues after a failure, and returns how many it revoked.
 func (i *Issuer) RevokeAll(ctx context.Context, by, caller string) (int, error) {
 	all, err := i.Store.List(ctx, caller)
 	if err != nil {

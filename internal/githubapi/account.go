@@ -69,7 +69,7 @@ func (c *Client) revokeByCredential(ctx context.Context, token secret.String) er
 
 // revokeRefresh ends what is no access token (any more): a dead one, to which
 // this does nothing, or a refresh token, which DELETE …/token does not know. A
-// GitHub that does not take refresh tokens this way is no fault of the token.
+// GitHub that does not take refresh tokens this way does not mean that the token is invalid.
 func (c *Client) revokeRefresh(ctx context.Context, token secret.String) error {
 	if err := c.revokeByCredential(ctx, token); apierror.IsRetryable(err) {
 		return err

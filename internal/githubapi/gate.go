@@ -26,7 +26,7 @@ type Limits interface {
 	Shut(ctx context.Context, limit string, until time.Time) error
 }
 
-// shareLimit bounds a look at [Limits], and a word to them.
+// shareLimit bounds a look at [Limits], and a report to them.
 const shareLimit = time.Second
 
 // gate remembers until when GitHub wants no calls against a limit: what this

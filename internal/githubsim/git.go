@@ -172,7 +172,7 @@ func (s *Server) RepositoryDir(fullName string) (string, error) {
 	return s.bare(r)
 }
 
-// gitHTTP serves the smart protocol to whom it may.
+// gitHTTP serves git's smart protocol to callers who may read or push.
 func (s *Server) gitHTTP(w http.ResponseWriter, r *http.Request) {
 	service := r.URL.Query().Get("service")
 	if r.Method == http.MethodPost {

@@ -16,7 +16,7 @@ type scopeRequest struct {
 
 // scopeToken is "Create a scoped access token": of a person's wide token it
 // makes another one for some repositories of one account, or with fewer
-// permissions. The wide one lives on. Neither's end is the other's: GitHub says
+// permissions. That one stays valid. Neither's end is the other's: GitHub says
 // nothing of that, and so a client that forgets one is found out.
 func (s *Server) scopeToken(app *App, wide *token, in applicationBody) reply {
 	target := s.scopeTarget(in.scopeRequest)

@@ -19,16 +19,16 @@ import (
 
 const (
 	// progressLook is how long Progress listens. The Hub tells a new listener
-	// all there was, so a short while is enough to hear the last word.
+	// all there was, so a short while is enough to get the latest message.
 	progressLook = time.Second
 	// progressBytes and messageRunes bound what is read and what is kept of it.
 	progressBytes = 256 << 10
 	messageRunes  = 300
 )
 
-// Progress is the Hub's last word on a server that is starting, in plain text,
+// Progress is the Hub's latest message about a server that is starting, in plain text,
 // and whether the server is ready. It listens to the event stream for a second
-// at most. A server that is not on its way has no word. Needs the scope
+// at most. A server that is not starting has none. Needs the scope
 // read:servers for that user.
 func (c *Client) Progress(ctx context.Context, token secret.String, user, server string) (message string, ready bool, err error) {
 	target := c.api.JoinPath("users", url.PathEscape(user), "server", "progress")

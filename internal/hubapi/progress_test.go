@@ -28,7 +28,7 @@ const (
 	failed = `data: {"progress": 100, "failed": true, "message": "Spawn failed: No space", "html_message": "<b>no</b>"}` + "\n\n"
 )
 
-// stream is an answer with a body that goes on after text, until it is closed.
+// stream is an answer with a body that continues after text, until it is closed.
 type stream struct {
 	handle func(*http.Request) *http.Response
 }

@@ -102,7 +102,7 @@ func (h *Hub) ServerToken(ctx context.Context, user, server string) (string, err
 		"users:activity!user", "read:users!user")
 }
 
-// Server is the Hub's word on one server of a user.
+// Server is what the Hub says about one server of a user.
 type Server struct {
 	Name    string `json:"name"`
 	Ready   bool   `json:"ready"`

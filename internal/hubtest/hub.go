@@ -120,7 +120,7 @@ func Start(ctx context.Context, o Options) (_ *Hub, err error) {
 }
 
 // ServiceAnswers waits until the service answers through the proxy, which says
-// 503 as long as nobody is there. The Hub itself goes on without the service
+// 503 as long as nobody is there. The Hub itself continues without the service
 // when that has not come up within a few seconds.
 func (h *Hub) ServiceAnswers(ctx context.Context) error {
 	err := untilAnswer(ctx, h.ServiceURL, h.program.done, 100*time.Millisecond,
@@ -141,7 +141,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// start writes the settings, runs JupyterHub and waits for its word that it is up.
+// start writes the settings, runs JupyterHub and waits until it says that it is up.
 func (h *Hub) start(ctx context.Context, o Options, s *settings, mark string) error {
 	root, err := Root()
 	if err != nil {
