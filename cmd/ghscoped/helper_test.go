@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/credential/credentialtest"
 )
 
 // git waits for each of them.
@@ -33,6 +35,33 @@ func TestAnswerGitAsksTheServiceOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "username=x-access-token\npassword=ghu_1\npassword_expiry_utc=4102444800\n", string(said))
 	require.Equal(t, []string{"POST /services/connect-github/api/credential"}, asked)
+}
+
+func TestAnswerGitForTheHostsThatAreTheSameForGit(t *testing.T) {
+	t.Parallel()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"username":"x-access-token","password":"ghu_1","password_expiry_utc":4102444800}`)
+	}))
+	t.Cleanup(service.Close)
+	for _, q := range credentialtest.Questions() {
+		t.Run(q.Name, func(t *testing.T) {
+			t.Parallel()
+			said, err := os.Create(t.TempDir() + "/said")
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, said.Close()) })
+			env := map[string]string{"GHSCOPED_URL": service.URL, "JUPYTERHUB_API_TOKEN": "t", "GHSCOPED_GITHUB_URL": q.GitHub}
+			exit := run(t.Context(), invocation{args: []string{"git-credential-ghscoped", "get"}, getenv: func(name string) string { return env[name] },
+				stdin: strings.NewReader(q.Text()), stdout: said, stderr: said, clock: time.Now, http: service.Client()})
+			require.Equal(t, exitOK, exit)
+			text, err := os.ReadFile(said.Name())
+			require.NoError(t, err)
+			want := ""
+			if q.Answered {
+				want = "username=x-access-token\npassword=ghu_1\npassword_expiry_utc=4102444800\n"
+			}
+			require.Equal(t, want, string(text))
+		})
+	}
 }
 
 // git starts this program for every question: what it links, it initialises

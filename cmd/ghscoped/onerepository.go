@@ -16,7 +16,7 @@ func repositoryID(ctx context.Context, gh *githubapi.Client, o loginOptions) (in
 	if o.repositoryID != 0 || o.repository == "" {
 		return o.repositoryID, nil
 	}
-	if !github.IsRepository(o.repository) {
+	if _, _, ok := github.ParseFullName(o.repository); !ok {
 		return 0, &fault{exit: exitUsage, code: "usage", message: "--repository is not the name of a repository.", hint: "It must look like OWNER/NAME."}
 	}
 	return gh.RepositoryID(ctx, o.repository)

@@ -20,10 +20,15 @@ const maxEntries = 1000
 
 // form is what a text must look like.
 type form struct {
-	what    string         // as in: the caller "x"
-	pattern *regexp.Regexp // nil: any
-	must    string         // be, in words
-	fold    bool           // the same in other letters is the same
+	what    string            // as in: the caller "x"
+	pattern *regexp.Regexp    // nil: any
+	valid   func(string) bool // finds what a pattern cannot; nil: nothing
+	must    string            // be, in words
+	fold    bool              // the same in other letters is the same
+}
+
+func (f form) fits(text string) bool {
+	return (f.pattern == nil || f.pattern.MatchString(text)) && (f.valid == nil || f.valid(text))
 }
 
 // at is a value with its line.
@@ -198,7 +203,7 @@ func (r *reader) checkText(n *yaml.Node, form form, what string) bool {
 		r.problem(n.Line, "%s must be a text; put %.60q in quotes", what, n.Value)
 	case strings.TrimSpace(n.Value) == "" || len(n.Value) > 1000 || strings.ContainsFunc(n.Value, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		r.problem(n.Line, "%s must be one line of 1 to 1000 bytes", what)
-	case form.pattern != nil && !form.pattern.MatchString(n.Value):
+	case !form.fits(n.Value):
 		r.problem(n.Line, "%s %.120q must be %s", form.what, n.Value, form.must)
 	default:
 		return true

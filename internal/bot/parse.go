@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // Schema is the JSON schema of a policy, for editors and for people; it is made
@@ -52,31 +54,43 @@ var (
 	ruleNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// The Hub could have a service, user or group of that name.
 	callerNames = regexp.MustCompile(`^(service|user|group):[^ :].{0,254}$`)
-	// An owner may have a "_", as enterprise-managed users do. A name is not only
-	// dots.
-	repositoryNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/([A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}|\*)$`)
-	exceptionNames  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
+	// As far as an expression can say what github.ParseFullName takes: a name is not
+	// only dots.
+	repositoryNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,38}/([A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}|\*)$`)
+	exceptionNames  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,38}/[A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$`)
 	reuseTimes      = regexp.MustCompile(`^([1-9]|[1-4][0-9]|50)m$`)
 )
 
 func (ruleName) form() form {
-	return form{"the name", ruleNames, "1 to 64 letters, digits, dots, dashes and underscores", false}
+	return form{what: "the name", pattern: ruleNames, must: "1 to 64 letters, digits, dots, dashes and underscores"}
 }
 
 func (caller) form() form {
-	return form{"the caller", callerNames, "service:NAME, user:NAME or group:NAME", false}
+	return form{what: "the caller", pattern: callerNames, must: "service:NAME, user:NAME or group:NAME"}
 }
 
 func (repository) form() form {
-	return form{"the repository", repositoryNames, "OWNER/NAME or OWNER/*; a * is allowed nowhere else", true}
+	return form{what: "the repository", pattern: repositoryNames, valid: isRepositoryOrAll,
+		must: "OWNER/NAME or OWNER/*; a * is allowed nowhere else", fold: true}
 }
 
 func (exception) form() form {
-	return form{"the exception", exceptionNames, "OWNER/NAME, without a pattern", true}
+	return form{what: "the exception", pattern: exceptionNames, valid: isRepository,
+		must: "OWNER/NAME, without a pattern", fold: true}
 }
 
 func (reuse) form() form {
-	return form{"reuse", reuseTimes, "1m to 50m: a token lives an hour", false}
+	return form{what: "reuse", pattern: reuseTimes, must: "1m to 50m: a token lives an hour"}
+}
+
+func isRepository(full string) bool {
+	_, _, ok := github.ParseFullName(full)
+	return ok
+}
+
+func isRepositoryOrAll(full string) bool {
+	owner, all := strings.CutSuffix(full, "/*")
+	return all && github.IsOwner(owner) || isRepository(full)
 }
 
 // ParsePolicy reads a policy. The error is [Problems]: everything wrong with

@@ -180,6 +180,8 @@ var badPolicies = map[string]struct {
 	"no callers":                      {ruleWith("callers", "[]"), "line 5: callers is empty, so nothing can ever match", true},
 	"callers as text":                 {ruleWith("callers", "service:a"), "line 5: callers must be a list", true},
 	"a caller twice":                  {ruleWith("callers", "[service:a, service:a]"), `line 5: "service:a" stands twice in callers`, true},
+	"a repository as git has it":      {ruleWith("repositories", "[o/r.git]"), `line 6: the repository "o/r.git" must be OWNER/NAME`, false},
+	"a longer owner than any":         {ruleWith("repositories", "["+strings.Repeat("o", 40)+"/*]"), `line 6: the repository "oooo`, true},
 	"every repository":                {ruleWith("repositories", `["*"]`), `line 6: the repository "*" must be OWNER/NAME or OWNER/*`, true},
 	"every owner":                     {ruleWith("repositories", `["*/*"]`), `line 6: the repository "*/*"`, true},
 	"a pattern in a name":             {ruleWith("repositories", `["o/r*"]`), `line 6: the repository "o/r*"`, true},

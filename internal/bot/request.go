@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/spelling"
 )
 
@@ -75,28 +76,6 @@ func permissionProblem(name, level string) string {
 	return ""
 }
 
-// splitRepository cuts OWNER/NAME; ok only where both can be names at GitHub.
-func splitRepository(full string) (owner, name string, ok bool) {
-	owner, name, _ = strings.Cut(full, "/")
-	return owner, name, isOwner(owner) && isRepositoryName(name)
-}
-
-func isOwner(s string) bool {
-	return s != "" && len(s) <= 100 && !strings.HasPrefix(s, "-") && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isAlphanumeric(r) && r != '-' && r != '_' // "_": enterprise-managed users
-	})
-}
-
-func isRepositoryName(s string) bool {
-	return s != "" && len(s) <= 100 && s != "." && s != ".." && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isAlphanumeric(r) && r != '-' && r != '_' && r != '.'
-	})
-}
-
-func isAlphanumeric(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-}
-
 // ask is a request that has been checked: one owner, sorted names.
 type ask struct {
 	owner       string
@@ -132,7 +111,7 @@ func (r Request) check() (ask, *apierror.Error) {
 		}
 	}
 	for _, full := range r.Repositories {
-		owner, name, ok := splitRepository(full)
+		owner, name, ok := github.ParseFullName(full)
 		if !ok {
 			return a, invalid(apierror.CodeRepositoryInvalid, fmt.Sprintf("%.120q names no single repository.", full), "Write OWNER/NAME, without a pattern.")
 		}

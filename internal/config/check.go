@@ -3,9 +3,9 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/hub"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // check names what is missing or contradicts itself across settings. A setting
@@ -79,7 +79,7 @@ func (l *loader) checkGitHub() {
 	if github.AppURL == nil || github.URL == nil {
 		return
 	}
-	if !strings.EqualFold(github.AppURL.Host, github.URL.Host) {
+	if !webaddr.SameHost(github.URL.Scheme, github.AppURL.Host, github.URL.Host) {
 		l.fault("app_url", l.source("app_url"),
 			fmt.Sprintf("the App is on %s, GitHub on %s", github.AppURL.Host, github.URL.Host),
 			"set GHSCOPED_GITHUB_URL to the GitHub that has the App")

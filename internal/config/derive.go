@@ -63,7 +63,7 @@ func (l *loader) deriveHub() {
 	if service.PublicURL == nil {
 		service.PublicURL = servicePublicURL(*service, h.Origin)
 	}
-	if service.PublicURL != nil && h.Origin != nil && !strings.EqualFold(service.PublicURL.Host, h.Origin.Host) {
+	if service.PublicURL != nil && h.Origin != nil && !webaddr.SameHost(h.Origin.Scheme, service.PublicURL.Host, h.Origin.Host) {
 		service.OwnHost = true
 		service.HostCookies = service.HostCookies || service.PublicURL.Scheme == "https" && !sharedHost(service.PublicURL, h.Origin)
 		h.BrowserURL = h.Origin.ResolveReference(h.BrowserURL)

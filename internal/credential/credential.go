@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
@@ -134,21 +133,9 @@ func unsafe(text string) bool { return strings.ContainsAny(text, "\r\n\x00") }
 
 // For reports whether the request is for a host, given by its web address, and
 // over a connection that may carry a credential: https, or http to this very
-// machine. Host names do not mind case, of ASCII letters only: a name with others
-// that fold to the same ones (ſ and s) is another name. A port that goes without
-// saying may be said.
+// machine.
 func (r Request) For(host *url.URL) bool {
-	if r.Protocol != host.Scheme || !webaddr.Private(host) || unsafe(r.Host) {
-		return false
-	}
-	if strings.ContainsFunc(r.Host, func(c rune) bool { return c > unicode.MaxASCII }) {
-		return false
-	}
-	return strings.EqualFold(withoutPort(r.Host, r.Protocol), withoutPort(host.Host, host.Scheme))
-}
-
-func withoutPort(host, scheme string) string {
-	return strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[scheme])
+	return r.Protocol == host.Scheme && webaddr.Private(host) && webaddr.SameHost(r.Protocol, r.Host, host.Host)
 }
 
 // Answer is what a helper gives to git.

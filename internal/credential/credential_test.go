@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/credential/credentialtest"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -70,36 +71,22 @@ func TestWhatGitWouldNotAskIsRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyTheHostGetsIt(t *testing.T) {
+func TestRequestFor(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		protocol, host, address string
-		want                    bool
-	}{
-		{"https", "github.com", "https://github.com", true},
-		{"https", "GitHub.com", "https://github.com", true},
-		{"https", "github.com:443", "https://github.com", true},
-		{"https", "github.com", "https://github.com:443", true},
-		{"https", "ghes.example:8443", "https://ghes.example:8443", true},
-		{"http", "127.0.0.1:9", "http://127.0.0.1:9", true},
-		{"http", "localhost:9", "http://localhost:9", true},
-		{"http", "github.com", "http://github.com", false},
-		{"http", "github.com", "https://github.com", false},
-		{"https", "github.com:8443", "https://github.com", false},
-		{"https", "github.com.evil.example", "https://github.com", false},
-		{"https", "evil.example/github.com", "https://github.com", false},
-		{"https", "github.com\n", "https://github.com", false},
-		{"https", "gist.github.com", "https://github.com", false},
-		{"https", "git.\u017ftate.example", "https://git.state.example", false},
-		{"https", "\u212agit.example", "https://kgit.example", false},
-		{"https", "", "https://github.com", false},
-		{"ssh", "github.com", "https://github.com", false},
-		{"http", "10.0.0.1", "http://10.0.0.1", false},
-	} {
-		host, err := url.Parse(c.address)
+	for _, q := range credentialtest.Questions() {
+		t.Run(q.Name, func(t *testing.T) {
+			t.Parallel()
+			host, err := url.Parse(q.GitHub)
+			require.NoError(t, err)
+			request, err := credential.Parse(strings.NewReader(q.Text()))
+			require.NoError(t, err)
+			require.Equal(t, q.Answered, request.For(host))
+		})
+	}
+	for _, beyond := range []string{"http://github.com", "http://10.0.0.1"} { // others could read it
+		host, err := url.Parse(beyond)
 		require.NoError(t, err)
-		got := credential.Request{Protocol: c.protocol, Host: c.host}.For(host)
-		require.Equal(t, c.want, got, "%s://%s asks for %s", c.protocol, c.host, c.address)
+		require.False(t, credential.Request{Protocol: "http", Host: host.Host}.For(host), beyond)
 	}
 }
 

@@ -37,16 +37,24 @@ done <"$1"
 [ -n "$password" ] && [ -n "$host" ] || exit 0
 [ "$protocol" = "$for_protocol" ] || exit 0
 
-# bare sets bare to a host in small letters, without the port that goes without
-# saying: git asks as the address was written. No name of a host is longer than
-# 253 characters.
-bare() {
+# canonical sets canonical to a host as it stands in FILE: in small letters,
+# without a dot at its end and without the port that goes without saying. git
+# asks as the address was typed. No name of a host is longer than 253 characters.
+canonical() {
 	[ "${#1}" -le 300 ] || exit 0
-	bare='' rest=$1
-	case $protocol in
-	https) rest=${rest%:443} ;;
-	http) rest=${rest%:80} ;;
+	canonical='' rest=$1 port=''
+	case ${rest##*:} in
+	"$rest" | *[!0-9]*) ;; # no port
+	*) port=${rest##*:} rest=${rest%:*} ;;
 	esac
+	if [ -n "$port" ]; then
+		port=${port#"${port%%[!0]*}"} # zeros in front
+		port=${port:-0}
+	fi
+	case $protocol:$port in https:443 | http:80) port='' ;; esac
+	rest=${rest%.}
+	capitals=ABCDEFGHIJKLMNOPQRSTUVWXYZ
+	pairs=AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz
 	while [ -n "$rest" ]; do
 		letter=${rest%"${rest#?}"} rest=${rest#?}
 		case $capitals in
@@ -55,16 +63,13 @@ bare() {
 			letter=${letter%"${letter#?}"}
 			;;
 		esac
-		bare=$bare$letter
+		canonical=$canonical$letter
 	done
+	canonical=$canonical${port:+:$port}
 }
 if [ "$host" != "$for_host" ]; then
-	capitals=ABCDEFGHIJKLMNOPQRSTUVWXYZ
-	pairs=AaBbCcDdEeFfGgHhIiJjKkLlMmNnOoPpQqRrSsTtUuVvWwXxYyZz
-	bare "$for_host"
-	for_host=$bare
-	bare "$host"
-	[ "$bare" = "$for_host" ] || exit 0
+	canonical "$host"
+	[ "$canonical" = "$for_host" ] || exit 0
 fi
 
 case $expiry in '' | *[!0-9]*) exit 0 ;; esac

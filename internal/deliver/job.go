@@ -10,6 +10,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 //go:embed script
@@ -80,7 +81,7 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 	}
 	j := d.job("deliver", map[string]string{
 		"protocol":       c.Host.Scheme,
-		"host":           c.Host.Host,
+		"host":           webaddr.CanonicalHost(c.Host.Scheme, c.Host.Host),
 		"identity_name":  gitQuote(name),
 		"identity_email": gitQuote(email),
 		"rewrite_ssh":    yes(d.options.RewriteSSH),

@@ -60,8 +60,8 @@ func (c *Client) appCall(ctx context.Context, endpoint, method, path string, bod
 // InstallationFor finds the App on the account owner, by a repository that it
 // must include.
 func (c *Client) InstallationFor(ctx context.Context, owner, repository string) (Installation, error) {
-	if !github.IsName(owner) || !github.IsName(repository) {
-		return Installation{}, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
+	if !github.IsOwner(owner) || !github.IsName(repository) {
+		return Installation{}, notAName(owner + "/" + repository)
 	}
 	if i, found := c.installations.get(owner); found {
 		return i, nil
@@ -193,8 +193,8 @@ func (c *Client) File(ctx context.Context, token secret.String, owner, repositor
 		Size     int    `json:"size"`
 		Content  string `json:"content"`
 	}
-	if !github.IsName(owner) || !github.IsName(repository) {
-		return nil, false, refused(fmt.Errorf("%.80q is no name of a repository", owner+"/"+repository))
+	if !github.IsOwner(owner) || !github.IsName(repository) {
+		return nil, false, notAName(owner + "/" + repository)
 	}
 	q := c.rest("file", http.MethodGet, "repos/"+owner+"/"+repository+"/contents/"+path, token)
 	_, err = c.call(ctx, q, &got, http.StatusOK)

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // Why not oauth2.DeviceAccessToken: it polls by itself, sends each pending poll
@@ -95,7 +95,7 @@ func (c *Client) PollOnceFor(ctx context.Context, deviceCode secret.String, repo
 // people are sent there. Otherwise it is fallback.
 func (c *Client) ownPage(address, fallback string) string {
 	page, err := url.Parse(address)
-	if err != nil || page.Scheme != c.web.Scheme || !strings.EqualFold(page.Host, c.web.Host) {
+	if err != nil || page.Scheme != c.web.Scheme || !webaddr.SameHost(page.Scheme, page.Host, c.web.Host) {
 		return fallback
 	}
 	return page.String()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
@@ -18,7 +17,10 @@ import (
 // https://docs.github.com/en/rest/apps/apps#create-a-scoped-access-token). It
 // needs the client secret. A token without an expiry has a zero ExpiresAt.
 func (c *Client) ScopeToken(ctx context.Context, token secret.String, repository string) (github.Token, error) {
-	owner, name, _ := strings.Cut(repository, "/")
+	owner, name, ok := github.ParseFullName(repository)
+	if !ok {
+		return github.Token{}, notAName(repository)
+	}
 	var got struct {
 		Token     string     `json:"token"`
 		ExpiresAt *time.Time `json:"expires_at"`
@@ -66,6 +68,10 @@ func (c *Client) whyNotScoped(ctx context.Context, token secret.String, owner st
 	return err
 }
 
+func notAName(repository string) error {
+	return refused(fmt.Errorf("%.80q is no name of a repository", repository))
+}
+
 func wrongSecret(err error) error {
 	return misconfigured("An administrator must check the client id and the client secret of the GitHub App.", err)
 }
@@ -87,8 +93,8 @@ func (c *Client) RepositoryID(ctx context.Context, repository string) (int64, er
 	var got struct {
 		ID int64 `json:"id"`
 	}
-	if !github.IsRepository(repository) {
-		return 0, refused(fmt.Errorf("%.80q is no name of a repository", repository))
+	if _, _, ok := github.ParseFullName(repository); !ok {
+		return 0, notAName(repository)
 	}
 	_, err := c.call(ctx, c.rest("repository", http.MethodGet, "repos/"+repository, secret.String{}), &got, http.StatusOK)
 	switch {

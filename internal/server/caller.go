@@ -10,6 +10,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // caller is who makes a request: a browser with a session, or a program that
@@ -134,7 +135,7 @@ func (s *Server) fromOurPage(r *http.Request) error {
 
 func (s *Server) isOurs(origin *url.URL, host string) bool {
 	if s.PublicURL != nil {
-		return strings.EqualFold(origin.Host, s.PublicURL.Host) && origin.Scheme == s.PublicURL.Scheme
+		return origin.Scheme == s.PublicURL.Scheme && webaddr.SameHost(origin.Scheme, origin.Host, s.PublicURL.Host)
 	}
 	return strings.EqualFold(origin.Host, host)
 }

@@ -2,13 +2,12 @@ package server
 
 import (
 	"net/http"
-	"regexp"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // postCredential gives the token to the git helper in the caller's own server.
@@ -28,7 +27,7 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 	if asked := (credential.Request{Protocol: body.Protocol, Host: body.Host}); !asked.For(s.GitHubURL) {
 		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+s.GitHubURL.Host+" is connected.")
 	}
-	found, err := s.Flows.Credential(r.Context(), c.forFlow(), repositoryOf(body.Path))
+	found, err := s.Flows.Credential(r.Context(), c.forFlow(), github.RepositoryOfPath(body.Path))
 	if err != nil {
 		return err
 	}
@@ -37,23 +36,6 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 		"password_expiry_utc": found.ExpiresAt.Unix(),
 	})
 	return nil
-}
-
-// gitPath is what git names below GitHub's address: a repository, perhaps with
-// what is asked of it (git-lfs does so). A wiki belongs to its repository.
-var gitPath = regexp.MustCompile(`^([A-Za-z0-9_-]+/[A-Za-z0-9._-]+)(/.*)?$`)
-
-// repositoryOf is the OWNER/NAME in a path of git's; empty where it names none.
-func repositoryOf(path string) string {
-	found := gitPath.FindStringSubmatch(path)
-	if found == nil {
-		return ""
-	}
-	name := strings.TrimSuffix(strings.TrimSuffix(found[1], ".git"), ".wiki")
-	if _, rest, _ := strings.Cut(name, "/"); strings.Trim(rest, ".") == "" {
-		return ""
-	}
-	return name
 }
 
 // deleteCredential hears from git that GitHub has refused a one-repository token.

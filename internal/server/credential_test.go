@@ -2,13 +2,17 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/credential/credentialtest"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/server"
 )
 
 // oneRepository is the service as it gives one-repository tokens, with ada
@@ -48,15 +52,33 @@ func TestGitGetsATokenForTheRepositoryInItsPath(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, response.StatusCode, path)
 		require.Equal(t, "repository_unnamed", code(t, response), path)
 	}
-	for _, host := range []string{"GitHub.com", "github.com:443"} {
-		response := f.program(http.MethodPost, "api/credential", "server-ada", `{"protocol":"https","host":"`+host+`","path":"octocat/one"}`)
-		require.Equal(t, http.StatusOK, response.StatusCode, host)
-	}
 	response := f.credential("octocat/other")
 	require.Equal(t, http.StatusForbidden, response.StatusCode)
 	require.Equal(t, "repository_not_chosen", code(t, response))
-	response = f.program(http.MethodPost, "api/credential", "server-ada", `{"protocol":"https","host":"evil.example","path":"octocat/one"}`)
-	require.Equal(t, "other_host", code(t, response))
+}
+
+func TestPostCredentialAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
+	t.Parallel()
+	fixtures := map[string]*fixture{} // by the GitHub
+	for _, q := range credentialtest.Questions() {
+		f := fixtures[q.GitHub]
+		if f == nil {
+			gitHub, err := url.Parse(q.GitHub)
+			require.NoError(t, err)
+			f = setUp(t, func(_ *fixture, o *server.Options) { o.GitHubURL = gitHub })
+			f.connect(f.signIn("ada"))
+			fixtures[q.GitHub] = f
+		}
+		body, err := json.Marshal(map[string]string{"protocol": q.Protocol, "host": q.Host, "path": q.Path})
+		require.NoError(t, err)
+		response := f.program(http.MethodPost, "api/credential", "server-ada", string(body))
+		if q.Answered {
+			require.Equal(t, http.StatusOK, response.StatusCode, "%s: %q", q.Name, q.Host)
+			require.Contains(t, read(t, response), token, "%s: %q", q.Name, q.Host)
+		} else {
+			require.Equal(t, "other_host", code(t, response), "%s: %q", q.Name, q.Host)
+		}
+	}
 }
 
 func TestARefusedTokenIsToldByAServerOnly(t *testing.T) {

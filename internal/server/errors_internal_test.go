@@ -121,14 +121,15 @@ func TestIsOurs(t *testing.T) {
 		origin string
 		want   bool
 	}{
-		"the public one":               {public, "https://hub.example", true},
-		"in capitals":                  {public, "https://HUB.example", true},
-		"another scheme":               {public, "http://hub.example", false},
-		"another port":                 {public, "https://hub.example:8443", false},
-		"the host, where it is public": {public, "https://inner.example", false},
-		"the host":                     {nil, "http://inner.example", true},
-		"the host in capitals":         {nil, "http://INNER.example", true},
-		"another host":                 {nil, "http://hub.example", false},
+		"the public one":                  {public, "https://hub.example", true},
+		"in capitals":                     {public, "https://HUB.example", true},
+		"another scheme":                  {public, "http://hub.example", false},
+		"another port":                    {public, "https://hub.example:8443", false},
+		"the host, where it is public":    {public, "https://inner.example", false},
+		"the host":                        {nil, "http://inner.example", true},
+		"the host in capitals":            {nil, "http://INNER.example", true},
+		"a port that goes without saying": {&url.URL{Scheme: "https", Host: "hub.example:443"}, "https://hub.example", true},
+		"another host":                    {nil, "http://hub.example", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,16 +145,6 @@ func TestGitHubCallbackURL(t *testing.T) {
 	public, _ := url.Parse("https://hub.example/services/x/")
 	require.Equal(t, "https://hub.example/services/x/github_callback", (&Server{Options: Options{PublicURL: public}}).gitHubCallbackURL())
 	require.Empty(t, (&Server{}).gitHubCallbackURL())
-}
-
-func TestRepositoryOf(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]string{
-		"octocat/one": "octocat/one", "octocat/one.git": "octocat/one", "octocat/one.wiki.git": "octocat/one", "octocat/one.git/info/lfs": "octocat/one",
-		"": "", "octocat": "", "octocat/.": "", "octocat/..": "", "octocat/.git": "", "/octocat/one": "",
-	} {
-		require.Equal(t, want, repositoryOf(path), path)
-	}
 }
 
 // The code is of no use after the approval, and is shown no longer.

@@ -15,7 +15,8 @@ func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
 		"https://github.com":              "https://api.github.com",
 		"https://github.com/":             "https://api.github.com",
 		"https://GitHub.com":              "https://api.github.com",
-		"https://github.com:443":          "https://api.github.com:443",
+		"https://github.com:443":          "https://api.github.com",
+		"https://github.com.":             "https://api.github.com",
 		"https://octo.ghe.com":            "https://api.octo.ghe.com",
 		"https://OCTO.ghe.com:8443/":      "https://api.octo.ghe.com:8443",
 		"https://github.example.org":      "https://github.example.org/api/v3",
@@ -54,4 +55,43 @@ func TestACredentialGoesOverHTTPSOrNotBeyondThisMachine(t *testing.T) {
 		require.Equal(t, want, webaddr.Private(u), address)
 	}
 	require.False(t, webaddr.Private(nil))
+}
+
+func TestCanonicalHost(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ scheme, host, want string }{
+		{"https", "github.com", "github.com"},
+		{"https", "GitHub.COM", "github.com"},
+		{"https", "github.com:443", "github.com"},
+		{"https", "github.com:", "github.com"},
+		{"https", "github.com:000443", "github.com"},
+		{"https", "GitHub.com.:0443", "github.com"},
+		{"https", "github.com:80", "github.com:80"},
+		{"https", "github.com:08443", "github.com:8443"},
+		{"https", "github.com:00", "github.com:0"},
+		{"http", "localhost:80", "localhost"},
+		{"http", "localhost:443", "localhost:443"},
+		{"ssh", "github.com:443", "github.com:443"},
+		{"https", "github.com..", "github.com."},
+		{"https", "github.com:443:443", "github.com:443"},
+		{"https", "github.com:+443", "github.com:+443"},
+		{"https", "[::1]", "[::1]"},
+		{"https", "[::A]:443", "[::a]"},
+		{"https", "[::1]:", "[::1]"},
+		{"https", "[::1]:8443", "[::1]:8443"},
+		{"https", "\u212a.example", "\u212a.example"},
+		{"https", "B\u00dcCHER.example", "b\u00dccher.example"},
+		{"https", "\xff.example", "\xff.example"},
+		{"https", ".", ""},
+		{"https", ":443", ""},
+		{"https", "", ""},
+	} {
+		require.Equal(t, test.want, webaddr.CanonicalHost(test.scheme, test.host), test.host)
+	}
+}
+
+func TestSameHostOfNothing(t *testing.T) {
+	t.Parallel()
+	require.False(t, webaddr.SameHost("https", "", ""))
+	require.False(t, webaddr.SameHost("https", ":443", "."))
 }
