@@ -212,10 +212,7 @@ func (p crowdUser) connect(ctx context.Context) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	changes, err := p.engine().Watch(ctx, p.User)
-	if err != nil {
-		return "", err
-	}
+	changes := p.engine().Watch(ctx, p.User)
 	p.outside.approve(user.Flow.DeviceCode.Reveal())
 	approved := time.Now()
 	seen := flow.Pending

@@ -117,14 +117,11 @@ func (e *Engine) load(ctx context.Context, name string) (*User, error) {
 	return user, nil
 }
 
-// Watch reports changes of a user's record until ctx ends.
-func (e *Engine) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+// Watch reports changes of a user's record, or with the name "" of all, as [Store]
+// does.
+func (e *Engine) Watch(ctx context.Context, name string) <-chan map[string]struct{} {
 	return e.store.Watch(ctx, name)
 }
-
-// WatchAll reports the name of each user whose record changes until ctx ends; "":
-// any record may have changed.
-func (e *Engine) WatchAll(ctx context.Context) (<-chan string, error) { return e.store.WatchAll(ctx) }
 
 // updateNamed changes the record of a name, whoever's it is, reading it again whenever
 // another writer was faster; change may therefore run more than once. An error

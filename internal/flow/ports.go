@@ -89,11 +89,9 @@ type Store interface {
 	// NextDue is when Claim may next find something; the zero time: never, as
 	// things are.
 	NextDue(ctx context.Context) (time.Time, error)
-	// Watch reports each change of a user's record, by whichever process, until
-	// ctx ends. Reports may be merged, never lost.
-	Watch(ctx context.Context, name string) (<-chan struct{}, error)
-	// WatchAll reports the name of each user whose record changes, as Watch does;
-	// "": any record may have changed. The channel is closed when ctx ends, and
-	// when no change can be heard of any more.
-	WatchAll(ctx context.Context) (<-chan string, error)
+	// Watch reports changes of a user's record, or with the name "" of all, by
+	// whichever process. It sends the names of the users whose records changed since
+	// it last sent; "" among them: any record may have. The channel is closed when
+	// ctx ends, and when the store is closed.
+	Watch(ctx context.Context, name string) <-chan map[string]struct{}
 }

@@ -92,7 +92,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 	}
 	ctx, cancel := context.WithTimeout(ctx, scopedPatience)
 	defer cancel()
-	var changes <-chan struct{}
+	changes := e.Watch(ctx, caller.User)
 	for waited := false; ; {
 		user, err := e.want(ctx, caller, repository, waited)
 		if errors.Is(err, ErrConflict) && ctx.Err() == nil {
@@ -109,18 +109,7 @@ func (e *Engine) repositoryCredential(ctx context.Context, caller Caller, reposi
 			return credential.Credential{}, n.failure(e.clock())
 		}
 		waited = waited || n != nil
-		if changes == nil { // what changed before this is seen by looking again
-			if changes, err = e.Watch(ctx, caller.User); err != nil {
-				return credential.Credential{}, err
-			}
-			continue
-		}
-		select {
-		case _, open := <-changes:
-			if !open {
-				changes = nil // the store was lost for a moment
-			}
-		case <-ctx.Done():
+		if _, open := <-changes; !open {
 			return credential.Credential{}, errScopedSlow
 		}
 	}

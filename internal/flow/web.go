@@ -226,21 +226,13 @@ func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code st
 func (e *Engine) identified(ctx context.Context, caller Caller) error {
 	ctx, cancel := context.WithTimeout(ctx, identifyLimit)
 	defer cancel()
-	changes, err := e.Watch(ctx, caller.User)
-	if err != nil {
-		return err
-	}
+	changes := e.Watch(ctx, caller.User)
 	for {
 		user, err := e.Of(ctx, caller)
 		if err != nil || !user.unidentified() {
 			return err
 		}
-		select {
-		case _, open := <-changes:
-			if !open { // the store was lost for a moment
-				return nil
-			}
-		case <-ctx.Done():
+		if _, open := <-changes; !open {
 			return nil
 		}
 	}

@@ -82,7 +82,7 @@ type Server struct {
 // New returns a Server.
 func New(options Options) *Server {
 	s := &Server{Options: options, metrics: newMetrics(options.Registry)}
-	s.streams = newStreams(options.Registry, options.Flows.WatchAll, s.flowEvent)
+	s.streams = newStreams(options.Registry, options.Flows.Watch, s.flowEvent)
 	return s
 }
 

@@ -39,9 +39,8 @@ const (
 // holds up nobody else. One more goroutine, while there are streams, hears of
 // changes and keeps the heartbeats.
 type streams struct {
-	// watch reports the names of users whose records change until ctx ends; "":
-	// any may have changed.
-	watch func(ctx context.Context) (<-chan string, error)
+	// watch is that of [flow.Engine].
+	watch watchFunc
 	// event is what to tell a caller now.
 	event func(ctx context.Context, c flow.Caller) ([]byte, error)
 	gauge prometheus.Gauge
@@ -67,7 +66,11 @@ type stream struct {
 	gone               bool
 }
 
-func newStreams(registry prometheus.Registerer, watch func(context.Context) (<-chan string, error),
+// watchFunc reports the names of users whose records change, of all with the name "",
+// until ctx ends; "" among them: any may have changed.
+type watchFunc = func(ctx context.Context, name string) <-chan map[string]struct{}
+
+func newStreams(registry prometheus.Registerer, watch watchFunc,
 	event func(context.Context, flow.Caller) ([]byte, error)) *streams {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "ghscoped_event_streams", Help: "Event streams that are open now."})
 	registry.MustRegister(gauge)
@@ -86,9 +89,7 @@ func (a *streams) admit(c flow.Caller, may func(context.Context) error) (*stream
 		return nil, errManyStreams
 	}
 	if a.stop == nil {
-		if err := a.start(); err != nil {
-			return nil, err
-		}
+		a.start()
 	}
 	s := &stream{caller: c, may: may, beat: time.Now().Add(heartbeat), writing: true}
 	a.byUser[c.User] = append(a.byUser[c.User], s)
@@ -98,16 +99,10 @@ func (a *streams) admit(c flow.Caller, may func(context.Context) error) (*stream
 }
 
 // start begins to hear of changes.
-func (a *streams) start() error {
+func (a *streams) start() {
 	ctx, stop := context.WithCancel(context.Background())
-	changes, err := a.watch(ctx)
-	if err != nil {
-		stop()
-		return err
-	}
 	a.stop = stop
-	go a.follow(changes)
-	return nil
+	go a.follow(a.watch(ctx, ""))
 }
 
 // open writes to the connection what a stream begins with: its head and its
@@ -179,17 +174,17 @@ func (a *streams) next(s *stream) ([]byte, error) {
 
 // follow tells streams of changes and of heartbeats, until there is no stream
 // any more, or nobody tells of changes.
-func (a *streams) follow(changes <-chan string) {
+func (a *streams) follow(changes <-chan map[string]struct{}) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
 		select {
-		case user, open := <-changes:
+		case users, open := <-changes:
 			if !open {
 				a.endAll()
 				return
 			}
-			a.changed(user)
+			a.changed(users)
 		case now := <-look.C:
 			if !a.beats(now) {
 				return
@@ -198,12 +193,14 @@ func (a *streams) follow(changes <-chan string) {
 	}
 }
 
-func (a *streams) changed(user string) {
+func (a *streams) changed(users map[string]struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if user != "" {
-		for _, s := range a.byUser[user] {
-			a.wake(s)
+	if _, any := users[""]; !any {
+		for user := range users {
+			for _, s := range a.byUser[user] {
+				a.wake(s)
+			}
 		}
 		return
 	}

@@ -23,9 +23,10 @@ import (
 func TestStreamsOfAllUsersAreBounded(t *testing.T) {
 	t.Parallel()
 	watched := make(chan context.Context, 2)
-	all := newStreams(prometheus.NewRegistry(), func(ctx context.Context) (<-chan string, error) {
+	all := newStreams(prometheus.NewRegistry(), func(ctx context.Context, name string) <-chan map[string]struct{} {
+		require.Empty(t, name, "of all")
 		watched <- ctx
-		return make(chan string), nil
+		return nil
 	}, nil)
 	yes := func(context.Context) error { return nil }
 	var open []*stream
@@ -57,7 +58,7 @@ func TestStreamsOfAllUsersAreBounded(t *testing.T) {
 // room is a set of streams, whose watch and events the test makes.
 type room struct {
 	*streams
-	changes chan string
+	changes chan map[string]struct{}
 	watches int
 	event   atomic.Value // of events
 }
@@ -68,10 +69,10 @@ type events func(ctx context.Context, c flow.Caller) ([]byte, error)
 func newRoom() *room {
 	r := &room{}
 	r.event.Store(events(func(context.Context, flow.Caller) ([]byte, error) { return []byte("event\n"), nil }))
-	r.streams = newStreams(prometheus.NewRegistry(), func(context.Context) (<-chan string, error) {
+	r.streams = newStreams(prometheus.NewRegistry(), func(context.Context, string) <-chan map[string]struct{} {
 		r.watches++
-		r.changes = make(chan string)
-		return r.changes, nil
+		r.changes = make(chan map[string]struct{})
+		return r.changes
 	}, func(ctx context.Context, c flow.Caller) ([]byte, error) { return r.event.Load().(events)(ctx, c) })
 	return r
 }
@@ -88,6 +89,15 @@ func (r *room) join(t *testing.T, user string) (net.Conn, *atomic.Int64) {
 	require.Equal(t, "first\n", next(t, reader))
 	synctest.Wait()
 	return reader, asked
+}
+
+// change reports that records of users have changed.
+func (r *room) change(users ...string) {
+	changed := map[string]struct{}{}
+	for _, user := range users {
+		changed[user] = struct{}{}
+	}
+	r.changes <- changed
 }
 
 // finish ends all, and what follows the changes with it.
@@ -120,10 +130,13 @@ func TestStreamsTellOfChanges(t *testing.T) {
 		r := newRoom()
 		ada, asked := r.join(t, "ada")
 		eve, _ := r.join(t, "eve")
-		r.changes <- "ada"
+		r.change("ada")
 		require.Equal(t, "event\n", next(t, ada))
 		quiet(t, eve, time.Second)
-		r.changes <- "" // any may have changed
+		r.change("") // any may have changed
+		require.Equal(t, "event\n", next(t, ada))
+		require.Equal(t, "event\n", next(t, eve))
+		r.change("ada", "eve", "nobody")
 		require.Equal(t, "event\n", next(t, ada))
 		require.Equal(t, "event\n", next(t, eve))
 		require.Zero(t, asked.Load(), "the last yes counts")
@@ -141,7 +154,7 @@ func TestStreamsBeatEvery15Seconds(t *testing.T) {
 			require.Equal(t, "event\n", next(t, ada))
 			require.InDelta(t, 15, time.Since(began).Seconds(), 1.01)
 			require.EqualValues(t, beat, asked.Load())
-			r.changes <- "ada"
+			r.change("ada")
 			require.Equal(t, "event\n", next(t, ada))
 			synctest.Wait()
 			require.EqualValues(t, beat, asked.Load(), "once for each beat")
@@ -197,7 +210,7 @@ func TestStreamTellsWhatCameMeanwhile(t *testing.T) {
 		r := newRoom()
 		ada, _ := r.join(t, "ada")
 		for range 3 { // the first is on its way to a reader who does not read
-			r.changes <- "ada"
+			r.change("ada")
 			synctest.Wait()
 		}
 		require.Equal(t, "event\n", next(t, ada))
@@ -212,7 +225,7 @@ func TestStreamOfAReaderWhoTakesNothingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom()
 		ada, _ := r.join(t, "ada")
-		r.changes <- "ada"
+		r.change("ada")
 		time.Sleep(writeLimit)
 		synctest.Wait()
 		require.Zero(t, r.count)
@@ -250,20 +263,6 @@ func TestStreamsWatchWhileThereAreStreams(t *testing.T) {
 		require.Equal(t, 3, r.watches, "browsers come again")
 		r.finish()
 	})
-}
-
-func TestStreamsWithoutAWatch(t *testing.T) {
-	t.Parallel()
-	var watched context.Context
-	all := newStreams(prometheus.NewRegistry(), func(ctx context.Context) (<-chan string, error) {
-		watched = ctx
-		return nil, errInternal
-	}, nil)
-	_, err := all.admit(flow.Caller{User: "ada"}, nil)
-	require.ErrorIs(t, err, errInternal)
-	require.Error(t, watched.Err())
-	require.Zero(t, all.count)
-	require.Nil(t, all.stop)
 }
 
 // The service was stopped between the admission and the first event.

@@ -105,12 +105,14 @@ type Backend interface {
 	// List returns records of a kind in the order of their keys, beginning
 	// behind the key after, at most limit of them.
 	List(ctx context.Context, kind Kind, after string, limit int) ([]Record, error)
-	// Watch sends the key of each record of a kind that is written or deleted,
-	// by whichever process, until ctx ends; then the channel is closed. A slow
-	// reader loses no key: several changes of one key may come as one. The
-	// empty key says that any record may have changed, after changes could not
-	// be heard for a while. What expires is not reported.
-	Watch(ctx context.Context, kind Kind) (<-chan string, error)
+	// Watch reports changes of the record of a key, or with the key "" of all
+	// records of the kind, by whichever process. It sends the keys that were
+	// written or deleted since the last were received, so that a slow reader loses
+	// none. Among them, "" says that any record may have changed: changes could
+	// not be heard of for a while. What expires is not reported. The channel is
+	// closed when ctx ends, and when the backend is closed. While the backend is
+	// unavailable a watch can begin, and reports "" afterwards.
+	Watch(ctx context.Context, kind Kind, key string) <-chan KeySet
 	// Ping reports whether the store can be written to now.
 	Ping(ctx context.Context) error
 	Close() error

@@ -5,7 +5,8 @@
 // internal/store/redis are backends, and internal/store/storetest is the suite
 // that each must pass. On top of it, [Users], [Sessions], [Bots] and [Events]
 // turn the types of their consumers into sealed bytes: a backend never sees a
-// clear value, only kinds, keys and times. [Limits] needs no more than these.
+// clear value, only kinds, keys and times. [Limits] needs no more than these. A
+// [Notifier] is what backends tell their watchers with.
 //
 // This package does not know what a record means; internal/flow, internal/hubauth and
 // internal/bot do.

@@ -84,13 +84,6 @@ func (f *faulty) List(ctx context.Context, kind store.Kind, after string, limit 
 	return f.Backend.List(ctx, kind, after, limit)
 }
 
-func (f *faulty) Watch(ctx context.Context, kind store.Kind) (<-chan string, error) {
-	if err := f.next("watch"); err != nil || f.Backend == nil {
-		return nil, err
-	}
-	return f.Backend.Watch(ctx, kind)
-}
-
 func (f *faulty) Ping(ctx context.Context) error {
 	if err := f.next("ping"); err != nil || f.Backend == nil {
 		return err
@@ -161,14 +154,6 @@ var operations = map[string]struct {
 	}},
 	"Users.List": {[]string{"list"}, func(ctx context.Context, a *tables) error {
 		_, _, err := a.users.List(ctx, "", 1)
-		return err
-	}},
-	"Users.Watch": {[]string{"watch"}, func(ctx context.Context, a *tables) error {
-		_, err := a.users.Watch(ctx, "ann")
-		return err
-	}},
-	"Users.WatchAll": {[]string{"watch"}, func(ctx context.Context, a *tables) error {
-		_, err := a.users.WatchAll(ctx)
 		return err
 	}},
 	"Sessions.Create": {[]string{"list", "put"}, func(ctx context.Context, a *tables) error {
@@ -489,7 +474,7 @@ func TestObservedCountsEachEnd(t *testing.T) {
 		{"full", errors.Join(store.ErrFull, store.ErrUnavailable), 1}, {"unavailable", store.ErrUnavailable, 0},
 		{"cancelled", context.Canceled, asBefore}, {"cancelled", context.DeadlineExceeded, asBefore}, {"error", errDisk, asBefore},
 	} {
-		for _, op := range []string{"get", "put", "delete", "claim", "next_due", "list", "watch", "ping"} {
+		for _, op := range []string{"get", "put", "delete", "claim", "next_due", "list", "ping"} {
 			t.Run(test.status+"/"+op, func(t *testing.T) {
 				t.Parallel()
 				raw := &faulty{fails: map[string][]error{}}
@@ -530,8 +515,6 @@ func call(ctx context.Context, backend store.Backend, op string) (err error) {
 		_, err = backend.NextDue(ctx, "thing")
 	case "list":
 		_, err = backend.List(ctx, "thing", "", 1)
-	case "watch":
-		_, err = backend.Watch(ctx, "thing")
 	default:
 		err = backend.Ping(ctx)
 	}

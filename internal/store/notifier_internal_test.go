@@ -11,9 +11,13 @@ func TestNotifierForgetsAWatchThatEnded(t *testing.T) {
 	t.Parallel()
 	var notifier Notifier
 	ctx, cancel := context.WithCancel(t.Context())
-	keys := notifier.Watch(ctx, "thing")
-	require.Len(t, notifier.watchers["thing"], 1)
+	first, second := notifier.Watch(ctx, "thing", "a"), notifier.Watch(ctx, "thing", "a")
+	require.Len(t, notifier.watches, 1)
+	require.Len(t, notifier.watches[topic{"thing", "a"}], 2)
 	cancel()
-	<-keys // closed
-	require.Empty(t, notifier.watchers["thing"])
+	<-first // closed
+	<-second
+	notifier.mu.Lock()
+	defer notifier.mu.Unlock()
+	require.Empty(t, notifier.watches)
 }

@@ -105,11 +105,6 @@ func (o observed) List(ctx context.Context, kind Kind, after string, limit int) 
 	return o.Backend.List(ctx, kind, after, limit)
 }
 
-func (o observed) Watch(ctx context.Context, kind Kind) (keys <-chan string, err error) {
-	defer o.measure("watch", time.Now(), &err)
-	return o.Backend.Watch(ctx, kind)
-}
-
 func (o observed) Ping(ctx context.Context) (err error) {
 	defer o.measure("ping", time.Now(), &err)
 	return o.Backend.Ping(ctx)

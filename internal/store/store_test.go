@@ -1,12 +1,10 @@
 package store_test
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,28 +45,4 @@ func newKeyring(t *testing.T) *store.Keyring {
 	ring, err := store.NewKeyring(store.NewKey())
 	require.NoError(t, err)
 	return ring
-}
-
-// hears waits for a report of a watch; false: the watch was closed.
-func hears(t *testing.T, changes <-chan struct{}) bool {
-	t.Helper()
-	select {
-	case _, ok := <-changes:
-		return ok
-	case <-time.After(10 * time.Second):
-		require.FailNow(t, "nothing came from the watch")
-		return false
-	}
-}
-
-// countingWatches counts the watches that are open on a backend.
-type countingWatches struct {
-	store.Backend
-	open chan int // holds the number
-}
-
-func (c countingWatches) Watch(ctx context.Context, kind store.Kind) (<-chan string, error) {
-	c.open <- <-c.open + 1
-	context.AfterFunc(ctx, func() { c.open <- <-c.open - 1 })
-	return c.Backend.Watch(ctx, kind)
 }

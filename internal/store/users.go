@@ -25,17 +25,13 @@ type Users struct {
 	keys    *Keyring
 	clock   func() time.Time
 	log     *slog.Logger
-	watches fanout
 }
 
 var _ flow.Store = (*Users)(nil)
 
 // NewUsers makes a store of users on a backend.
 func NewUsers(backend Backend, keys *Keyring, clock func() time.Time, log *slog.Logger) *Users {
-	return &Users{
-		backend: backend, keys: keys, clock: clock, log: log,
-		watches: fanout{backend: backend, kind: KindUser},
-	}
+	return &Users{backend: backend, keys: keys, clock: clock, log: log}
 }
 
 // Load returns a user's record; one never stored comes empty, Version 0.
@@ -151,17 +147,10 @@ func (u *Users) List(ctx context.Context, after string, limit int) (users []*flo
 	return u.openAll(ctx, records), next, nil
 }
 
-// Watch reports each change of a user's record, by whichever process, until
-// ctx ends; then the channel is closed. Reports may be merged, never lost.
-func (u *Users) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
-	changes, err := u.watches.watch(ctx, name)
-	return changes, forFlow(err)
-}
-
-// WatchAll reports the name of each user whose record changes, as Watch does.
-func (u *Users) WatchAll(ctx context.Context) (<-chan string, error) {
-	names, err := u.backend.Watch(ctx, KindUser)
-	return names, forFlow(err)
+// Watch reports changes of a user's record, or with the name "" of all, as
+// [Backend] does.
+func (u *Users) Watch(ctx context.Context, name string) <-chan map[string]struct{} {
+	return u.backend.Watch(ctx, KindUser, name)
 }
 
 func (u *Users) open(record Record) (*flow.User, error) {

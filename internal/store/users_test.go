@@ -233,54 +233,30 @@ func TestAdministratorsListUsersInPages(t *testing.T) {
 	require.Empty(t, next)
 }
 
-func TestAllWatchersOfAProcessShareOneWatch(t *testing.T) {
+func TestUsersWatch(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	counter := countingWatches{f.Backend, make(chan int, 1)}
-	counter.open <- 0
-	f.Backend = counter
 	users := f.users()
-	count := func() int { n := <-counter.open; counter.open <- n; return n }
-
-	leaving, leave := context.WithCancel(t.Context())
-	ann1, err := users.Watch(leaving, "ann")
-	require.NoError(t, err)
-	ann2, err := users.Watch(t.Context(), "ann")
-	require.NoError(t, err)
-	lastCtx, endLast := context.WithCancel(t.Context())
-	bob, err := users.Watch(lastCtx, "bob")
-	require.NoError(t, err)
-	require.Equal(t, 1, count())
+	ctx, leave := context.WithCancel(t.Context())
+	left, ofAnn, ofAll := users.Watch(ctx, "ann"), users.Watch(t.Context(), "ann"), users.Watch(t.Context(), "")
+	leave()
+	_, open := <-left
+	require.False(t, open)
 
 	user := pendingUser("ann", time.Time{})
 	require.NoError(t, users.Save(t.Context(), user))
-	require.True(t, hears(t, ann1))
-	require.True(t, hears(t, ann2))
-	require.NoError(t, users.Save(t.Context(), pendingUser("bob", time.Time{})))
-	require.True(t, hears(t, bob))
-	require.Empty(t, ann1, "a watcher hears of its own user only")
-
-	leave()
-	require.False(t, hears(t, ann1), "an ended watch is closed")
 	require.NoError(t, users.Save(t.Context(), user))
-	require.True(t, hears(t, ann2))
-	endLast()
-	require.False(t, hears(t, bob))
-	require.Equal(t, 1, count(), "somebody listens still")
-
-	alone, leaveLast := context.WithCancel(t.Context())
-	others := f.users() // another process, as it were
-	_, err = others.Watch(alone, "ann")
+	require.NoError(t, users.Save(t.Context(), pendingUser("bob", time.Time{})))
+	_, err := f.Put(t.Context(), store.Record{Kind: store.KindSession, Key: "ann"})
 	require.NoError(t, err)
-	require.Equal(t, 2, count())
-	leaveLast()
-	require.Eventually(t, func() bool { return count() == 1 }, 10*time.Second, time.Millisecond, "the last to leave ends the watch")
+	require.Equal(t, store.KeySet{"ann": {}}, <-ofAnn)
+	require.Equal(t, store.KeySet{"ann": {}, "bob": {}}, <-ofAll)
 
 	require.NoError(t, f.Close())
-	require.False(t, hears(t, ann2), "a closed store closes the watches")
-	_, err = users.Watch(t.Context(), "ann")
-	require.Error(t, err)
-	require.Eventually(t, func() bool { return count() == 0 }, 10*time.Second, time.Millisecond)
+	for _, changes := range []<-chan store.KeySet{ofAnn, ofAll} {
+		_, open = <-changes
+		require.False(t, open)
+	}
 }
 
 func TestTroubleWithTheStoreIsPassing(t *testing.T) {

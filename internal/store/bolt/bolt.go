@@ -56,10 +56,6 @@ type Store struct {
 	// make it whole.
 	reserve sync.Mutex
 	tried   time.Time
-
-	// done ends every watch.
-	done  context.Context
-	close context.CancelFunc
 }
 
 var _ store.Backend = (*Store)(nil)
@@ -76,8 +72,7 @@ func Open(path string, clock func() time.Time) (*Store, error) {
 	if err := dropClaims(db); err != nil {
 		return nil, errors.Join(explain(path, err), db.Close())
 	}
-	done, end := context.WithCancel(context.Background())
-	s := &Store{db: db, path: path, clock: clock, done: done, close: end}
+	s := &Store{db: db, path: path, clock: clock}
 	if err := s.restore(); err != nil {
 		return nil, errors.Join(explain(path, err), s.Close())
 	}
@@ -187,22 +182,13 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close ends every watch and lets go of the file.
 func (s *Store) Close() error {
-	s.close()
+	s.changes.Close()
 	return explain(s.path, s.db.Close())
 }
 
 // Watch reports the changes made through this Store: there can be no other.
-func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if s.done.Err() != nil {
-		return nil, s.unavailable(bberrors.ErrDatabaseNotOpen)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.done, cancel)
-	context.AfterFunc(ctx, func() { stop() })
-	return s.changes.Watch(ctx, kind), nil
+func (s *Store) Watch(ctx context.Context, kind store.Kind, key string) <-chan store.KeySet {
+	return s.changes.Watch(ctx, kind, key)
 }
 
 // write runs fn in a transaction that is shared with other writers; fn may run

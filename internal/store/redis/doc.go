@@ -41,8 +41,9 @@
 // What was not surely refused is tried again on a new connection, for a moment;
 // a write or a claim that had been done after all is recognised by the mark in
 // t. Then, and for READONLY, LOADING and a full memory, the answer is
-// [store.ErrUnavailable]. After a connection for watching was lost, every
-// watcher is told that anything may have changed, and once a minute as well.
+// [store.ErrUnavailable]. All watchers of a kind in a process share
+// one subscription. When it begins, when it begins again after its connection was
+// lost, and once a minute, each is told that anything may have changed.
 //
 // This package does not see clear values, only sealed ones.
 package redis

@@ -18,20 +18,18 @@ import (
 // patience bounds waits for servers to find together again.
 const patience = time.Minute
 
-// hears waits until a watch names a key, or says that any may have changed.
-func hears(t *testing.T, changes <-chan string, keys ...string) string {
+// hears waits until a watch names a key, or with "" says that any may have changed.
+func hears(t *testing.T, changes <-chan store.KeySet, key string) {
 	t.Helper()
 	for deadline := time.After(patience); ; {
 		select {
-		case heard, ok := <-changes:
-			require.True(t, ok, "the watch was closed")
-			for _, key := range keys {
-				if heard == key {
-					return heard
-				}
+		case keys := <-changes:
+			require.NotNil(t, keys, "the watch was closed")
+			if _, heard := keys[key]; heard {
+				return
 			}
 		case <-deadline:
-			require.FailNow(t, "nothing of this came from the watch", keys)
+			require.FailNow(t, "nothing of this came from the watch", key)
 		}
 	}
 }
@@ -49,25 +47,25 @@ func TestARestartOfRedisLosesNothingAndIsHeardOf(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
 	s := open(t, server.URL(""), time.Now)
-	changes, err := s.Watch(t.Context(), kind)
-	require.NoError(t, err)
+	changes := s.Watch(t.Context(), kind, "")
+	hears(t, changes, "")
 	record := put(t, s, store.Record{Key: "a", Value: []byte("x"), Due: time.Now()})
 	hears(t, changes, "a")
 
 	for name, end := range map[string]func(testing.TB){"in order": server.Stop, "by a crash": server.Kill} {
 		end(t)
 		start := time.Now()
-		_, err = s.Get(t.Context(), kind, "a")
+		_, err := s.Get(t.Context(), kind, "a")
 		require.ErrorIs(t, err, store.ErrUnavailable, name)
 		_, err = s.Put(t.Context(), record)
 		require.ErrorIs(t, err, store.ErrUnavailable, name)
 		require.ErrorIs(t, s.Ping(t.Context()), store.ErrUnavailable, name)
-		_, err = s.Watch(t.Context(), kind)
-		require.ErrorIs(t, err, store.ErrUnavailable, name)
+		meanwhile := s.Watch(t.Context(), kind, "a")
 		require.Less(t, time.Since(start), patience, name)
 
 		server.Restart(t)
 		hears(t, changes, "")
+		hears(t, meanwhile, "")
 		require.NoError(t, s.Ping(t.Context()), name)
 		stored, err := s.Get(t.Context(), kind, "a")
 		require.NoError(t, err, name)
@@ -75,7 +73,45 @@ func TestARestartOfRedisLosesNothingAndIsHeardOf(t *testing.T) {
 		record = put(t, s, stored)
 		require.Greater(t, record.Version, stored.Version, name)
 		hears(t, changes, "a")
+		hears(t, meanwhile, "a")
 	}
+}
+
+// A change between the beginning of a watch and that of the subscription is not
+// lost, however long that takes.
+func TestWatchThatBeginsWithoutRedisHearsOnceItIsBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	server.Stop(t)
+	changes := s.Watch(t.Context(), kind, "a")
+	server.Restart(t)
+	hears(t, changes, "")
+	put(t, s, store.Record{Key: "a"})
+	hears(t, changes, "a")
+}
+
+func TestWatchesShareOneSubscription(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis)
+	s := open(t, server.URL(""), time.Now)
+	var all []<-chan store.KeySet
+	for range 50 {
+		all = append(all, s.Watch(t.Context(), kind, ""), s.Watch(t.Context(), kind, "a"))
+	}
+	hears(t, all[0], "")
+	put(t, s, store.Record{Key: "a"})
+	for _, changes := range all {
+		hears(t, changes, "a")
+	}
+	subscribers := func() int64 {
+		count, err := server.Client(t).PubSubNumSub(t.Context(), "{ghscoped:thing}:changed").Result()
+		require.NoError(t, err)
+		return count["{ghscoped:thing}:changed"]
+	}
+	require.EqualValues(t, 1, subscribers())
+	require.NoError(t, s.Close())
+	require.Eventually(t, func() bool { return subscribers() == 0 }, patience, 10*time.Millisecond, "it ends with the store")
 }
 
 func TestWritersGetThroughARestartWithoutLosingACount(t *testing.T) {
@@ -174,8 +210,8 @@ func TestAfterAFailOverTheNewMasterIsUsed(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartSentinels(t, redistest.Redis)
 	s := open(t, servers.Sentinel.URL("master_name=ours"), time.Now)
-	changes, err := s.Watch(t.Context(), kind)
-	require.NoError(t, err)
+	changes := s.Watch(t.Context(), kind, "a")
+	hears(t, changes, "")
 	record := put(t, s, store.Record{Key: "a"})
 	hears(t, changes, "a")
 	acknowledged, err := servers.Master.Client(t).Wait(t.Context(), 1, patience).Result()

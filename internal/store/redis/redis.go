@@ -20,7 +20,10 @@ type Store struct {
 	client goredis.UniversalClient
 	prefix string
 	clock  func() time.Time
-	// done ends every watch.
+
+	changes    store.Notifier
+	subscribed sync.Map // by kind: there is a subscription
+	// done ends the subscriptions.
 	done  context.Context
 	close func()
 }
@@ -90,6 +93,7 @@ func full(err error) bool { return err != nil && strings.Contains(err.Error(), "
 // Close ends every watch and closes the connections.
 func (s *Store) Close() error {
 	s.close()
+	s.changes.Close()
 	if err := s.client.Close(); err != nil && !errors.Is(err, goredis.ErrClosed) {
 		return fmt.Errorf("closing the Redis store: %w", err)
 	}

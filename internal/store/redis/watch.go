@@ -13,57 +13,55 @@ import (
 // net below the channel, which Redis does not promise to deliver.
 const rereadEvery = time.Minute
 
-// subscribeTimeout is how long the server may take to begin a subscription.
-const subscribeTimeout = 2 * time.Second
+// subscribeAgain is how long after the end of a subscription the next one begins.
+const subscribeAgain = time.Second
 
-// Watch reports what any replica changes. The server must be there when it is
-// called; afterwards it may come and go.
-func (s *Store) Watch(ctx context.Context, kind store.Kind) (<-chan string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// Watch reports what any replica changes. All watches of a kind share one
+// subscription, which the first of them begins and Close ends.
+func (s *Store) Watch(ctx context.Context, kind store.Kind, key string) <-chan store.KeySet {
+	changes := s.changes.Watch(ctx, kind, key)
+	if _, begun := s.subscribed.LoadOrStore(kind, true); !begun {
+		go s.subscribe(kind)
 	}
-	if s.done.Err() != nil {
-		return nil, unavailable(ctx, goredis.ErrClosed)
-	}
-	subscription := s.client.Subscribe(ctx, s.channel(kind))
-	// The first answer says that the subscription stands.
-	if _, err := subscription.ReceiveTimeout(ctx, subscribeTimeout); err != nil {
-		_ = subscription.Close()
-		return nil, unavailable(ctx, err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(s.done, cancel)
-	var changes store.Notifier
-	keys := changes.Watch(ctx, kind)
-	go func() {
-		defer subscription.Close()
-		defer stop()
-		defer cancel()
-		follow(ctx, subscription, func(key string) { changes.Changed(kind, key) })
-	}()
-	return keys, nil
+	return changes
 }
 
-func follow(ctx context.Context, subscription *goredis.PubSub, changed func(key string)) {
+// subscribe reports what comes from a kind's channel, until the store is closed.
+func (s *Store) subscribe(kind store.Kind) {
+	for s.done.Err() == nil {
+		s.follow(kind)
+		select {
+		case <-s.done.Done():
+		case <-time.After(subscribeAgain):
+		}
+	}
+}
+
+// follow reports what comes from one subscription. go-redis connects, and does so
+// again whenever the connection is lost, but gives up when a Cluster has dismissed
+// the node.
+func (s *Store) follow(kind store.Kind) {
+	subscription := s.client.Subscribe(s.done, s.channel(kind))
+	defer subscription.Close()
 	reread := time.NewTicker(rereadEvery)
 	defer reread.Stop()
 	messages := subscription.ChannelWithSubscriptions()
+
 	for {
 		select {
-		case <-ctx.Done():
+		case <-s.done.Done():
 			return
 		case <-reread.C:
-			changed("")
-		case message, ok := <-messages:
-			if !ok {
+			s.changes.Changed(kind, "")
+		case message, open := <-messages:
+			if !open {
 				return
 			}
-			switch message := message.(type) {
-			case *goredis.Message:
-				changed(message.Payload)
-			case *goredis.Subscription: // again: the connection was lost
-				changed("")
+			key := "" // the subscription stands, at first or again: what came before it was not heard
+			if change, is := message.(*goredis.Message); is {
+				key = change.Payload
 			}
+			s.changes.Changed(kind, key)
 		}
 	}
 }

@@ -46,6 +46,7 @@ func Run(t *testing.T, suite Suite) {
 		"records are listed in the order of their keys, in pages":                  testList,
 		"kinds do not see each other":                                              testKinds,
 		"a watcher hears of every write and deletion":                              testWatch,
+		"a watcher of one key hears of that key only":                              testWatchOfOneKey,
 		"a slow watcher loses no key":                                              testSlowWatcher,
 		"a watch ends with its context and with the store":                         testWatchEnds,
 		"a watch that has ended keeps nothing of its caller":                       testWatchKeepsNothing,
@@ -104,25 +105,6 @@ func keys(records []store.Record) []string {
 		found = append(found, record.Key)
 	}
 	return found
-}
-
-// receive waits for the next key of a watch; false: it was closed.
-func receive(t *testing.T, changes <-chan string) (string, bool) {
-	t.Helper()
-	select {
-	case key, ok := <-changes:
-		return key, ok
-	case <-time.After(patience):
-		require.FailNow(t, "nothing came from the watch")
-		return "", false
-	}
-}
-
-func watch(t *testing.T, backend store.Backend, of store.Kind) <-chan string {
-	t.Helper()
-	changes, err := backend.Watch(t.Context(), of)
-	require.NoError(t, err)
-	return changes
 }
 
 func testRoundTrip(t *testing.T, suite Suite) {
@@ -184,7 +166,6 @@ func testCancelled(t *testing.T, suite Suite) {
 		"Claim":   func() error { _, err := b.Claim(ctx, kind, time.Minute, 1); return err },
 		"NextDue": func() error { _, err := b.NextDue(ctx, kind); return err },
 		"List":    func() error { _, err := b.List(ctx, kind, "", 1); return err },
-		"Watch":   func() error { _, err := b.Watch(ctx, kind); return err },
 		"Ping":    func() error { return b.Ping(ctx) },
 	} {
 		require.ErrorIs(t, call(), context.Canceled, name)
@@ -201,8 +182,6 @@ func testClosed(t *testing.T, suite Suite) {
 	_, err := b.Get(t.Context(), kind, "a")
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	_, err = b.Put(t.Context(), record)
-	require.ErrorIs(t, err, store.ErrUnavailable)
-	_, err = b.Watch(t.Context(), kind)
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.ErrorIs(t, b.Ping(t.Context()), store.ErrUnavailable)
 }

@@ -13,45 +13,114 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
-func testWatch(t *testing.T, suite Suite) {
-	b := newBench(t, suite)
-	first, second, elsewhere := watch(t, b, kind), watch(t, b, kind), watch(t, b, other)
-	hears := func(why string) {
-		for _, changes := range []<-chan string{first, second} {
-			key, ok := receive(t, changes)
-			require.True(t, ok, why)
-			require.Equal(t, "a", key, why)
+// receive waits for the next keys of a watch; nil: it was closed.
+func receive(t *testing.T, changes <-chan store.KeySet) store.KeySet {
+	t.Helper()
+	select {
+	case keys := <-changes:
+		return keys
+	case <-time.After(patience):
+		require.FailNow(t, "nothing came from the watch")
+		return nil
+	}
+}
+
+// drain takes what comes from a watch until it is closed.
+func drain(t *testing.T, changes <-chan store.KeySet) {
+	t.Helper()
+	for receive(t, changes) != nil {
+	}
+}
+
+func only(key string) store.KeySet { return store.KeySet{key: {}} }
+
+// listen has a backend begin to hear of changes. One that needs a moment for it
+// says so by the key "", which the watches of a test would get in the middle.
+func listen(t *testing.T, backend store.Backend, of store.Kind) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes := backend.Watch(ctx, of, "")
+	for i, heard := 0, false; !heard; i++ {
+		key := fmt.Sprint("listening", i)
+		version, err := backend.Put(t.Context(), store.Record{Kind: of, Key: key})
+		require.NoError(t, err)
+		heard = hears(t, changes, key)
+		require.NoError(t, backend.Delete(t.Context(), of, key, version))
+		if heard {
+			require.True(t, hears(t, changes, key))
 		}
 	}
+}
+
+// hears waits for a key; false: it may have been missed.
+func hears(t *testing.T, changes <-chan store.KeySet, key string) bool {
+	t.Helper()
+	for {
+		keys := receive(t, changes)
+		require.NotNil(t, keys, "the watch was closed")
+		if _, heard := keys[key]; heard {
+			return true
+		}
+		if _, missed := keys[""]; missed {
+			return false
+		}
+	}
+}
+
+func testWatch(t *testing.T, suite Suite) {
+	b := newBench(t, suite)
+	listen(t, b, kind)
+	listen(t, b, other)
+	ofAll, ofOne := b.Watch(t.Context(), kind, ""), b.Watch(t.Context(), kind, "a")
+	elsewhere := b.Watch(t.Context(), other, "")
+	hear := func(why string) {
+		t.Helper()
+		require.Equal(t, only("a"), receive(t, ofAll), why)
+		require.Equal(t, only("a"), receive(t, ofOne), why)
+	}
+
 	record := b.put(store.Record{Key: "a", Due: b.clock.Now()})
-	hears("a new record")
+	hear("a new record")
 	b.put(record)
-	hears("a changed record")
+	hear("a changed record")
 	_, err := b.Put(t.Context(), store.Record{Kind: kind, Key: "a"})
 	require.ErrorIs(t, err, store.ErrConflict)
 	claimed, err := b.Claim(t.Context(), kind, time.Minute, 1)
 	require.NoError(t, err)
-	hears("a claim, and not the refused write before it")
+	hear("a claim, and not the refused write before it")
 	require.NoError(t, b.Delete(t.Context(), kind, "a", claimed[0].Version))
-	hears("a deletion")
+	hear("a deletion")
 
 	b.put(store.Record{Kind: other, Key: "marker"})
-	key, _ := receive(t, elsewhere)
-	require.Equal(t, "marker", key, "a watch hears of its own kind only")
+	require.Equal(t, only("marker"), receive(t, elsewhere), "a watch hears of its own kind only")
+}
+
+func testWatchOfOneKey(t *testing.T, suite Suite) {
+	b := newBench(t, suite)
+	listen(t, b, kind)
+	ofA, ofB := b.Watch(t.Context(), kind, "a"), b.Watch(t.Context(), kind, "b")
+	b.put(store.Record{Key: "a"})
+	b.put(store.Record{Key: "b"})
+	require.Equal(t, only("b"), receive(t, ofB))
+	require.Equal(t, only("a"), receive(t, ofA))
 }
 
 func testSlowWatcher(t *testing.T, suite Suite) {
 	const count = 300
 	b := newBench(t, suite)
-	changes := watch(t, b, kind)
+	listen(t, b, kind)
+	changes := b.Watch(t.Context(), kind, "")
+	missing := store.KeySet{}
 	for i := range count {
-		b.put(store.Record{Key: fmt.Sprint(i)})
+		missing[b.put(store.Record{Key: fmt.Sprint(i)}).Key] = struct{}{}
 	}
-	heard := map[string]bool{}
-	for len(heard) < count {
-		key, ok := receive(t, changes)
-		require.True(t, ok)
-		heard[key] = true
+	for len(missing) > 0 {
+		keys := receive(t, changes)
+		require.NotNil(t, keys)
+		for key := range keys {
+			delete(missing, key)
+		}
 	}
 }
 
@@ -62,11 +131,9 @@ func testWatchKeepsNothing(t *testing.T, suite Suite) {
 	watched := func() weak.Pointer[[1 << 12]byte] {
 		request := new([1 << 12]byte)
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), requestKey{}, request))
-		keys, err := b.Watch(ctx, kind)
-		require.NoError(t, err)
+		changes := b.Watch(ctx, kind, "a")
 		cancel()
-		for range keys { // until it has ended
-		}
+		drain(t, changes)
 		return weak.Make(request)
 	}
 	kept := watched()
@@ -76,33 +143,30 @@ func testWatchKeepsNothing(t *testing.T, suite Suite) {
 
 func testWatchEnds(t *testing.T, suite Suite) {
 	b := newBench(t, suite)
+	listen(t, b, kind)
 	ctx, cancel := context.WithCancel(t.Context())
-	ended, err := b.Watch(ctx, kind)
-	require.NoError(t, err)
-	going := watch(t, b, kind)
+	ended, open := b.Watch(ctx, kind, ""), b.Watch(t.Context(), kind, "a")
 	cancel()
-	_, ok := receive(t, ended)
-	require.False(t, ok, "the watch of an ended context is closed")
+	drain(t, ended)
+	drain(t, b.Watch(ctx, kind, "a")) // of a context that has ended already
 	b.put(store.Record{Key: "a"})
-	key, ok := receive(t, going)
-	require.True(t, ok)
-	require.Equal(t, "a", key, "the other goes on")
+	require.Equal(t, only("a"), receive(t, open), "the other goes on")
+
 	require.NoError(t, b.Close())
-	_, ok = receive(t, going)
-	require.False(t, ok, "closing the store closes every watch")
+	drain(t, open)
+	drain(t, b.Watch(t.Context(), kind, "a"))
 }
 
 func testTwoHandles(t *testing.T, suite Suite) {
 	clock := NewClock()
 	open := suite.New(t, clock.Now)
 	here, there := opened(t, open), opened(t, open)
-	changes := watch(t, there, kind)
+	listen(t, there, kind)
+	changes := there.Watch(t.Context(), kind, "a")
 
 	version, err := here.Put(t.Context(), store.Record{Kind: kind, Key: "a", Value: []byte("x"), Due: clock.Now()})
 	require.NoError(t, err)
-	key, ok := receive(t, changes)
-	require.True(t, ok)
-	require.Equal(t, "a", key)
+	require.Equal(t, only("a"), receive(t, changes))
 	record, err := there.Get(t.Context(), kind, "a")
 	require.NoError(t, err)
 	require.Equal(t, version, record.Version)
