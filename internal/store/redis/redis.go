@@ -20,6 +20,7 @@ type Store struct {
 	client goredis.UniversalClient
 	prefix string
 	clock  func() time.Time
+	advice *advisor
 
 	changes    store.Notifier
 	subscribed sync.Map // by kind: there is a subscription
@@ -39,14 +40,14 @@ var _ store.Backend = (*Store)(nil)
 // username_file, password_file, ca_file, sentinel_password_file, cluster and
 // prefix.
 func Open(spec string, clock func() time.Time, log *slog.Logger) (*Store, error) {
-	advice := advisor{clock: clock, log: log}
+	advice := &advisor{clock: clock, log: log}
 	client, prefix, err := connect(spec, advice.look)
 	if err != nil {
 		return nil, fmt.Errorf("the Redis URL: %w", err)
 	}
 	done, end := context.WithCancel(context.Background())
 	return &Store{
-		client: client, prefix: prefix, clock: clock,
+		client: client, prefix: prefix, clock: clock, advice: advice,
 		done: done, close: end,
 	}, nil
 }
@@ -118,7 +119,7 @@ func unavailable(ctx context.Context, err error) error {
 func millis(t time.Time) string { return strconv.FormatInt(store.Millis(t), 10) }
 
 // advisor looks at each server that is connected to for settings that would do
-// harm, and tells of each fault once.
+// harm, and logs each error once.
 type advisor struct {
 	clock func() time.Time
 	log   *slog.Logger

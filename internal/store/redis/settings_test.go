@@ -77,6 +77,31 @@ func TestHarmfulSettingsAreToldOnce(t *testing.T) {
 	require.Equal(t, 1, strings.Count(out.String(), "redis_ahead_seconds=60"), out.String())
 }
 
+func TestWatchThatRedisRefusesIsToldAndBeginsOnceItMay(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Redis, "--user", "ghscoped", "on", ">secret", "~*", "resetchannels", "+@all")
+	var mu sync.Mutex
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(lockedWriter{&mu, &out}, nil))
+	s, err := redis.Open("redis://ghscoped:secret@"+server.Addr, time.Now, log)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	changes := s.Watch(t.Context(), kind, "a")
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Contains(out.String(), "channel={ghscoped:thing}:changed")
+	}, patience, time.Millisecond)
+
+	require.NoError(t, server.Client(t).Do(t.Context(), "ACL", "SETUSER", "ghscoped", "&{ghscoped:*").Err())
+	hears(t, changes, "")
+	put(t, s, store.Record{Key: "a"})
+	hears(t, changes, "a")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, 1, strings.Count(out.String(), "refuses the subscription"), out.String())
+}
+
 type lockedWriter struct {
 	mu  *sync.Mutex
 	out *bytes.Buffer

@@ -13,8 +13,12 @@ import (
 // net below the channel, which Redis does not promise to deliver.
 const rereadEvery = time.Minute
 
-// subscribeAgain is how long after the end of a subscription the next one begins.
-const subscribeAgain = time.Second
+const (
+	// subscribeTimeout is how long the server may take to begin a subscription.
+	subscribeTimeout = 2 * time.Second
+	// subscribeAgain is how long after the end of a subscription the next one begins.
+	subscribeAgain = time.Second
+)
 
 // Watch reports what any replica changes. All watches of a kind share one
 // subscription, which the first of them begins and Close ends.
@@ -37,12 +41,22 @@ func (s *Store) subscribe(kind store.Kind) {
 	}
 }
 
-// follow reports what comes from one subscription. go-redis connects, and does so
-// again whenever the connection is lost, but gives up when a Cluster has dismissed
-// the node.
+// follow reports what comes from one subscription, until there is none. go-redis
+// begins it again whenever the connection is lost, but gives up when a Cluster has
+// dismissed the node.
 func (s *Store) follow(kind store.Kind) {
 	subscription := s.client.Subscribe(s.done, s.channel(kind))
 	defer subscription.Close()
+	// The first answer says that the subscription stands. What changed before was
+	// not heard.
+	if _, err := subscription.ReceiveTimeout(s.done, subscribeTimeout); err != nil {
+		if goredis.IsPermissionError(err) {
+			s.advice.warn("Redis refuses the subscription by which pages hear of changes: let the user SUBSCRIBE", "channel", s.channel(kind))
+		}
+		return
+	}
+	s.changes.Changed(kind, "")
+
 	reread := time.NewTicker(rereadEvery)
 	defer reread.Stop()
 	messages := subscription.ChannelWithSubscriptions()
@@ -57,7 +71,7 @@ func (s *Store) follow(kind store.Kind) {
 			if !open {
 				return
 			}
-			key := "" // the subscription stands, at first or again: what came before it was not heard
+			key := "" // it stands again
 			if change, is := message.(*goredis.Message); is {
 				key = change.Payload
 			}

@@ -13,17 +13,16 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 )
 
-// dismissed gives a first subscription that ends at once, as that to a node that
-// has left its Cluster.
+// dismissed gives a first subscription to a node that will leave its Cluster.
 type dismissed struct {
 	goredis.UniversalClient
-	gone  *goredis.Client
+	node  *goredis.Client
 	count atomic.Int64
 }
 
 func (d *dismissed) Subscribe(ctx context.Context, channels ...string) *goredis.PubSub {
 	if d.count.Add(1) == 1 {
-		return d.gone.Subscribe(ctx, channels...)
+		return d.node.Subscribe(ctx, channels...)
 	}
 	return d.UniversalClient.Subscribe(ctx, channels...)
 }
@@ -34,10 +33,12 @@ func TestWatchOutlivesItsSubscription(t *testing.T) {
 	s, err := Open(server.URL(""), time.Now, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	defer s.Close()
-	client := &dismissed{UniversalClient: s.client, gone: goredis.NewClient(&goredis.Options{Addr: server.Addr})}
-	require.NoError(t, client.gone.Close())
+	client := &dismissed{UniversalClient: s.client, node: goredis.NewClient(&goredis.Options{Addr: server.Addr})}
 	s.client = client
 
-	require.Contains(t, <-s.Watch(t.Context(), "thing", ""), "")
+	changes := s.Watch(t.Context(), "thing", "")
+	require.Contains(t, <-changes, "")
+	require.NoError(t, client.node.Close())
+	require.Contains(t, <-changes, "")
 	require.EqualValues(t, 2, client.count.Load())
 }
