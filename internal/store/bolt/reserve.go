@@ -21,7 +21,10 @@ import (
 // one before it freed are enough.
 //
 // A bucket's bytes are in values of half a page each. So they need no pages that lie
-// side by side, which a file that has been full has few of.
+// side by side, which a file that has been full has few of. For the same reason the
+// reserve helps with records of the size that the service writes, some KiB: bbolt
+// writes a leaf, with up to four records whatever their size, to pages side by side,
+// and may find no room for a leaf of 100 KiB in all of the reserve.
 const (
 	reserveParts  = 32
 	partValues    = 32

@@ -57,7 +57,7 @@ func goOnWhenFull(path string) error {
 		}
 		return made, nil
 	}
-	for _, size := range []int{100_000, 10_000, 1000, 100, 1} { // until not even a little fits
+	for _, size := range []int{4 << 10, 1000, 100, 1} { // of the largest event, until not even a little fits
 		if _, err := fill(store.KindEvent, size); err != nil {
 			return err
 		}
