@@ -34,7 +34,7 @@ type Options struct {
 	Subdomains bool
 
 	ServiceCommand []string          // the Hub starts it (managed)
-	ServiceEnv     map[string]string // for the managed service
+	ServiceEnv     map[string]string // for the service
 	// External starts the service instead, in the environment given (and
 	// whatever it adds). It is called before the Hub starts. Whoever wrote it
 	// also ends the service.

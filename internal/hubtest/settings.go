@@ -112,7 +112,8 @@ func withMark(env map[string]string, mark string) map[string]string {
 	return env
 }
 
-// serviceEnv is what JupyterHub itself sets for a managed service.
+// serviceEnv is what JupyterHub itself sets for a managed service, and then
+// what is set for this one.
 func (h *Hub) serviceEnv(o Options) []string {
 	access := fmt.Sprintf(`["access:services!service=%s", "access:services"]`, ServiceName)
 	env := []string{
@@ -127,14 +128,16 @@ func (h *Hub) serviceEnv(o Options) []string {
 		`JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES=["read:users!user", "read:servers!user", "tokens!user", "servers!user"]`,
 		"JUPYTERHUB_BASE_URL=" + o.BaseURL,
 	}
-	if o.Version == "hub4" {
-		return append(env, "GHSCOPED_PROXY_URL="+h.ProxyURL)
-	}
 	if o.Subdomains {
-		env = append(env, "GHSCOPED_PROXY_URL="+h.ProxyURL, "JUPYTERHUB_HOST="+origin(h.URL),
-			"JUPYTERHUB_OAUTH_CALLBACK_URL="+h.ServiceURL+"oauth_callback")
+		env = append(env, "JUPYTERHUB_HOST="+origin(h.URL), "JUPYTERHUB_OAUTH_CALLBACK_URL="+h.ServiceURL+"oauth_callback")
 	}
-	return append(env, "JUPYTERHUB_PUBLIC_URL="+h.ServiceURL, "JUPYTERHUB_PUBLIC_HUB_URL="+h.URL+"hub/")
+	if o.Version != "hub4" {
+		env = append(env, "JUPYTERHUB_PUBLIC_URL="+h.ServiceURL, "JUPYTERHUB_PUBLIC_HUB_URL="+h.URL+"hub/")
+	}
+	for name, value := range h.withProxyURL(o) {
+		env = append(env, name+"="+value)
+	}
+	return env
 }
 
 // origin is the scheme and host of an address.

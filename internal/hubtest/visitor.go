@@ -59,8 +59,9 @@ func (h *Hub) Visit(ctx context.Context, user string) (*Visitor, error) {
 }
 
 // Call asks the service as the page's script does; path is relative to the
-// service's page, in and out may be nil. It returns the status, whatever it is;
-// out also takes the body of an error.
+// service's page, in and out may be nil; a string in is sent, and a *string out
+// filled, as it is, without JSON. It returns the status, whatever it is; out also
+// takes the body of an error.
 func (v *Visitor) Call(ctx context.Context, method, path string, in, out any) (int, error) {
 	header := http.Header{}
 	header.Set("X-CSRF-Token", v.csrf)

@@ -6,13 +6,14 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 const (
@@ -39,14 +40,8 @@ func (w *world) sum(b *testing.B, name string) (total float64) {
 
 // direct calls the service beside the Hub's proxy, as a bot in the cluster may.
 func (w *world) direct(b *testing.B, body string) int {
-	address := w.hub.ServiceAddr + "/services/connect-github/api/bot-tokens"
-	request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, address, strings.NewReader(body))
-	require.NoError(b, err)
-	request.Header.Set("Authorization", "token "+w.docsToken)
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(b, err)
-	require.NoError(b, response.Body.Close())
-	return response.StatusCode
+	bot := w.Hub.Holder(w.docsToken).At(w.Hub.ServiceAddr + "/services/connect-github/")
+	return rig.Call(b, bot, http.MethodPost, "api/bot-tokens", body, nil)
 }
 
 // BenchmarkAToken measures what a token costs beyond GitHub's own answer: the

@@ -36,7 +36,7 @@ func TestCtrlCAtEachPointOfAJob(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ctx := hubtest.Context(t)
-			gate, err := rig.NewGate(strings.TrimSuffix(w.hub.ServiceURL, "/"))
+			gate, err := rig.NewGate(strings.TrimSuffix(w.Hub.ServiceURL, "/"))
 			require.NoError(t, err)
 			defer gate.Close()
 			home := t.TempDir()
@@ -44,12 +44,12 @@ func TestCtrlCAtEachPointOfAJob(t *testing.T) {
 			require.NoError(t, os.Mkdir(temporary, 0o700))
 			terminal, err := rig.OpenTerminal(ctx, home, []string{"HOME=" + home, "TMPDIR=" + temporary, "TERM=xterm",
 				"PATH=" + w.bin + string(os.PathListSeparator) + os.Getenv("PATH"),
-				"GHSCOPED_URL=" + gate.URL() + "/", "GHSCOPED_GITHUB_URL=" + w.github.URL(), "JUPYTERHUB_API_TOKEN=" + w.docsToken})
+				"GHSCOPED_URL=" + gate.URL() + "/", "GHSCOPED_GITHUB_URL=" + w.GitHub.URL(), "JUPYTERHUB_API_TOKEN=" + w.docsToken})
 			require.NoError(t, err)
 			defer func() { require.NoError(t, terminal.Close()) }()
 			before, err := terminal.Run(ctx, "stty -a")
 			require.NoError(t, err)
-			tokens := len(w.github.Tokens())
+			tokens := len(w.GitHub.Tokens())
 			if tc.held != "" {
 				gate.Hold(tc.held, 0, tc.after)
 			}
@@ -83,7 +83,7 @@ func TestCtrlCAtEachPointOfAJob(t *testing.T) {
 			after, err := terminal.Run(ctx, "stty -a")
 			require.NoError(t, err)
 			require.Equal(t, before, after)
-			requireMinted(t, w.github.Tokens()[tokens:], tc.minted, tc.state)
+			requireMinted(t, w.GitHub.Tokens()[tokens:], tc.minted, tc.state)
 			if !tc.again { // killed by the second, nobody is left to tidy up
 				left, err := os.ReadDir(temporary)
 				require.NoError(t, err)

@@ -37,20 +37,20 @@ func asBot(job string) string {
 		"ghscoped bot exec --repo octo-org/shared --permission contents:write -- sh steps\n"
 }
 
-func (w *world) pushesSince(n int) []githubsim.Push { return w.github.Stats().Pushes[n:] }
+func (w *world) pushesSince(n int) []githubsim.Push { return w.GitHub.Stats().Pushes[n:] }
 
 func TestARealHubServiceOpensABranchAndIsNamedInTheAudit(t *testing.T) {
 	w := shared
-	before := len(w.github.Stats().Pushes)
+	before := len(w.GitHub.Stats().Pushes)
 	w.must(t, asBot(work("nightly", "material.txt")))
 
 	pushes := w.pushesSince(before)
 	require.Len(t, pushes, 1)
 	require.Equal(t, actor, pushes[0].Actor)
-	author, err := w.github.Git("octo-org/shared", "log", "-1", "--format=%an %ae / %cn", "nightly")
+	author, err := w.GitHub.Git("octo-org/shared", "log", "-1", "--format=%an %ae / %cn", "nightly")
 	require.NoError(t, err)
 	require.Regexp(t, `^ghscoped-demo\[bot\] \d+\+ghscoped-demo\[bot\]@users\.noreply\.127\.0\.0\.1 / ghscoped-demo\[bot\]\n$`, author)
-	require.Equal(t, "revoked", rig.TokenState(w.github, pushes[0].TokenSHA256), "the job is over")
+	require.Equal(t, "revoked", rig.TokenState(w.GitHub, pushes[0].TokenSHA256), "the job is over")
 
 	trail := func(events []event) (trail []string) {
 		for _, e := range events {
@@ -82,13 +82,13 @@ func TestItIsRefusedInARepositoryOutsideItsRule(t *testing.T) {
 		"git commit -q --allow-empty -m x; git push origin HEAD:refs/heads/nightly\n"))
 	require.NotZero(t, code)
 	require.Contains(t, out, "denied")
-	_, err := w.github.Git("octo-org/handbook", "rev-parse", "--verify", "refs/heads/nightly")
+	_, err := w.GitHub.Git("octo-org/handbook", "rev-parse", "--verify", "refs/heads/nightly")
 	require.Error(t, err)
 }
 
 func TestAJobThatOutlivesItsTokenKeepsPushing(t *testing.T) {
 	w := shared
-	before := len(w.github.Stats().Pushes)
+	before := len(w.GitHub.Stats().Pushes)
 	folder := filepath.Join(w.folder, "nbbot")
 	steps := work("long", "first.txt") + `printf %s "$GH_TOKEN" | sha256sum | cut -c-64 >../at-first
 sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
@@ -105,10 +105,10 @@ sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
 		_, err := os.Stat(filepath.Join(folder, "waiting"))
 		return err == nil
 	}, hubtest.Patience, 50*time.Millisecond)
-	w.github.Advance(tokenLife)
+	w.GitHub.Advance(tokenLife)
 	first, err := os.ReadFile(filepath.Join(folder, "at-first"))
 	require.NoError(t, err)
-	require.Equal(t, "expired", rig.TokenState(w.github, strings.TrimSpace(string(first))), "the job's first token is dead at GitHub")
+	require.Equal(t, "expired", rig.TokenState(w.GitHub, strings.TrimSpace(string(first))), "the job's first token is dead at GitHub")
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "goon"), nil, 0o600))
 	<-done
 
@@ -128,7 +128,7 @@ sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
 
 func TestItsPullRequestStartsWorkflows(t *testing.T) {
 	w := shared
-	require.NoError(t, w.github.Commit("octo-org/shared", "tests", map[string]string{".github/workflows/ci.yaml": "on: pull_request\n"}))
+	require.NoError(t, w.GitHub.Commit("octo-org/shared", "tests", map[string]string{".github/workflows/ci.yaml": "on: pull_request\n"}))
 	w.must(t, asBot(work("proposal", "proposal.txt")))
 	var token struct {
 		Token string
@@ -138,7 +138,7 @@ func TestItsPullRequestStartsWorkflows(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &token))
 	require.Equal(t, actor, token.Git.Name)
 
-	request, err := http.NewRequest(http.MethodPost, w.github.Info().APIURL+"/repos/octo-org/shared/pulls",
+	request, err := http.NewRequest(http.MethodPost, w.GitHub.Info().APIURL+"/repos/octo-org/shared/pulls",
 		strings.NewReader(`{"title":"Fresh material","head":"proposal","base":"main"}`))
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+token.Token)
@@ -146,7 +146,7 @@ func TestItsPullRequestStartsWorkflows(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusCreated, response.StatusCode)
-	pull := w.github.Stats().Pulls[0]
+	pull := w.GitHub.Stats().Pulls[0]
 	require.Equal(t, actor, pull.Actor)
 	require.Equal(t, []string{".github/workflows/ci.yaml"}, pull.Workflows)
 }
@@ -162,7 +162,7 @@ func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
 	w.audit(t, func(issued []event) bool {
 		return slices.ContainsFunc(issued, func(e event) bool { return e.TokenHash == foreign })
 	}, `"service:nbbot"`, `"bot_token_issue"`)
-	require.Equal(t, "live", rig.TokenState(w.github, foreign))
+	require.Equal(t, "live", rig.TokenState(w.GitHub, foreign))
 
 	for name, body := range map[string]string{
 		"another bot's repository":          ask("octo-org/shared", "contents", "read"),
@@ -182,12 +182,12 @@ func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
 	require.NotContains(t, list, foreign)
 	status, _ = w.call(t, w.docsToken, http.MethodDelete, "api/bot-tokens/"+foreign, "")
 	require.Equal(t, http.StatusNotFound, status)
-	require.Equal(t, "live", rig.TokenState(w.github, foreign))
+	require.Equal(t, "live", rig.TokenState(w.GitHub, foreign))
 	for _, path := range []string{"api/credential", "api/flows", "api/deliveries"} {
 		status, _ = w.call(t, w.docsToken, http.MethodPost, path, "{}")
 		require.Equal(t, http.StatusForbidden, status, path)
 	}
-	status, err := w.hub.API(t.Context(), w.docsToken, http.MethodGet, "/services/nbbot", nil, nil)
+	status, err := w.Hub.API(t.Context(), w.docsToken, http.MethodGet, "/services/nbbot", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusForbidden, status, "the Hub tells it nothing of the other bot")
 }
@@ -195,8 +195,7 @@ func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
 func TestAGroupsRuleIsForItsMembersServers(t *testing.T) {
 	w := shared
 	for user, want := range map[string]int{"tess": http.StatusOK, "ada": http.StatusForbidden} {
-		token, err := w.hub.UserToken(t.Context(), user, "access:services!service=connect-github")
-		require.NoError(t, err)
+		token := w.UserToken(t, user, "access:services!service=connect-github")
 		status, answer := w.call(t, token, http.MethodPost, "api/bot-tokens", ask("octocat/hello", "contents", "write"))
 		require.Equal(t, want, status, "%s: %s", user, answer)
 	}
@@ -239,15 +238,17 @@ func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
 // have left behind.
 func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
 	w := shared
-	markers := map[string]string{"docsbot's Hub token": w.docsToken, "the service's Hub token": w.hub.ServiceToken}
-	lines := strings.Split(strings.TrimSpace(string(w.key)), "\n")
+	markers := map[string]string{"docsbot's Hub token": w.docsToken, "the service's Hub token": w.Hub.ServiceToken}
+	key, err := os.ReadFile(filepath.Join(w.folder, "app.pem"))
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(key)), "\n")
 	for i, line := range lines[1 : len(lines)-1] {
 		markers[fmt.Sprint("line ", i, " of the key")] = line
 	}
-	for i, token := range w.github.Tokens() {
+	for i, token := range w.GitHub.Tokens() {
 		markers[fmt.Sprint("token ", i)] = token.Token
 	}
-	sealing, err := os.ReadFile(filepath.Join(w.folder, "store.db.key"))
+	sealing, err := os.ReadFile(w.Store + ".key")
 	require.NoError(t, err)
 	for line := range strings.Lines(string(sealing)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
@@ -259,12 +260,12 @@ func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
 
 	_, metrics := w.call(t, w.metricsToken, http.MethodGet, "metrics", "")
 	require.Contains(t, metrics, `ghscoped_bot_tokens_issued_total{status="issued"}`)
-	places := map[string][]byte{"the log and the audit": w.service.Log.Bytes(), "the metrics": []byte(metrics), "the Hub's log": w.hub.Log.Bytes()}
+	places := map[string][]byte{"the log and the audit": w.Service.Log.Bytes(), "the metrics": []byte(metrics), "the Hub's log": w.Hub.Log.Bytes()}
 	for _, path := range []string{"api/bot-tokens", "api/connection", "api/openapi.yaml", "metrics", "readyz", "healthz", "static/none"} {
 		_, answer := w.call(t, w.docsToken, http.MethodGet, path, "")
 		places["the answer of "+path] = []byte(answer)
 	}
-	content, err := os.ReadFile(filepath.Join(w.folder, "store.db"))
+	content, err := os.ReadFile(w.Store)
 	require.NoError(t, err)
 	places["the store"] = content
 	for place, content := range places {
@@ -275,8 +276,8 @@ func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
 	for _, word := range []string{"nbbot", "docsbot", "octo-org", "nightly"} {
 		require.NotContains(t, metrics, word, "no caller, repository or rule is a label")
 	}
-	require.Contains(t, string(w.service.Log.Bytes()), "bot tokens are enabled", "the key was tried at the start")
-	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.service.PID()))
+	require.Contains(t, string(w.Service.Log.Bytes()), "bot tokens are enabled", "the key was tried at the start")
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", w.Service.PID()))
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^Max core file size +0 +0 +bytes`, string(limits))
 }

@@ -2,13 +2,10 @@ package bots_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,11 +51,8 @@ rules:
 
 // world is what all tests share. They run one after the other.
 type world struct {
+	*rig.World
 	folder, bin, policy string
-	key, publicKey      []byte // PEM
-	github              *githubsim.Server
-	hub                 *hubtest.Hub
-	service             *hubtest.Program
 	docsToken           string // Hub token of the service docsbot
 	metricsToken        string // of a Hub service that may read metrics
 }
@@ -74,32 +68,29 @@ func start(s *rig.Shared) error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	if err := w.startGitHub(); err != nil {
-		return err
-	}
-	s.Cleanup(w.github.Close)
-	extra, err := w.extra()
+	settings, public, err := rig.BotSettings(s.Folder, policyText)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*hubtest.Patience)
-	defer cancel()
-	w.hub, err = hubtest.Start(ctx, hubtest.Options{Extra: extra, Users: []string{"tess", "ada"}, External: func(env []string) error {
-		w.service, err = rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
-			"GHSCOPED_STORE=bolt:"+filepath.Join(w.folder, "store.db"), "GHSCOPED_DELIVERY=pull",
-			"GHSCOPED_APP_PRIVATE_KEY_FILE="+w.keyFile(), "GHSCOPED_BOT_POLICY="+w.policy), nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
-		if err == nil {
-			s.Cleanup(func() error { return w.service.Stop(5 * time.Second) })
-		}
+	github, err := s.GitHub(githubsim.Options{
+		InstallationTokenLife: tokenLife, Limits: githubsim.Limits{UserPerHour: 1e6, AnonymousPerHour: 1e6},
+		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, PublicKeyPEM: string(public)}},
+	})
+	if err != nil {
 		return err
-	}})
-	if err == nil {
-		s.Cleanup(w.hub.Stop)
 	}
+	_, org := github.Install("octo-org")
+	_, person := github.Install("octocat")
+	extra, err := w.extra(github)
+	if err := errors.Join(org, person, err); err != nil {
+		return err
+	}
+	hub := hubtest.Options{Extra: extra, Users: []string{"tess", "ada"}, ServiceEnv: rig.ByName(append(settings, "GHSCOPED_DELIVERY=pull"))}
+	w.World, err = s.World(rig.WorldOptions{Program: filepath.Join(w.bin, "ghscoped-service"), Hub: hub, GitHub: github, Serve: (*rig.World).Run})
 	return err
 }
 
-// prepare builds the programs and makes the files.
+// prepare builds the programs, and makes the bot's folder.
 func (w *world) prepare() error {
 	if err := os.Mkdir(w.bin, 0o700); err != nil {
 		return err
@@ -109,40 +100,19 @@ func (w *world) prepare() error {
 			return err
 		}
 	}
-	var err error
-	if w.key, w.publicKey, err = rig.NewAppKey(); err != nil {
-		return err
-	}
 	bot := filepath.Join(w.folder, "nbbot")
-	return errors.Join(
-		os.WriteFile(w.keyFile(), w.key, 0o600), os.WriteFile(w.policy, []byte(policyText), 0o600),
-		os.Mkdir(bot, 0o700), exec.Command("mkfifo", filepath.Join(bot, "in"), filepath.Join(bot, "out")).Run(),
+	return errors.Join(os.Mkdir(bot, 0o700), exec.Command("mkfifo", filepath.Join(bot, "in"), filepath.Join(bot, "out")).Run(),
 		os.WriteFile(filepath.Join(bot, "nbbot.sh"), []byte(nbbot), 0o600))
-}
-
-func (w *world) keyFile() string { return filepath.Join(w.folder, "app.pem") }
-
-func (w *world) startGitHub() error {
-	w.github = githubsim.New(githubsim.Options{
-		Latency: githubsim.GitHubLatency, InstallationTokenLife: tokenLife, Limits: githubsim.Limits{UserPerHour: 1e6, AnonymousPerHour: 1e6},
-		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, PublicKeyPEM: string(w.publicKey)}},
-	})
-	if err := w.github.Start(); err != nil {
-		return err
-	}
-	_, org := w.github.Install("octo-org")
-	_, person := w.github.Install("octocat")
-	return errors.Join(org, person)
 }
 
 // extra is the Hub's side: nbbot, which the Hub runs, docsbot, which runs
 // elsewhere, and who reads the metrics.
-func (w *world) extra() (string, error) {
+func (w *world) extra(github *githubsim.Server) (string, error) {
 	bot := filepath.Join(w.folder, "nbbot")
 	services := []map[string]any{
 		{"name": "nbbot", "command": []string{"sh", "nbbot.sh"}, "cwd": bot, "environment": map[string]string{
 			"PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": bot, "GIT_CONFIG_NOSYSTEM": "1",
-			"GHSCOPED_GITHUB_URL": w.github.URL(),
+			"GHSCOPED_GITHUB_URL": github.URL(),
 		}},
 		{"name": "docsbot", "api_token": w.docsToken},
 		{"name": "watch", "api_token": w.metricsToken},
@@ -181,7 +151,7 @@ func (w *world) do(t testing.TB, job string) (out string, code int) {
 	ended := make(chan result, 1)
 	go func() {
 		folder := filepath.Join(w.folder, "nbbot")
-		err := os.WriteFile(filepath.Join(folder, "in"), []byte("GITHUB="+w.github.URL()+"\n"+job), 0)
+		err := os.WriteFile(filepath.Join(folder, "in"), []byte("GITHUB="+w.GitHub.URL()+"\n"+job), 0)
 		out, readErr := os.ReadFile(filepath.Join(folder, "out"))
 		ended <- result{out, errors.Join(err, readErr)}
 	}()
@@ -210,15 +180,8 @@ func (w *world) must(t testing.TB, job string) string {
 // call asks the service with a Hub token, through the Hub's proxy.
 func (w *world) call(t testing.TB, token, method, path, body string) (status int, answer string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, w.hub.ServiceURL+path, strings.NewReader(body))
-	require.NoError(t, err)
-	request.Header.Set("Authorization", "token "+token)
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return response.StatusCode, string(content)
+	status = rig.Call(t, w.Hub.Holder(token), method, path, body, &answer)
+	return status, answer
 }
 
 func ask(repository, permission, level string) string {
@@ -243,7 +206,7 @@ func (w *world) audit(t testing.TB, enough func([]event) bool, words ...string) 
 	t.Helper()
 	require.Eventually(t, func() bool {
 		events = nil
-		for line := range bytes.Lines(w.service.Log.Bytes()) {
+		for line := range bytes.Lines(w.Service.Log.Bytes()) {
 			var e struct {
 				event
 				Audit bool

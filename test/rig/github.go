@@ -1,12 +1,18 @@
 package rig
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -50,6 +56,36 @@ func TokenState(github *githubsim.Server, sha256 string) string {
 		}
 	}
 	return "unknown"
+}
+
+// Pending waits for a code that is wanted and that nobody has approved yet.
+func Pending(ctx context.Context, github *githubsim.Server, wanted func(githubsim.DevicePolls) bool) (code string, err error) {
+	tick := time.NewTicker(50 * time.Millisecond) // GitHub tells nobody of a new code
+	defer tick.Stop()
+	for {
+		for _, device := range github.Stats().DeviceCodes {
+			if device.State == "pending" && wanted(device) {
+				return device.UserCode, nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return "", fmt.Errorf("no code waits for approval: %w", ctx.Err())
+		}
+	}
+}
+
+// BotSettings enable bot tokens by a policy and a new key of the App, which are
+// put into a folder as policy.yaml and app.pem; public is the key's other half.
+func BotSettings(folder, policy string) (env []string, public []byte, err error) {
+	private, public, err := NewAppKey()
+	if err != nil {
+		return nil, nil, err
+	}
+	policyFile, keyFile := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "app.pem")
+	err = errors.Join(os.WriteFile(policyFile, []byte(policy), 0o600), os.WriteFile(keyFile, private, 0o600))
+	return []string{"GHSCOPED_BOT_POLICY=" + policyFile, "GHSCOPED_APP_PRIVATE_KEY_FILE=" + keyFile}, public, err
 }
 
 // NewAppKey is an App's new key, as GitHub hands it out, and its public half.
