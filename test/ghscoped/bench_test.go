@@ -51,7 +51,7 @@ func BenchmarkCredentialFill(b *testing.B) {
 		{"store", storeWay(b)}, {"push", pushWay(b)}, {"pull", pullWay(b, p)}, {"bare", pullWay(b, p)},
 		{"direct", append(pullWay(b, p), "GHSCOPED_URL="+shared.direct)},
 		{"shell", helperWay(b, "!echo username=x; echo password=none; true")},
-		{"least", helperWay(b, least+" "+shared.hub.ServiceURL+"healthz")},
+		{"least", helperWay(b, least+" "+shared.Hub.ServiceURL+"healthz")},
 		{"least-direct", helperWay(b, least+" "+shared.direct+"healthz")},
 		{"oauth", oauthWay(b)}, {"gh", ghWay(b)},
 	}
@@ -99,7 +99,7 @@ func fill(b *testing.B, env []string, way string) time.Duration {
 // request is the service's part of it alone, without a process.
 func request(ctx context.Context, b *testing.B, p *person) time.Duration {
 	began := time.Now()
-	_, err := shared.ask(ctx, p, http.MethodGet, "api/flows/current")
+	_, err := p.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
 	require.NoError(b, err)
 	return time.Since(began)
 }
@@ -109,7 +109,7 @@ func firstWay(ctx context.Context, b *testing.B, p *person) []string {
 	b.Helper()
 	fresh := *p
 	var err error
-	fresh.token, err = shared.hub.ServerToken(ctx, p.name, "")
+	fresh.token, err = shared.Hub.ServerToken(ctx, p.name, "")
 	require.NoError(b, err)
 	return pullWay(b, &fresh)
 }
@@ -117,12 +117,12 @@ func firstWay(ctx context.Context, b *testing.B, p *person) []string {
 func env(b *testing.B, more ...string) (home string, all []string) {
 	home = b.TempDir()
 	return home, append([]string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GHSCOPED_GITHUB_URL=" + shared.github.URL()}, more...)
+		"GHSCOPED_GITHUB_URL=" + shared.GitHub.URL()}, more...)
 }
 
 func storeWay(b *testing.B) []string {
 	home, env := env(b)
-	address := strings.Replace(shared.github.URL(), "http://", "http://x-access-token:ghu_0123456789@", 1)
+	address := strings.Replace(shared.GitHub.URL(), "http://", "http://x-access-token:ghu_0123456789@", 1)
 	require.NoError(b, os.WriteFile(filepath.Join(home, ".git-credentials"), []byte(address+"\n"), 0o600))
 	require.NoError(b, os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[credential]\n\thelper = store\n"), 0o600))
 	return env
@@ -141,7 +141,7 @@ func pushWay(b *testing.B) []string {
 	b.Setenv("HOME", home)
 	d, err := deliver.New(deliver.Options{HTTP: http.DefaultClient})
 	require.NoError(b, err)
-	host, err := url.Parse(shared.github.URL())
+	host, err := url.Parse(shared.GitHub.URL())
 	require.NoError(b, err)
 	require.NoError(b, d.DeliverHere(b.Context(), credential.Credential{Host: host, Username: "x-access-token",
 		Password: secret.New("ghu_0123456789"), ExpiresAt: time.Now().Add(time.Hour)}))

@@ -139,7 +139,7 @@ func newScene(t *testing.T, alone bool) *scene {
 	var err error
 	s.p, err = shared.newPerson(s.ctx)
 	require.NoError(t, err)
-	target, github := strings.TrimSuffix(shared.hub.ServiceURL, "/"), shared.github.URL()
+	target, github := strings.TrimSuffix(shared.Hub.ServiceURL, "/"), shared.GitHub.URL()
 	if alone {
 		target = github
 	}
@@ -172,8 +172,8 @@ func (s *scene) run(line string) string {
 
 func (s *scene) flow() string {
 	s.Helper()
-	body, err := shared.ask(s.ctx, s.p, "GET", "api/flows/current")
-	require.NoError(s, err)
+	var body string
+	rig.Call(s, s.p, "GET", "api/flows/current", nil, &body)
 	return body
 }
 
@@ -191,7 +191,7 @@ func (s *scene) disconnected() {
 
 // cloned leaves the terminal in a repository with a commit to push.
 func (s *scene) cloned() {
-	s.run("ghscoped setup && git clone -q " + shared.github.URL() + "/" + s.p.name + "/hello && cd hello && git commit -q --allow-empty -m one")
+	s.run("ghscoped setup && git clone -q " + shared.GitHub.URL() + "/" + s.p.name + "/hello && cd hello && git commit -q --allow-empty -m one")
 }
 
 // pushes: the same again, and nothing more is asked.
@@ -213,7 +213,7 @@ func (s *scene) sameCode() {
 
 // tokens are the person's that live, of the App that is used alone.
 func (s *scene) tokens() (live int) {
-	for _, token := range shared.github.Tokens() {
+	for _, token := range shared.GitHub.Tokens() {
 		if token.ClientID == s.p.clientID && token.State == "live" {
 			live++
 		}

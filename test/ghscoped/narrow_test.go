@@ -35,7 +35,7 @@ func narrowService(t *testing.T) (address string) {
 func serviceBeside(t *testing.T, settings ...string) (address string) {
 	t.Helper()
 	origin := "http://" + rig.FreeAddress(t)
-	env := append(slices.Clone(shared.env), "JUPYTERHUB_SERVICE_URL="+origin, "GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"))
+	env := append(slices.Clone(shared.Env), "JUPYTERHUB_SERVICE_URL="+origin, "GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"))
 	program := rig.Run(t, append(env, settings...), filepath.Join(shared.bin, "ghscoped-service"), "serve")
 	address = origin + "/services/" + hubtest.ServiceName + "/"
 	ctx, cancel := context.WithTimeout(t.Context(), hubtest.Patience)
@@ -56,7 +56,7 @@ func oneRepository(address string) func(*testscript.TestScript, bool, []string) 
 
 // choose REPOSITORY… chooses them, beside those that are, for the service's App.
 func choose(ts *testscript.TestScript, _ bool, args []string) {
-	_, err := shared.github.InstallApp(shared.github.Info().ClientID, ts.Value(personKey).(*person).name, false, args...)
+	_, err := shared.GitHub.InstallApp(shared.GitHub.Info().ClientID, ts.Value(personKey).(*person).name, false, args...)
 	ts.Check(err)
 }
 
@@ -66,7 +66,7 @@ func leaked(ts *testscript.TestScript, _ bool, args []string) {
 	password, _, _ = strings.Cut(password, "\n")
 	body, err := json.Marshal(map[string][]string{"credentials": {password}})
 	ts.Check(err)
-	answer, err := http.Post(shared.github.APIURL()+"/credentials/revoke", "application/json", bytes.NewReader(body))
+	answer, err := http.Post(shared.GitHub.APIURL()+"/credentials/revoke", "application/json", bytes.NewReader(body))
 	ts.Check(err)
 	ts.Check(answer.Body.Close())
 	if answer.StatusCode != http.StatusAccepted {
@@ -81,7 +81,7 @@ func untilTokensDead(ts *testscript.TestScript, _ bool, args []string) {
 	defer cancel()
 	for {
 		alive := 0
-		for _, token := range shared.github.Tokens() {
+		for _, token := range shared.GitHub.Tokens() {
 			if token.Actor == p.name && token.ClientID == githubsim.DefaultClientID && token.State == "live" &&
 				(len(args) == 0 || token.Via == args[0]) {
 				alive++

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // Selectors of JupyterLab 4, and of the magic's own output.
@@ -37,17 +38,15 @@ func TestTheMagicInANotebook(t *testing.T) {
 	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)
 	require.NoError(t, err)
-	terminal := server(ctx, t, shared.hub, p.name)
-	out, status, err := terminal.Run(ctx, "git clone -q "+shared.github.URL()+"/"+p.name+"/hello && cd hello && "+
+	terminal := server(t, shared.Hub, p.name)
+	rig.Shell(t, terminal, "git clone -q "+shared.GitHub.URL()+"/"+p.name+"/hello && cd hello && "+
 		"git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m notebook")
-	require.NoError(t, err)
-	require.Zero(t, status, out)
-	writeNotebook(t, filepath.Join(shared.hub.Home(p.name), "push.ipynb"),
+	writeNotebook(t, filepath.Join(shared.Hub.Home(p.name), "push.ipynb"),
 		"import ghscoped\n%ghscopedcreds", "!cd hello && git push -q; echo it ended with $?", "%ghscoped status")
 
 	browser := hubtest.NewBrowser(t)
-	require.NoError(t, browser.SignIn(ctx, shared.hub, p.name))
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(shared.hub.URL+"user/"+p.name+"/lab/tree/push.ipynb")))
+	require.NoError(t, browser.SignIn(ctx, shared.Hub, p.name))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(shared.Hub.URL+"user/"+p.name+"/lab/tree/push.ipynb")))
 	runAll(ctx, t, browser, 3)
 
 	code := seen(ctx, t, browser, magicCode, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)

@@ -41,7 +41,7 @@ func ghWay(b *testing.B) []string {
 
 // question is what git asks a helper.
 func question() string {
-	return "protocol=http\nhost=" + strings.TrimPrefix(shared.github.URL(), "http://") + "\n"
+	return "protocol=http\nhost=" + strings.TrimPrefix(shared.GitHub.URL(), "http://") + "\n"
 }
 
 func must(b *testing.B, env []string, stdin, name string, args ...string) string {

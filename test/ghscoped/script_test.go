@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
 	}
 	for mode, service := range map[string]string{
-		"pull": shared.hub.ServiceURL, "push": serviceBeside(t, "GHSCOPED_DELIVERY=push"),
+		"pull": shared.Hub.ServiceURL, "push": serviceBeside(t, "GHSCOPED_DELIVERY=push"),
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -74,10 +74,10 @@ func setUp(env *testscript.Env, service string) error {
 	if err != nil {
 		return err
 	}
-	host := strings.TrimPrefix(shared.github.URL(), "http://")
+	host := strings.TrimPrefix(shared.GitHub.URL(), "http://")
 	vars := map[string]string{
 		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
-		"GITHUB": shared.github.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.github.URL(),
+		"GITHUB": shared.GitHub.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.GitHub.URL(),
 		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": service, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
 		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),
@@ -118,13 +118,9 @@ func approveLater(ts *testscript.TestScript, _ bool, args []string) {
 func deny(ts *testscript.TestScript, _ bool, args []string) {
 	p, ctx, cancel := in(ts)
 	defer cancel()
-	clientID, mine := shared.github.Info().ClientID, shared.codeOf(ctx, p)
-	if alone(args) {
-		clientID, mine = p.clientID, func(string) bool { return true }
-	}
-	code, err := shared.pending(ctx, clientID, mine)
+	code, err := shared.pending(ctx, p, alone(args))
 	ts.Check(err)
-	ts.Check(shared.github.Deny(code))
+	ts.Check(shared.GitHub.Deny(code))
 }
 
 // connect connects the person, as with the page.
@@ -141,7 +137,7 @@ func hub(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 || args[0] != "token-without-scope" {
 		ts.Fatalf("usage: hub token-without-scope")
 	}
-	token, err := shared.hub.UserToken(ctx, p.name, "read:users:name!user")
+	token, err := shared.Hub.UserToken(ctx, p.name, "read:users:name!user")
 	ts.Check(err)
 	ts.Setenv("JUPYTERHUB_API_TOKEN", token)
 }
@@ -156,11 +152,11 @@ func withoutHub(ts *testscript.TestScript, _ bool, _ []string) {
 // revoke-at-github [alone] kills the person's tokens there.
 func revokeAtGitHub(ts *testscript.TestScript, _ bool, args []string) {
 	p := ts.Value(personKey).(*person)
-	clientID := shared.github.Info().ClientID
+	clientID := shared.GitHub.Info().ClientID
 	if alone(args) {
 		clientID = p.clientID
 	}
-	shared.github.RevokeGrant(clientID, p.name)
+	shared.GitHub.RevokeGrant(clientID, p.name)
 }
 
 // until-disconnected waits for the service to find out that GitHub refuses the
@@ -242,7 +238,7 @@ func pushed(ts *testscript.TestScript, neg bool, args []string) {
 func tokensAlive(ts *testscript.TestScript, _ bool, args []string) {
 	p := ts.Value(personKey).(*person)
 	alive := 0
-	for _, token := range shared.github.Tokens() {
+	for _, token := range shared.GitHub.Tokens() {
 		if token.ClientID == p.clientID && token.State == "live" {
 			alive++
 		}

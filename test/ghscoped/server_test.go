@@ -1,7 +1,6 @@
 package ghscoped_test
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,18 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-// server starts a real server of a new person and opens a terminal in it.
-func server(ctx context.Context, t *testing.T, h *hubtest.Hub, user string) *hubtest.Terminal {
+// server starts a real server and opens a terminal in it.
+func server(t *testing.T, hub *hubtest.Hub, user string) *hubtest.Terminal {
 	t.Helper()
-	_, err := h.StartServer(ctx, user, "")
-	require.NoError(t, err)
-	terminal, err := h.OpenTerminal(ctx, user, "")
-	require.NoError(t, err)
+	w := rig.World{Hub: hub}
+	w.StartServer(t, user, "")
+	terminal := w.OpenTerminal(t, user, "")
 	// A terminal begins with a login shell, which on some systems sets PATH again.
-	_, _, err = terminal.Run(ctx, "PATH="+shared.bin+":$PATH; export PATH")
-	require.NoError(t, err)
+	rig.Shell(t, terminal, "PATH="+shared.bin+":$PATH; export PATH")
 	return terminal
 }
 
@@ -36,20 +34,16 @@ func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
 	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)
 	require.NoError(t, err)
-	terminal := server(ctx, t, shared.hub, p.name)
+	terminal := server(t, shared.Hub, p.name)
 
-	out, status, err := terminal.Run(ctx, "ghscoped setup && git clone -q "+shared.github.URL()+"/"+p.name+"/hello && cd hello && "+
+	out := rig.Shell(t, terminal, "ghscoped setup && git clone -q "+shared.GitHub.URL()+"/"+p.name+"/hello && cd hello && "+
 		"git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m early && ghscoped doctor")
-	require.NoError(t, err)
-	require.Zero(t, status, out)
 	require.Contains(t, out, "this server belongs to "+p.name)
 
 	approved := make(chan error, 1)
 	go func() { approved <- shared.approve(ctx, p, false) }()
-	out, status, err = terminal.Run(ctx, "git push")
-	require.NoError(t, err)
+	out = rig.Shell(t, terminal, "git push")
 	require.NoError(t, <-approved)
-	require.Zero(t, status, out)
 	require.Contains(t, out, "git needs GitHub, and you are not connected yet.")
 	require.Contains(t, out, "git continues.")
 	require.Contains(t, out, "main -> main")
@@ -68,7 +62,7 @@ func TestWhatEachLineOfJupyterHubTellsItsServers(t *testing.T) {
 			h := hubtest.New(t, hubtest.Options{Version: line.version, BaseURL: line.base, Users: []string{"ada"},
 				External:  placeholder(t),
 				ServerEnv: map[string]string{"PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH")}})
-			terminal := server(ctx, t, h, "ada")
+			terminal := server(t, h, "ada")
 			out, _, err := terminal.Run(ctx, "ghscoped doctor")
 			require.NoError(t, err)
 			require.Contains(t, out, line.says)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,13 +25,11 @@ import (
 // world is what all tests share: one Hub, one service, one GitHub. Each test
 // is a Hub user and a GitHub account of its own there.
 type world struct {
+	*rig.World
 	bin    string // folder of the programs
-	github *githubsim.Server
-	hub    *hubtest.Hub
 	direct string // the service past the proxy, as within a cluster
 	evil   *stranger
 	users  atomic.Int64
-	env    []string // of the service
 }
 
 var shared *world
@@ -46,36 +43,28 @@ func start(s *rig.Shared) error {
 	if err := w.build(); err != nil {
 		return err
 	}
-	app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: appSecret}
-	w.github = githubsim.New(githubsim.Options{Latency: githubsim.GitHubLatency, Interval: time.Second, Apps: []githubsim.App{app}, Limits: githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000}})
-	if err := w.github.Start(); err != nil {
+	github, err := s.GitHub(githubsim.Options{
+		Interval: time.Second,
+		Apps:     []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: appSecret}},
+		Limits:   githubsim.Limits{TokensPerUser: 1000, TokensPerHour: 1000, RevokePerHour: 1000, AnonymousPerHour: 10000, CodeEntriesPerHour: 1000},
+	})
+	if err != nil {
 		return err
 	}
-	s.Cleanup(w.github.Close)
 	packages, err := filepath.Abs("../../python/src")
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*hubtest.Patience)
-	defer cancel()
-	w.hub, err = hubtest.Start(ctx, hubtest.Options{
-		External: func(env []string) error {
-			w.direct = rig.Variable(env, "JUPYTERHUB_SERVICE_URL") + "/services/" + hubtest.ServiceName + "/"
-			w.env = append(append(env, rig.GitHubEnv(w.github)...),
-				"GHSCOPED_STORE=bolt:"+filepath.Join(s.Folder, "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn")
-			service, err := rig.Start(w.env, nil, filepath.Join(w.bin, "ghscoped-service"), "serve")
-			if err == nil {
-				s.Cleanup(func() error { return service.Stop(5 * time.Second) })
-			}
-			return err
-		},
+	hub := hubtest.Options{
+		ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull", "GHSCOPED_LOG_LEVEL": "warn"},
 		ServerEnv: map[string]string{
-			"GHSCOPED_GITHUB_URL": w.github.URL(), "GIT_CONFIG_NOSYSTEM": "1",
+			"GHSCOPED_GITHUB_URL": github.URL(), "GIT_CONFIG_NOSYSTEM": "1",
 			"PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "TERM": "xterm", "PYTHONPATH": packages,
 		},
-	})
+	}
+	w.World, err = s.World(rig.WorldOptions{Program: filepath.Join(w.bin, "ghscoped-service"), Hub: hub, GitHub: github, Serve: (*rig.World).Run})
 	if err == nil {
-		s.Cleanup(w.hub.Stop)
+		w.direct = w.Hub.ServiceAddr + "/services/" + hubtest.ServiceName + "/"
 	}
 	return err
 }
@@ -107,21 +96,21 @@ type person struct {
 // Apps are installed on hello and notes.
 func (w *world) newPerson(ctx context.Context) (*person, error) {
 	number := w.users.Add(1)
-	p := &person{name: fmt.Sprintf("user%d", number), service: w.hub.ServiceURL, notesID: 1_000_000 + number}
+	p := &person{name: fmt.Sprintf("user%d", number), service: w.Hub.ServiceURL, notesID: 1_000_000 + number}
 	p.clientID = "Iv1." + p.name
 	app := githubsim.App{ClientID: p.clientID, Slug: "app-" + p.name}
-	errs := []error{w.hub.CreateUser(ctx, p.name), w.github.AddAccount(githubsim.Account{Login: p.name}), w.github.PutApp(app)}
+	errs := []error{w.Hub.CreateUser(ctx, p.name), w.GitHub.AddAccount(githubsim.Account{Login: p.name}), w.GitHub.PutApp(app)}
 	for _, repository := range []githubsim.Repository{{FullName: "hello"}, {FullName: "notes", Private: true, ID: p.notesID}, {FullName: "other"}} {
 		repository.FullName = p.name + "/" + repository.FullName
-		errs = append(errs, w.github.AddRepository(repository))
+		errs = append(errs, w.GitHub.AddRepository(repository))
 	}
-	for _, client := range []string{p.clientID, w.github.Info().ClientID} {
-		_, err := w.github.InstallApp(client, p.name, false, p.name+"/hello", p.name+"/notes")
+	for _, client := range []string{p.clientID, w.GitHub.Info().ClientID} {
+		_, err := w.GitHub.InstallApp(client, p.name, false, p.name+"/hello", p.name+"/notes")
 		errs = append(errs, err)
 	}
 	var err error
-	p.token, err = w.hub.ServerToken(ctx, p.name, "")
-	p.Holder = w.hub.Holder(p.token)
+	p.token, err = w.Hub.ServerToken(ctx, p.name, "")
+	p.Holder = w.Hub.Holder(p.token)
 	return p, errors.Join(append(errs, err)...)
 }
 
@@ -129,10 +118,10 @@ func (w *world) newPerson(ctx context.Context) (*person, error) {
 // TestARealServerKnowsTheService is about the real ones.
 func (w *world) serverEnv(p *person) map[string]string {
 	env := map[string]string{
-		"JUPYTERHUB_API_TOKEN": p.token, "JUPYTERHUB_API_URL": w.hub.APIURL, "JUPYTERHUB_BASE_URL": "/",
-		"JUPYTERHUB_PUBLIC_HUB_URL": w.hub.URL + "hub/", "JUPYTERHUB_USER": p.name,
+		"JUPYTERHUB_API_TOKEN": p.token, "JUPYTERHUB_API_URL": w.Hub.APIURL, "JUPYTERHUB_BASE_URL": "/",
+		"JUPYTERHUB_PUBLIC_HUB_URL": w.Hub.URL + "hub/", "JUPYTERHUB_USER": p.name,
 	}
-	if p.service != w.hub.ServiceURL {
+	if p.service != w.Hub.ServiceURL {
 		env["GHSCOPED_URL"] = p.service
 	}
 	return env
@@ -141,66 +130,31 @@ func (w *world) serverEnv(p *person) map[string]string {
 // use has the person use the service at another address.
 func (p *person) use(service string) { p.service, p.Holder = service, p.At(service) }
 
-// pending waits for a code that nobody has approved yet.
-func (w *world) pending(ctx context.Context, clientID string, mine func(code string) bool) (string, error) {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		for _, device := range w.github.Stats().DeviceCodes {
-			if device.ClientID == clientID && device.State == "pending" && mine(device.UserCode) {
-				return device.UserCode, nil
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return "", fmt.Errorf("no code of %s waits for approval: %w", clientID, ctx.Err())
-		}
-	}
-}
-
-// codeOf says whether a code is the one that the service has shown to a user.
-func (w *world) codeOf(ctx context.Context, p *person) func(string) bool {
-	return func(code string) bool {
-		flow, err := journey.Current(ctx, p)
-		return err == nil && flow.UserCode == code
-	}
-}
-
-// ask calls the service as a server of the person.
-func (w *world) ask(ctx context.Context, p *person, method, path string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, method, p.service+path, nil)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Authorization", "token "+p.token)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return string(body), err
-}
-
-// approve approves the code that the person was shown, by the service or, where
+// pending waits for the code that the person was shown, by the service or, where
 // alone, by GitHub itself.
+func (w *world) pending(ctx context.Context, p *person, alone bool) (string, error) {
+	return rig.Pending(ctx, w.GitHub, func(device githubsim.DevicePolls) bool {
+		if alone {
+			return device.ClientID == p.clientID
+		}
+		flow, err := journey.Current(ctx, p)
+		return err == nil && flow.UserCode == device.UserCode && device.ClientID == w.GitHub.Info().ClientID
+	})
+}
+
+// approve approves that code.
 func (w *world) approve(ctx context.Context, p *person, alone bool) error {
-	clientID, mine := w.github.Info().ClientID, w.codeOf(ctx, p)
-	if alone {
-		clientID, mine = p.clientID, func(string) bool { return true }
-	}
-	code, err := w.pending(ctx, clientID, mine)
+	code, err := w.pending(ctx, p, alone)
 	if err != nil {
 		return err
 	}
-	return w.github.Approve(code, p.name)
+	return w.GitHub.Approve(code, p.name)
 }
 
 // connect connects a person, and returns when the service knows what the token
 // reaches.
 func (w *world) connect(ctx context.Context, p *person) error {
-	err := journey.ConnectByAPI(ctx, p, func(code string) error { return w.github.Approve(code, p.name) })
+	err := journey.ConnectByAPI(ctx, p, func(code string) error { return w.GitHub.Approve(code, p.name) })
 	if err != nil {
 		return err
 	}
@@ -214,8 +168,8 @@ func (w *world) until(ctx context.Context, p *person, wanted func(body string) b
 
 func (w *world) untilAt(ctx context.Context, p *person, path string, wanted func(body string) bool) error {
 	for {
-		body, err := w.ask(ctx, p, http.MethodGet, path)
-		if err == nil && wanted(body) {
+		var body string
+		if _, err := p.Call(ctx, http.MethodGet, path, nil, &body); err == nil && wanted(body) {
 			return nil
 		}
 		select {
@@ -228,7 +182,7 @@ func (w *world) untilAt(ctx context.Context, p *person, path string, wanted func
 
 // hasPushed reports whether GitHub has taken a push of the person.
 func (w *world) hasPushed(p *person, repository string) bool {
-	return slices.ContainsFunc(w.github.Stats().Pushes, func(push githubsim.Push) bool {
+	return slices.ContainsFunc(w.GitHub.Stats().Pushes, func(push githubsim.Push) bool {
 		return push.Repository == repository && push.Accepted && push.Actor == p.name
 	})
 }
