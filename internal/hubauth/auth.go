@@ -66,34 +66,50 @@ type Options struct {
 
 	HTTP  *http.Client
 	Clock func() time.Time
-	// Ended is told which session was found dead.
+	// Ended is told which session was found dead; nil: nobody is.
 	Ended func(ctx context.Context, session Session)
 }
 
 // Auth knows callers. Safe for concurrent use.
 type Auth struct {
-	Options
-	oauth oauth2.Config
-	trust *trust
-	// logins are the codecs of a login's cookie, sessions those of a session's.
-	logins, sessions []securecookie.Codec
+	hub          Hub
+	http         *http.Client // follows no redirect
+	tokens       *tokenCache
+	oauth        oauth2.Config
+	clientID     string
+	clientSecret func() (secret.String, error)
+	accessScopes []string
+
+	sessions Sessions
+	life     time.Duration
+	ended    func(ctx context.Context, session Session) // nil: nobody is told
+
+	loginCodecs, sessionCodecs     []securecookie.Codec // of the cookies
+	prefix                         string
+	hostCookies                    bool
+	hubCookiePath, hubCookieDomain string
+	publicURL                      *url.URL
+
+	clock func() time.Time
 }
 
-// New returns an Auth. Redirects of its HTTP client are switched off: none may be
-// followed with what is sent for a user's token.
-func New(options Options) *Auth {
-	direct := *options.HTTP
+// New returns an Auth. Its HTTP client follows no redirect, since what is sent for
+// a user's token may go nowhere else.
+func New(o Options) *Auth {
+	direct := *o.HTTP
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	options.HTTP = &direct
 	return &Auth{
-		Options: options,
+		hub: o.Hub, http: &direct, tokens: newTokenCache(o.Clock),
 		oauth: oauth2.Config{
-			ClientID: options.ClientID, RedirectURL: options.RedirectURL, Scopes: options.Scopes,
-			Endpoint: oauth2.Endpoint{
-				AuthURL: options.AuthorizeURL, TokenURL: options.TokenURL, AuthStyle: oauth2.AuthStyleInParams,
-			},
+			ClientID: o.ClientID, RedirectURL: o.RedirectURL, Scopes: o.Scopes,
+			Endpoint: oauth2.Endpoint{AuthURL: o.AuthorizeURL, TokenURL: o.TokenURL, AuthStyle: oauth2.AuthStyleInParams},
 		},
-		trust: newTrust(options.Clock), logins: loginCodecs(options.CookieKeys), sessions: sessionCodecs(options.CookieKeys, options.Life),
+		clientID: o.ClientID, clientSecret: o.ClientSecret, accessScopes: o.AccessScopes,
+		sessions: o.Sessions, life: o.Life, ended: o.Ended,
+		loginCodecs: loginCodecs(o.CookieKeys), sessionCodecs: sessionCodecs(o.CookieKeys, o.Life),
+		prefix: o.Prefix, hostCookies: o.HostCookies,
+		hubCookiePath: o.HubCookiePath, hubCookieDomain: o.HubCookieDomain, publicURL: o.PublicURL,
+		clock: o.Clock,
 	}
 }
 
@@ -111,14 +127,14 @@ func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 		return Session{}, ErrSignedOut
 	}
 	ctx := r.Context()
-	session, err := a.Sessions.Session(ctx, id)
+	session, err := a.sessions.Session(ctx, id)
 	if errors.Is(err, ErrNoSession) {
 		return Session{}, ErrSignedOut
 	}
 	if err != nil {
 		return Session{}, err
 	}
-	if !session.ExpiresAt.After(a.Clock()) || !sameHubSession(r, session.HubSessionID) {
+	if !session.ExpiresAt.After(a.clock()) || !sameHubSession(r, session.HubSessionID) {
 		return Session{}, a.end(ctx, id, session)
 	}
 	session.Holder, err = a.whoami(ctx, session.HubToken.String, fresh)
@@ -135,24 +151,24 @@ func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 
 // whoami asks the Hub whose token a session's is.
 func (a *Auth) whoami(ctx context.Context, token secret.String, fresh bool) (hub.User, error) {
-	if user, trusted := a.trust.holder(token); trusted && !fresh {
+	if user, cached := a.tokens.get(token); cached && !fresh {
 		return user, nil
 	}
-	user, err := a.Hub.Whoami(ctx, token)
+	user, err := a.hub.Whoami(ctx, token)
 	if err == nil {
-		a.trust.add(token, user)
+		a.tokens.add(token, user)
 	}
 	return user, err
 }
 
 // end forgets a dead session and says so.
 func (a *Auth) end(ctx context.Context, id string, session Session) error {
-	a.trust.drop(session.HubToken.String)
-	if err := a.Sessions.End(ctx, id); err != nil {
+	a.tokens.drop(session.HubToken.String)
+	if err := a.sessions.End(ctx, id); err != nil {
 		return err
 	}
-	if a.Ended != nil {
-		a.Ended(ctx, session)
+	if a.ended != nil {
+		a.ended(ctx, session)
 	}
 	return ErrSignedOut
 }

@@ -57,7 +57,7 @@ func (a *Auth) Expire(w http.ResponseWriter, r *http.Request, of *CookiesError) 
 	for _, name := range of.Names {
 		for _, domain := range a.domains(r) {
 			for _, path := range pathsOf(r.URL.Path) {
-				if name == hubSessionCookie && domain == a.HubCookieDomain && path == a.HubCookiePath {
+				if name == hubSessionCookie && domain == a.hubCookieDomain && path == a.hubCookiePath {
 					continue
 				}
 				http.SetCookie(w, &http.Cookie{Name: name, Path: path, Domain: domain, MaxAge: -1, Secure: strings.HasPrefix(name, hostPrefix)})
@@ -85,8 +85,8 @@ func pathsOf(path string) []string {
 // this host; the first is none, which means the host alone.
 func (a *Auth) domains(r *http.Request) []string {
 	host := r.Host
-	if a.PublicURL != nil {
-		host = a.PublicURL.Host
+	if a.publicURL != nil {
+		host = a.publicURL.Host
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -108,10 +108,10 @@ const hostPrefix = "__Host-"
 
 // baseName begins the names of all cookies of this service.
 func (a *Auth) baseName() string {
-	if a.HostCookies {
-		return hostPrefix + a.ClientID
+	if a.hostCookies {
+		return hostPrefix + a.clientID
 	}
-	return a.ClientID
+	return a.clientID
 }
 
 // stateTag is how much of a state names its cookie.
@@ -128,10 +128,10 @@ func (a *Auth) loginCookie(state string) string {
 // from another page.
 func (a *Auth) cookie(r *http.Request, name, value string, life time.Duration) *http.Cookie {
 	cookie := &http.Cookie{
-		Name: name, Value: value, Path: a.Prefix, MaxAge: int(life.Seconds()),
+		Name: name, Value: value, Path: a.prefix, MaxAge: int(life.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: a.secure(r),
 	}
-	if a.HostCookies {
+	if a.hostCookies {
 		cookie.Path, cookie.Secure = "/", true
 	}
 	return cookie
@@ -147,8 +147,8 @@ func (a *Auth) expired(r *http.Request, name string) *http.Cookie {
 // secure follows the service's public address; where that is not known, what the
 // proxy says. Whoever forges the header harms a cookie of their own only.
 func (a *Auth) secure(r *http.Request) bool {
-	if a.PublicURL != nil {
-		return a.PublicURL.Scheme == "https"
+	if a.publicURL != nil {
+		return a.publicURL.Scheme == "https"
 	}
 	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	return strings.EqualFold(strings.TrimSpace(first), "https")

@@ -50,7 +50,7 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request, next string) error 
 	}
 	begun := login{State: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: localPath(next)}
 	name := a.loginCookie(begun.State)
-	value, err := securecookie.EncodeMulti(name, begun, a.logins...)
+	value, err := securecookie.EncodeMulti(name, begun, a.loginCodecs...)
 	if err != nil {
 		return fmt.Errorf("seal the login cookie: %w", err)
 	}
@@ -108,7 +108,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string
 	if err != nil {
 		return Session{}, "", err
 	}
-	user, err := a.Hub.Whoami(r.Context(), token)
+	user, err := a.hub.Whoami(r.Context(), token)
 	if err != nil {
 		return Session{}, "", fmt.Errorf("ask the Hub who signed in: %w", err)
 	}
@@ -118,25 +118,25 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) (Session, string
 	if !sameHubSession(r, user.SessionID) { // else the new session would end at once, and its login begin again
 		return Session{}, "", &CookiesError{[]string{hubSessionCookie, a.sessionCookie()}}
 	}
-	now := a.Clock()
+	now := a.clock()
 	session := Session{
 		User: user.Name, Holder: user, HubToken: secret.Store(token), HubSessionID: user.SessionID,
-		CSRF: secret.Store(secret.New(rand.Text())), CreatedAt: now, ExpiresAt: now.Add(a.Life),
+		CSRF: secret.Store(secret.New(rand.Text())), CreatedAt: now, ExpiresAt: now.Add(a.life),
 	}
-	a.trust.add(token, user)
+	a.tokens.add(token, user)
 	return session, begun.Next, a.open(w, r, session)
 }
 
 func (a *Auth) open(w http.ResponseWriter, r *http.Request, session Session) error {
-	id, err := a.Sessions.Create(r.Context(), session)
+	id, err := a.sessions.Create(r.Context(), session)
 	if err != nil {
 		return fmt.Errorf("store the session: %w", err)
 	}
-	value, err := securecookie.EncodeMulti(a.sessionCookie(), []byte(id), a.sessions...)
+	value, err := securecookie.EncodeMulti(a.sessionCookie(), []byte(id), a.sessionCodecs...)
 	if err != nil {
 		return fmt.Errorf("sign the session cookie: %w", err)
 	}
-	http.SetCookie(w, a.cookie(r, a.sessionCookie(), value, a.Life))
+	http.SetCookie(w, a.cookie(r, a.sessionCookie(), value, a.life))
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (a *Auth) begun(r *http.Request, state string) (login, error) {
 	if err := once(r, name, a.sessionCookie(), hubSessionCookie); err != nil {
 		return begun, err
 	}
-	if err := securecookie.DecodeMulti(name, value(r, name), &begun, a.logins...); err != nil {
+	if err := securecookie.DecodeMulti(name, value(r, name), &begun, a.loginCodecs...); err != nil {
 		return begun, fmt.Errorf("%w: %w", ErrLoginState, err)
 	}
 	if subtle.ConstantTimeCompare([]byte(begun.State), []byte(state)) != 1 {
@@ -162,11 +162,11 @@ func (a *Auth) forget(w http.ResponseWriter, r *http.Request, begun login) {
 }
 
 func (a *Auth) exchange(ctx context.Context, code, verifier string) (secret.String, error) {
-	clientSecret, err := a.ClientSecret()
+	clientSecret, err := a.clientSecret()
 	if err != nil {
 		return secret.String{}, fmt.Errorf("read the service's Hub token: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, a.HTTP), exchangeLimit)
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, a.http), exchangeLimit)
 	defer cancel()
 	config := a.oauth
 	config.ClientSecret = clientSecret.Reveal()
@@ -198,7 +198,7 @@ func codeOf(refused *oauth2.RetrieveError) string {
 func (a *Auth) readCookie(r *http.Request) string {
 	name := a.sessionCookie()
 	var id []byte
-	if securecookie.DecodeMulti(name, value(r, name), &id, a.sessions...) != nil {
+	if securecookie.DecodeMulti(name, value(r, name), &id, a.sessionCodecs...) != nil {
 		return ""
 	}
 	return string(id)

@@ -26,7 +26,7 @@ func BearerToken(r *http.Request) secret.String {
 // otherwise [ErrNoAccess], or [ErrSignedOut] for one that the Hub does not know.
 // With fresh the Hub is asked; otherwise its last yes counts for a minute.
 func (a *Auth) Holder(r *http.Request, token secret.String, fresh bool) (hub.User, error) {
-	return a.holder(r, token, fresh, a.AccessScopes)
+	return a.holder(r, token, fresh, a.accessScopes)
 }
 
 // HasScope is nil for a token that holds a scope of the Hub, whoever it is of.
@@ -39,7 +39,7 @@ func (a *Auth) HasScope(r *http.Request, token secret.String, scope string) erro
 // Own is nil for a request that shows the service's own Hub token, which only
 // whoever reads the service's settings has.
 func (a *Auth) Own(r *http.Request) error {
-	own, err := a.ClientSecret()
+	own, err := a.clientSecret()
 	if err != nil {
 		return fmt.Errorf("read the service's Hub token: %w", err)
 	}
@@ -58,25 +58,25 @@ func (a *Auth) holder(r *http.Request, token secret.String, fresh bool, oneOf []
 	allowed := func(user hub.User) bool {
 		return slices.ContainsFunc(oneOf, func(scope string) bool { return grants(user.Scopes, scope) })
 	}
-	if user, trusted := a.trust.holder(token); trusted && !fresh && allowed(user) {
+	if user, cached := a.tokens.get(token); cached && !fresh && allowed(user) {
 		return user, nil
 	}
-	if a.trust.refused(token) {
+	if a.tokens.refused(token) {
 		return hub.User{}, ErrSignedOut
 	}
-	user, err := a.Hub.Whoami(r.Context(), token)
+	user, err := a.hub.Whoami(r.Context(), token)
 	if errors.Is(err, hub.ErrUnauthorized) || errors.Is(err, hub.ErrForbidden) {
-		a.trust.refuse(token)
+		a.tokens.refuse(token)
 		return hub.User{}, ErrSignedOut
 	}
 	if err != nil {
 		return hub.User{}, err
 	}
 	if !allowed(user) {
-		a.trust.drop(token)
+		a.tokens.drop(token)
 		return hub.User{}, ErrNoAccess
 	}
-	a.trust.add(token, user)
+	a.tokens.add(token, user)
 	return user, nil
 }
 

@@ -34,16 +34,16 @@ type History interface {
 
 // isAdmin reports whether a user sees the admin's page.
 func (s *Server) isAdmin(user hub.User) bool {
-	return s.AdminScope != "" && slices.Contains(user.Scopes, s.AdminScope)
+	return s.adminScope != "" && slices.Contains(user.Scopes, s.adminScope)
 }
 
 // admin wraps what only admins may do. To anybody else there is nothing here.
 // The Hub is asked each time: a right that was taken away is gone at once.
 func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session hubauth.Session) error) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		session, err := s.Auth.Session(r, true)
+		session, err := s.auth.Session(r, true)
 		if errors.Is(err, hubauth.ErrSignedOut) && reads(r.Method) {
-			return s.Auth.Login(w, r, "admin")
+			return s.auth.Login(w, r, "admin")
 		}
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session
 
 // adminPage shows who is connected and what happened last, without any token.
 func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubauth.Session) error {
-	view := web.AdminView{User: session.User, Now: s.Clock()}
+	view := web.AdminView{User: session.User, Now: s.clock()}
 	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
@@ -76,14 +76,14 @@ func (s *Server) adminPage(w http.ResponseWriter, r *http.Request, session hubau
 	if view.Bots, err = s.adminBots(r.Context()); err != nil {
 		return err
 	}
-	events, err := s.History.Recent(r.Context(), adminEvents)
+	events, err := s.history.Recent(r.Context(), adminEvents)
 	if err != nil {
 		return err
 	}
 	for _, event := range events {
 		view.Events = append(view.Events, adminEvent(event))
 	}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Admin(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Admin(out, lang, view) })
 	return nil
 }
 
@@ -117,7 +117,7 @@ func adminConnection(user *flow.User) web.AdminConnection {
 // eachUser calls do for every user of whom there is a record.
 func (s *Server) eachUser(ctx context.Context, do func(*flow.User) error) error {
 	for after := ""; ; {
-		users, next, err := s.Flows.Users(ctx, after, adminPage)
+		users, next, err := s.flows.Users(ctx, after, adminPage)
 		if err != nil {
 			return err
 		}
@@ -154,12 +154,12 @@ func (s *Server) adminForget(w http.ResponseWriter, r *http.Request, session hub
 	if err := s.checkForm(w, r, session); err != nil {
 		return err
 	}
-	return s.backToAdmin(w, r, s.Flows.ForgetAccount(r.Context(), r.PostForm.Get("user"), "admin "+session.User))
+	return s.backToAdmin(w, r, s.flows.ForgetAccount(r.Context(), r.PostForm.Get("user"), "admin "+session.User))
 }
 
 // end ends one connection; one that is over already is no error.
 func (s *Server) end(ctx context.Context, name string, by hubauth.Session) error {
-	_, err := s.Flows.EndConnection(ctx, name, "admin "+by.User)
+	_, err := s.flows.EndConnection(ctx, name, "admin "+by.User)
 	if apierror.Is(err, apierror.CodeNotConnected) {
 		return nil
 	}
@@ -170,6 +170,6 @@ func (s *Server) backToAdmin(w http.ResponseWriter, r *http.Request, err error) 
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, s.Prefix+"admin", http.StatusSeeOther)
+	http.Redirect(w, r, s.prefix+"admin", http.StatusSeeOther)
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 
 // adminBots lists the live tokens of all bots, without the tokens.
 func (s *Server) adminBots(ctx context.Context) ([]web.AdminBot, error) {
-	if s.Bots == nil {
+	if s.issuer == nil {
 		return nil, nil
 	}
-	live, err := s.Bots.Live(ctx, "")
+	live, err := s.issuer.Live(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -34,15 +34,15 @@ func (s *Server) adminRevokeBots(w http.ResponseWriter, r *http.Request, session
 	if err := s.checkForm(w, r, session); err != nil {
 		return err
 	}
-	if s.Bots == nil {
+	if s.issuer == nil {
 		return errNoBots
 	}
 	by := bot.User + ":" + session.User
 	if r.PostForm.Get("all") == "yes" {
-		_, err := s.Bots.RevokeAll(r.Context(), by, "")
+		_, err := s.issuer.RevokeAll(r.Context(), by, "")
 		return s.backToAdmin(w, r, err)
 	}
-	err := s.Bots.Revoke(r.Context(), by, r.PostForm.Get("caller"), r.PostForm.Get("id"))
+	err := s.issuer.Revoke(r.Context(), by, r.PostForm.Get("caller"), r.PostForm.Get("id"))
 	if apierror.Is(err, apierror.CodeTokenUnknown) {
 		err = nil // it is over already
 	}

@@ -47,7 +47,7 @@ func answerFlow(f *flow.Flow, to flow.Caller) flowAnswer {
 }
 
 func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.Of(r.Context(), c.forFlow())
+	user, err := s.flows.Of(r.Context(), c.forFlow())
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) erro
 	if body.Mode != "" && body.Mode != flow.Device { // the web flow needs a browser that goes to GitHub
 		return errBody
 	}
-	user, created, err := s.Flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: body.Servers})
+	user, created, err := s.flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: body.Servers})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) erro
 }
 
 func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) error {
-	user, err := s.Flows.Cancel(r.Context(), c.forFlow())
+	user, err := s.flows.Cancel(r.Context(), c.forFlow())
 	if err != nil {
 		return err
 	}
@@ -124,11 +124,11 @@ const tokenRecheckAge = 5 * time.Second
 
 func (s *Server) getConnection(w http.ResponseWriter, r *http.Request, c caller) error {
 	if c.holder != nil {
-		if err := s.Flows.Recheck(r.Context(), c.forFlow(), tokenRecheckAge); err != nil {
+		if err := s.flows.Recheck(r.Context(), c.forFlow(), tokenRecheckAge); err != nil {
 			return err
 		}
 	}
-	user, err := s.Flows.Of(r.Context(), c.forFlow())
+	user, err := s.flows.Of(r.Context(), c.forFlow())
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 }
 
 func (s *Server) deleteConnection(w http.ResponseWriter, r *http.Request, c caller) error {
-	if _, err := s.Flows.Disconnect(r.Context(), c.forFlow()); err != nil {
+	if _, err := s.flows.Disconnect(r.Context(), c.forFlow()); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -187,7 +187,7 @@ func (s *Server) postDelivery(w http.ResponseWriter, r *http.Request, c caller) 
 	if body.Servers == nil {
 		body.Servers = []string{body.Server}
 	}
-	user, err := s.Flows.Deliver(r.Context(), c.forFlow(), body.Servers, body.Start && s.CanStart)
+	user, err := s.flows.Deliver(r.Context(), c.forFlow(), body.Servers, body.Start && s.canStart)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type botHandler func(w http.ResponseWriter, r *http.Request, c bot.Caller) error
 // A browser's session is refused: any script on this origin could use it.
 func (s *Server) bots(next botHandler) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if s.Bots == nil {
+		if s.issuer == nil {
 			return errNoBots
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBotRequest)
@@ -53,7 +53,7 @@ func (s *Server) bots(next botHandler) http.HandlerFunc {
 
 // holder is who shows a Hub token that allows access to this service.
 func (s *Server) holder(r *http.Request, token secret.String, fresh bool) (hub.User, error) {
-	holder, err := s.Auth.Holder(r, token, fresh)
+	holder, err := s.auth.Holder(r, token, fresh)
 	if errors.Is(err, hubauth.ErrSignedOut) {
 		return hub.User{}, errBadToken
 	}
@@ -84,7 +84,7 @@ func (s *Server) postBotToken(w http.ResponseWriter, r *http.Request, c bot.Call
 		return err
 	}
 	request := bot.Request{Repositories: body.Repositories, Permissions: body.Permissions, Exclusive: body.Exclusive}
-	token, err := s.Bots.Issue(r.Context(), c, request, requestID(r))
+	token, err := s.issuer.Issue(r.Context(), c, request, requestID(r))
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ type liveAnswer struct {
 }
 
 func (s *Server) getBotTokens(w http.ResponseWriter, r *http.Request, c bot.Caller) error {
-	live, err := s.Bots.Live(r.Context(), c.String())
+	live, err := s.issuer.Live(r.Context(), c.String())
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Server) getBotTokens(w http.ResponseWriter, r *http.Request, c bot.Call
 }
 
 func (s *Server) deleteBotToken(w http.ResponseWriter, r *http.Request, c bot.Caller) error {
-	if err := s.Bots.Revoke(r.Context(), c.String(), c.String(), chi.URLParam(r, "id")); err != nil {
+	if err := s.issuer.Revoke(r.Context(), c.String(), c.String(), chi.URLParam(r, "id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

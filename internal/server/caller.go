@@ -59,7 +59,7 @@ func (s *Server) calls(next callerHandler, question bool) http.HandlerFunc {
 		if token := hubauth.BearerToken(r); !token.Empty() {
 			return s.withToken(w, r, token, !question && !reads(r.Method), next)
 		}
-		session, err := s.Auth.Session(r, !reads(r.Method))
+		session, err := s.auth.Session(r, !reads(r.Method))
 		if err != nil {
 			return err
 		}
@@ -90,9 +90,9 @@ func (s *Server) withToken(w http.ResponseWriter, r *http.Request, token secret.
 // field. It answers with the page again.
 func (s *Server) form(next callerHandler) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		session, err := s.Auth.Session(r, true)
+		session, err := s.auth.Session(r, true)
 		if errors.Is(err, hubauth.ErrSignedOut) {
-			return s.Auth.Login(w, r, "")
+			return s.auth.Login(w, r, "")
 		}
 		if err != nil {
 			return err
@@ -134,8 +134,8 @@ func (s *Server) fromOurPage(r *http.Request) error {
 }
 
 func (s *Server) isOurs(origin *url.URL, host string) bool {
-	if s.PublicURL != nil {
-		return origin.Scheme == s.PublicURL.Scheme && webaddr.SameHost(origin.Scheme, origin.Host, s.PublicURL.Host)
+	if s.publicURL != nil {
+		return origin.Scheme == s.publicURL.Scheme && webaddr.SameHost(origin.Scheme, origin.Host, s.publicURL.Host)
 	}
 	return strings.EqualFold(origin.Host, host)
 }

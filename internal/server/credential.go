@@ -24,10 +24,10 @@ func (s *Server) postCredential(w http.ResponseWriter, r *http.Request, c caller
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	if asked := (credential.Request{Protocol: body.Protocol, Host: body.Host}); !asked.For(s.GitHubURL) {
-		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+s.GitHubURL.Host+" is connected.")
+	if asked := (credential.Request{Protocol: body.Protocol, Host: body.Host}); !asked.For(s.gitHubURL) {
+		return refuse(apierror.CodeOtherHost, "There is no credential for this host.", "Only "+s.gitHubURL.Host+" is connected.")
 	}
-	found, err := s.Flows.Credential(r.Context(), c.forFlow(), github.RepositoryOfPath(body.Path))
+	found, err := s.flows.Credential(r.Context(), c.forFlow(), github.RepositoryOfPath(body.Path))
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *Server) deleteCredential(w http.ResponseWriter, r *http.Request, c call
 	if c.holder == nil {
 		return errTokenOnly
 	}
-	if err := s.Flows.Refused(r.Context(), c.forFlow(), chi.URLParam(r, "id")); err != nil {
+	if err := s.flows.Refused(r.Context(), c.forFlow(), chi.URLParam(r, "id")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -76,16 +76,16 @@ func (s *Server) handle(next handlerFunc) http.HandlerFunc {
 			return
 		}
 		if callerLeft(r.Context()) {
-			s.Logger.Debug("the caller left", "request_id", requestID(r), "path", loggedPath(r), "error", err)
+			s.logger.Debug("the caller left", "request_id", requestID(r), "path", loggedPath(r), "error", err)
 			w.WriteHeader(statusCallerLeft) // for the log and the metrics
 			return
 		}
 		if twice, ok := errors.AsType[*hubauth.CookiesError](err); ok && hubauth.Navigation(r) {
-			s.Auth.Expire(w, r, twice) // so that the next click goes well
+			s.auth.Expire(w, r, twice) // so that the next click goes well
 		}
 		shown := asError(err)
 		if shown.Status() >= 500 {
-			s.Logger.Error("request failed", "request_id", requestID(r),
+			s.logger.Error("request failed", "request_id", requestID(r),
 				"method", r.Method, "path", loggedPath(r), "code", shown.Code, "error", err)
 		}
 		s.renderError(w, r, shown)
@@ -109,7 +109,7 @@ func (s *Server) renderError(w http.ResponseWriter, r *http.Request, shown *apie
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
 	}
-	if strings.HasPrefix(r.URL.Path, s.Prefix+"api/") {
+	if strings.HasPrefix(r.URL.Path, s.prefix+"api/") {
 		writeJSON(w, status, errorAnswer{shown})
 		return
 	}
@@ -118,7 +118,7 @@ func (s *Server) renderError(w http.ResponseWriter, r *http.Request, shown *apie
 	if status == http.StatusServiceUnavailable {
 		view.Retry = max(shown.RetryAfter, retryLater)
 	}
-	s.writeHTML(w, r, status, func(lang string, out *page) error { return s.Pages.Error(out, lang, view) })
+	s.writeHTML(w, r, status, func(lang string, out *page) error { return s.pages.Error(out, lang, view) })
 }
 
 // seconds is a time as Retry-After says it, in whole seconds, rounded up.

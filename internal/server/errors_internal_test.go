@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
@@ -56,12 +57,18 @@ func TestAsError(t *testing.T) {
 	}
 }
 
+// serverOf is a Server of as much as a test needs.
+func serverOf(options Options) *Server {
+	options.Registry = prometheus.NewRegistry()
+	return New(options)
+}
+
 // plainServer renders pages and does nothing else.
 func plainServer(t *testing.T, log *bytes.Buffer) *Server {
 	t.Helper()
 	pages, err := web.New(web.Options{Prefix: "/services/x/", HubPrefix: "/hub/", GitHubHost: "github.com"})
 	require.NoError(t, err)
-	return &Server{Options: Options{Prefix: "/services/x/", Pages: pages, Clock: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil))}}
+	return serverOf(Options{Prefix: "/services/x/", Pages: pages, Clock: time.Now, Logger: slog.New(slog.NewTextHandler(log, nil))})
 }
 
 func TestRenderError(t *testing.T) {
@@ -135,7 +142,7 @@ func TestIsOurs(t *testing.T) {
 			t.Parallel()
 			origin, err := url.Parse(test.origin)
 			require.NoError(t, err)
-			require.Equal(t, test.want, (&Server{Options: Options{PublicURL: test.public}}).isOurs(origin, "inner.example"))
+			require.Equal(t, test.want, serverOf(Options{PublicURL: test.public}).isOurs(origin, "inner.example"))
 		})
 	}
 }
@@ -143,8 +150,8 @@ func TestIsOurs(t *testing.T) {
 func TestGitHubCallbackURL(t *testing.T) {
 	t.Parallel()
 	public, _ := url.Parse("https://hub.example/services/x/")
-	require.Equal(t, "https://hub.example/services/x/github_callback", (&Server{Options: Options{PublicURL: public}}).gitHubCallbackURL())
-	require.Empty(t, (&Server{}).gitHubCallbackURL())
+	require.Equal(t, "https://hub.example/services/x/github_callback", serverOf(Options{PublicURL: public}).gitHubCallbackURL())
+	require.Empty(t, serverOf(Options{}).gitHubCallbackURL())
 }
 
 // The code is of no use after the approval, and is shown no longer.

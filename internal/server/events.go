@@ -17,7 +17,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c caller) error 
 		eventHeader(w.Header())
 		return nil
 	}
-	stream, err := s.streams.admit(c.forFlow(), s.Auth.Again(r))
+	stream, err := s.streams.admit(c.forFlow(), s.auth.Again(r))
 	if err != nil {
 		w.Header().Set("Connection", "close") // an idle connection would cost more than a stream
 		return err
@@ -48,7 +48,7 @@ func eventHeader(h http.Header) {
 // 6.3).
 func (s *Server) eventHead(h http.Header) []byte {
 	h.Set("Connection", "close")
-	h.Set("Date", s.Clock().UTC().Format(http.TimeFormat))
+	h.Set("Date", s.clock().UTC().Format(http.TimeFormat))
 	var head bytes.Buffer
 	head.WriteString("HTTP/1.1 200 OK\r\n")
 	_ = h.Write(&head) // a buffer takes everything
@@ -58,7 +58,7 @@ func (s *Server) eventHead(h http.Header) []byte {
 
 // flowEvent is a caller's flow as an event.
 func (s *Server) flowEvent(ctx context.Context, c flow.Caller) ([]byte, error) {
-	user, err := s.Flows.Of(ctx, c)
+	user, err := s.flows.Of(ctx, c)
 	if err != nil {
 		return nil, err
 	}

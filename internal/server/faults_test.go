@@ -160,9 +160,8 @@ func TestServerWithoutBots(t *testing.T) {
 
 func TestEndingAUserWithoutTheServicesToken(t *testing.T) {
 	t.Parallel()
-	f := setUp(t, func(_ *fixture, options *server.Options) {
-		options.Auth.ClientSecret = func() (secret.String, error) { return secret.String{}, errors.New("no such file") }
-	})
+	f := setUp(t)
+	f.ownToken = func() (secret.String, error) { return secret.String{}, errors.New("no such file") }
 	r := httptest.NewRequest(http.MethodDelete, prefix+"api/users/ada", nil)
 	r.Header.Set("Authorization", "token "+own)
 	answer := httptest.NewRecorder()

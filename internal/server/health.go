@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// readyLimit bounds a look at what the service depends on.
+	// readyLimit bounds a check of what the service depends on.
 	readyLimit = 2 * time.Second
-	// readyFor is how long what was seen is told again: where the address is
-	// below the prefix, anybody may ask, and each look costs the store a write and
-	// the Hub a call.
+	// readyFor is how long an answer is cached: where the address is below the
+	// prefix, anybody may ask, and each check costs the store a write and the Hub a
+	// call.
 	readyFor = time.Second
 )
 
@@ -30,45 +30,45 @@ func (s *Server) mountHealth(r chi.Router, at string) {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if s.ready.look(s.Clock, s.lookAround) != nil {
+	if s.readiness.get(s.clock, s.askReady) != nil {
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unready"})
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// lookAround belongs to no request: the next ones are told what it saw, too.
-func (s *Server) lookAround() error {
+// askReady asks for no one request: the answer is cached for the next ones.
+func (s *Server) askReady() error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyLimit)
 	defer cancel()
-	err := s.Ready(ctx)
+	err := s.checkReady(ctx)
 	if err != nil {
-		s.Logger.Warn("not ready", "error", err)
+		s.logger.Warn("not ready", "error", err)
 	}
 	return err
 }
 
-// lookout remembers what the last look saw.
-type lookout struct {
-	mu   sync.Mutex
-	at   time.Time
-	seen error
+// readinessCache has the last answer.
+type readinessCache struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
 }
 
-// look looks again where the last look is older than readyFor; who asks
-// meanwhile waits for the same answer.
-func (l *lookout) look(clock func() time.Time, look func() error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if clock().Sub(l.at) >= readyFor {
-		l.seen = look()
-		l.at = clock()
+// get asks again where the last answer is older than readyFor; requests that come
+// meanwhile wait for the same one.
+func (c *readinessCache) get(clock func() time.Time, ask func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if clock().Sub(c.at) >= readyFor {
+		c.err = ask()
+		c.at = clock()
 	}
-	return l.seen
+	return c.err
 }
 
 func (s *Server) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
 }
 
 // guardedMetrics answers holders of a Hub token with the scope read:metrics, as
@@ -78,7 +78,7 @@ func (s *Server) guardedMetrics(w http.ResponseWriter, r *http.Request) error {
 	if token.Empty() {
 		return errBadToken
 	}
-	err := s.Auth.HasScope(r, token, "read:metrics")
+	err := s.auth.HasScope(r, token, "read:metrics")
 	switch {
 	case errors.Is(err, hubauth.ErrSignedOut):
 		return errBadToken

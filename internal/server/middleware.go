@@ -40,15 +40,15 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	process := rand.Text()[:10] // tells the requests of one process from another's
 	var requests atomic.Uint64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		began := s.Clock()
+		began := s.clock()
 		r.Header.Set(idHeader, process+"-"+strconv.FormatUint(requests.Add(1), 10))
 		answer := &answer{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(answer, r)
-		took := s.Clock().Sub(began)
+		took := s.clock().Sub(began)
 		route := s.route(chi.RouteContext(r.Context()).RoutePattern())
 		s.metrics.duration.WithLabelValues(route, method(r.Method), strconv.Itoa(answer.status)).Observe(took.Seconds())
 		// Attributes, which cost nothing where the level is not logged.
-		s.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", method(r.Method)),
+		s.logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("request_id", requestID(r)), slog.String("method", method(r.Method)),
 			slog.String("path", loggedPath(r)), slog.Int("status", answer.status), slog.Int64("milliseconds", took.Milliseconds()))
 	})
 }
@@ -84,7 +84,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // route is a request's pattern below the prefix, as it is named in metrics.
 // What matches nothing counts as one, whatever address somebody made up.
 func (s *Server) route(pattern string) string {
-	route, below := strings.CutPrefix(pattern, strings.TrimSuffix(s.Prefix, "/"))
+	route, below := strings.CutPrefix(pattern, strings.TrimSuffix(s.prefix, "/"))
 	switch {
 	case !below:
 		return "other"
@@ -131,7 +131,7 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
-				s.Logger.Error("a handler panicked", "path", loggedPath(r), "panic", cause, "stack", string(debug.Stack()))
+				s.logger.Error("a handler panicked", "path", loggedPath(r), "panic", cause, "stack", string(debug.Stack()))
 				s.renderError(w, r, errInternal)
 			}
 		}()
@@ -144,8 +144,8 @@ func (s *Server) recoverPanic(next http.Handler) http.Handler {
 // with the way to the Hub's login, which browsers count as where the form goes.
 func (s *Server) policy() string {
 	forms := "'self'"
-	if s.HubOrigin != nil {
-		forms += " " + s.HubOrigin.String()
+	if s.hubOrigin != nil {
+		forms += " " + s.hubOrigin.String()
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'" +
 		"; connect-src 'self'; form-action " + forms + "; base-uri 'none'; frame-ancestors 'none'"

@@ -18,8 +18,8 @@ type page = bytes.Buffer
 // a template never leaves half a page.
 func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, render func(lang string, out *page) error) {
 	var out page
-	if err := render(s.Pages.Language(r.Header.Get("Accept-Language")), &out); err != nil {
-		s.Logger.Error("a page could not be rendered", "path", loggedPath(r), "error", err)
+	if err := render(s.pages.Language(r.Header.Get("Accept-Language")), &out); err != nil {
+		s.logger.Error("a page could not be rendered", "path", loggedPath(r), "error", err)
 		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 		return
 	}
@@ -34,9 +34,9 @@ func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, r
 // page is the service's root. It answers below 500 whatever is broken behind
 // it: the Hub waits for that at its start.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
-	session, err := s.Auth.Session(r, false)
+	session, err := s.auth.Session(r, false)
 	if errors.Is(err, hubauth.ErrSignedOut) {
-		return s.Auth.Login(w, r, "")
+		return s.auth.Login(w, r, "")
 	}
 	if err != nil {
 		return s.unavailable(w, r, "", err)
@@ -49,7 +49,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Page(out, lang, view) })
 	return nil
 }
 
@@ -60,17 +60,17 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, user string
 	if shown.Status() < 500 {
 		return cause
 	}
-	s.Logger.Error("the page is unavailable", "code", shown.Code, "error", cause)
+	s.logger.Error("the page is unavailable", "code", shown.Code, "error", cause)
 	w.Header().Set("Retry-After", seconds(max(shown.RetryAfter, retryLater)))
 	view := s.unavailableView(user, shown)
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Page(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Page(out, lang, view) })
 	return nil
 }
 
 // fragment is the inside of the page, for the script to swap in. It never has
 // the CSRF token, since any script on this origin can fetch it.
 func (s *Server) fragment(w http.ResponseWriter, r *http.Request) error {
-	session, err := s.Auth.Session(r, false)
+	session, err := s.auth.Session(r, false)
 	if err != nil {
 		return err
 	}
@@ -78,19 +78,19 @@ func (s *Server) fragment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Fragment(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Fragment(out, lang, view) })
 	return nil
 }
 
 // callback ends the login at the Hub. Deliveries that waited for the user's
 // return go on.
 func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
-	session, next, err := s.Auth.Callback(w, r)
+	session, next, err := s.auth.Callback(w, r)
 	if err != nil {
 		return err
 	}
 	s.takeUp(r.Context(), session)
-	http.Redirect(w, r, s.Prefix+next[len("./"):], http.StatusFound)
+	http.Redirect(w, r, s.prefix+next[len("./"):], http.StatusFound)
 	return nil
 }
 
@@ -99,9 +99,9 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // The page shows what is known either way.
 func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
 	present := of(session).forFlow()
-	err := errors.Join(s.Flows.SignedIn(ctx, present), s.Flows.Recheck(ctx, present, recheckAge))
+	err := errors.Join(s.flows.SignedIn(ctx, present), s.flows.Recheck(ctx, present, recheckAge))
 	if err != nil {
-		s.Logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
+		s.logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
 	}
 }
 
@@ -111,27 +111,27 @@ func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) e
 	if r.PostForm.Get("mode") == string(flow.Web) {
 		return s.leave(w, r, c)
 	}
-	_, _, err := s.Flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: r.PostForm["server"]})
+	_, _, err := s.flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: r.PostForm["server"]})
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formCancel(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Cancel(r.Context(), c.forFlow())
+	_, err := s.flows.Cancel(r.Context(), c.forFlow())
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formDisconnect(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Disconnect(r.Context(), c.forFlow())
+	_, err := s.flows.Disconnect(r.Context(), c.forFlow())
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formDeliver(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], false)
+	_, err := s.flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], false)
 	return s.backToPage(w, r, err)
 }
 
 func (s *Server) formStart(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], s.CanStart)
+	_, err := s.flows.Deliver(r.Context(), c.forFlow(), r.PostForm["server"], s.canStart)
 	return s.backToPage(w, r, err)
 }
 
@@ -143,6 +143,6 @@ func (s *Server) backToPage(w http.ResponseWriter, r *http.Request, err error) e
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, s.Prefix, http.StatusSeeOther)
+	http.Redirect(w, r, s.prefix, http.StatusSeeOther)
 	return nil
 }

@@ -73,16 +73,40 @@ type Options struct {
 // Server serves one Hub. Use [Server.Handler] for the Hub's proxy and
 // [Server.Ops] for an address of its own with metrics and health.
 type Server struct {
-	Options
-	metrics *metrics
-	ready   lookout
-	streams *streams
+	auth    *hubauth.Auth
+	flows   *flow.Engine
+	issuer  *bot.Issuer // nil: there are no bots
+	hub     Hub
+	history History
+	pages   *web.Pages
+
+	prefix               string
+	publicURL, hubOrigin *url.URL
+	gitHubURL, appURL    *url.URL
+	adminScope           string
+	webFlow, pull        bool
+	refresh, canStart    bool
+	hideOps              bool
+
+	checkReady func(ctx context.Context) error
+	readiness  readinessCache
+	registry   *prometheus.Registry
+	metrics    *metrics
+	streams    *streams
+	logger     *slog.Logger
+	clock      func() time.Time
 }
 
 // New returns a Server.
-func New(options Options) *Server {
-	s := &Server{Options: options, metrics: newMetrics(options.Registry)}
-	s.streams = newStreams(options.Registry, options.Flows.Watch, s.flowEvent)
+func New(o Options) *Server {
+	s := &Server{
+		auth: o.Auth, flows: o.Flows, issuer: o.Bots, hub: o.Hub, history: o.History, pages: o.Pages,
+		prefix: o.Prefix, publicURL: o.PublicURL, hubOrigin: o.HubOrigin, gitHubURL: o.GitHubURL, appURL: o.AppURL,
+		adminScope: o.AdminScope, webFlow: o.WebFlow, pull: o.Pull, refresh: o.Refresh, canStart: o.CanStart,
+		hideOps: o.HideOps, checkReady: o.Ready,
+		registry: o.Registry, metrics: newMetrics(o.Registry), logger: o.Logger, clock: o.Clock,
+	}
+	s.streams = newStreams(o.Registry, o.Flows.Watch, s.flowEvent)
 	return s
 }
 
@@ -102,12 +126,12 @@ func (s *Server) Handler() http.Handler {
 	}))
 	// One flat list: each router within a router would take every request
 	// through another look-up.
-	s.mountPage(root, s.Prefix)
-	s.mountAPI(root, s.Prefix+"api")
-	root.Get(s.Prefix+"static/*", s.Pages.Static().ServeHTTP)
-	if !s.HideOps {
-		s.mountHealth(root, s.Prefix)
-		root.Get(s.Prefix+"metrics", s.handle(s.guardedMetrics))
+	s.mountPage(root, s.prefix)
+	s.mountAPI(root, s.prefix+"api")
+	root.Get(s.prefix+"static/*", s.pages.Static().ServeHTTP)
+	if !s.hideOps {
+		s.mountHealth(root, s.prefix)
+		root.Get(s.prefix+"metrics", s.handle(s.guardedMetrics))
 	}
 	return root
 }

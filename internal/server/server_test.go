@@ -55,22 +55,23 @@ const (
 // fixture is the service with a stand-in for the Hub and for GitHub; the real
 // ones are on the other side in test/e2e.
 type fixture struct {
-	base    string
-	engine  *flow.Engine
-	hubDown bool
-	hubSays int                 // while it is down; 0: 503
-	hub     sync.Mutex          // guards hubUser where handlers run beside the test
-	hubUser map[string]hub.User // by token
-	asked   int                 // whose a token is
-	github  *gitHub
-	bots    *botGitHub
-	audit   *store.Events
-	users   *store.Users
-	options flow.Options // of the engine
-	server  *server.Server
-	handler http.Handler
-	service *httptest.Server
-	t       testing.TB
+	base     string
+	engine   *flow.Engine
+	hubDown  bool
+	hubSays  int                 // while it is down; 0: 503
+	hub      sync.Mutex          // guards hubUser where handlers run beside the test
+	hubUser  map[string]hub.User // by token
+	asked    int                 // whose a token is
+	github   *gitHub
+	bots     *botGitHub
+	audit    *store.Events
+	users    *store.Users
+	options  flow.Options // of the engine
+	server   *server.Server
+	handler  http.Handler
+	service  *httptest.Server
+	ownToken func() (secret.String, error) // the service's at the Hub
+	t        testing.TB
 }
 
 type gitHub struct {
@@ -177,6 +178,7 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 		"prometheus":   {Kind: "service", Name: "prometheus", Scopes: []string{"read:metrics"}},
 		"server-muted": {Kind: "user", Name: "ada", Created: created},
 	}}
+	f.ownToken = func() (secret.String, error) { return secret.New("s"), nil }
 	toHub := &http.Client{Transport: f}
 	api, _ := url.Parse("http://hub.test/hub/api")
 	client := hubapi.New(api, api, nil, toHub, nil)
@@ -199,7 +201,7 @@ func setUp(t testing.TB, change ...func(*fixture, *server.Options)) *fixture {
 	key := []byte(strings.Repeat("k", 32))
 	auth := hubauth.New(hubauth.Options{
 		Hub: client, Sessions: store.NewSessions(backend, keys), CookieKeys: []hubauth.CookieKey{{Sign: key, Seal: key}},
-		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return secret.New("s"), nil },
+		ClientID: "service-connect-github", ClientSecret: func() (secret.String, error) { return f.ownToken() },
 		AuthorizeURL: "/hub/api/oauth2/authorize", TokenURL: api.JoinPath("oauth2", "token").String(),
 		RedirectURL: prefix + "oauth_callback", AccessScopes: []string{access}, Prefix: prefix, Life: sessionLife,
 		HTTP: toHub, Clock: time.Now,

@@ -18,7 +18,7 @@ const byCommand = "user end"
 // end" on the service's own machine. It answers to the service's own Hub token
 // only; a cookie counts for nothing, so that no page can have it called.
 func (s *Server) deleteUser(w http.ResponseWriter, r *http.Request) error {
-	err := s.Auth.Own(r)
+	err := s.auth.Own(r)
 	if errors.Is(err, hubauth.ErrSignedOut) {
 		return errOwnTokenOnly
 	}
@@ -34,7 +34,7 @@ func (s *Server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	if err := s.endBots(r, name); err != nil {
 		return err
 	}
-	if err := s.Flows.EndUser(r.Context(), name, byCommand); err != nil {
+	if err := s.flows.EndUser(r.Context(), name, byCommand); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -43,9 +43,9 @@ func (s *Server) deleteUser(w http.ResponseWriter, r *http.Request) error {
 
 // endBots revokes the bot tokens that were given to programs of the user.
 func (s *Server) endBots(r *http.Request, name string) error {
-	if s.Bots == nil {
+	if s.issuer == nil {
 		return nil
 	}
-	_, err := s.Bots.RevokeAll(r.Context(), byCommand, bot.User+":"+name)
+	_, err := s.issuer.RevokeAll(r.Context(), byCommand, bot.User+":"+name)
 	return err
 }

@@ -28,11 +28,11 @@ const (
 
 // view is what a user's page shows. It holds no token.
 func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, error) {
-	user, err := s.Flows.Of(ctx, of(session).forFlow())
+	user, err := s.flows.Of(ctx, of(session).forFlow())
 	if err != nil {
 		return web.View{}, err
 	}
-	view := web.View{User: user.Name, Now: s.Clock(), State: web.None, Pull: s.Pull, Refresh: s.Refresh, WebFlow: s.WebFlow}
+	view := web.View{User: user.Name, Now: s.clock(), State: web.None, Pull: s.pull, Refresh: s.refresh, WebFlow: s.webFlow}
 	view.Admin = s.isAdmin(session.Holder)
 	switch f := user.Flow; {
 	case f == nil || s.stale(user):
@@ -53,12 +53,12 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 }
 
 func (s *Server) unavailableView(user string, cause *apierror.Error) web.View {
-	return web.View{User: user, Now: s.Clock(), State: web.Unavailable, Problem: problem(cause)}
+	return web.View{User: user, Now: s.clock(), State: web.Unavailable, Problem: problem(cause)}
 }
 
 // stale: how a flow ended is of no interest for long.
 func (s *Server) stale(user *flow.User) bool {
-	return user.Flow.State.Final() && user.Connection == nil && s.Clock().Sub(user.Flow.ExpiresAt) > staleAfter
+	return user.Flow.State.Final() && user.Connection == nil && s.clock().Sub(user.Flow.ExpiresAt) > staleAfter
 }
 
 func flowView(f *flow.Flow) *web.Flow {
@@ -85,10 +85,10 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 
 // installURL is GitHub's page where a person chooses repositories for the App.
 func (s *Server) installURL() string {
-	if s.AppURL == nil {
+	if s.appURL == nil {
 		return ""
 	}
-	return s.AppURL.JoinPath("installations", "new").String()
+	return s.appURL.JoinPath("installations", "new").String()
 }
 
 // servers joins what the Hub lists with where the credential is, or may be asked
@@ -96,19 +96,19 @@ func (s *Server) installURL() string {
 func (s *Server) servers(ctx context.Context, session hubauth.Session, user *flow.User) ([]web.Server, *web.Problem) {
 	ctx, cancel := context.WithTimeout(ctx, serversLimit)
 	defer cancel()
-	listed, err := s.Hub.Servers(ctx, session.HubToken.String, session.User)
-	if s.Pull && errors.Is(err, hub.ErrForbidden) {
+	listed, err := s.hub.Servers(ctx, session.HubToken.String, session.User)
+	if s.pull && errors.Is(err, hub.ErrForbidden) {
 		return nil, nil // not needed there: then each of the user's servers may ask
 	}
 	var trouble *web.Problem
 	if err != nil {
 		trouble = problem(asError(err))
 	}
-	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.CanStart && !s.Pull}}
+	views := map[string]web.Server{"": {State: web.ServerNone, CanStart: s.canStart && !s.pull}}
 	for _, server := range listed {
 		views[server.Name] = s.serverView(server)
 	}
-	if s.Pull {
+	if s.pull {
 		mark(views, user.Connection)
 	} else {
 		join(views, user.Deliveries)
@@ -161,9 +161,9 @@ func (s *Server) shares(ctx context.Context, session hubauth.Session) map[string
 	if !session.Holder.MayReadShares() {
 		return nil
 	}
-	shares, err := s.Hub.Shares(ctx, session.HubToken.String, session.User)
+	shares, err := s.hub.Shares(ctx, session.HubToken.String, session.User)
 	if err != nil {
-		s.Logger.Warn("the Hub did not say with whom servers are shared", "user", session.User, "error", err)
+		s.logger.Warn("the Hub did not say with whom servers are shared", "user", session.User, "error", err)
 	}
 	return shares
 }
@@ -171,7 +171,7 @@ func (s *Server) shares(ctx context.Context, session hubauth.Session) map[string
 func (s *Server) serverView(server hub.Server) web.Server {
 	return web.Server{
 		Name: server.Name, State: web.ServerNone, Running: server.Ready, URL: server.URL,
-		CanStart: s.CanStart && !s.Pull && !server.Ready && server.Pending == "",
+		CanStart: s.canStart && !s.pull && !server.Ready && server.Pending == "",
 	}
 }
 

@@ -64,7 +64,7 @@ func viewed(t *testing.T, user flow.User, of *chosenHub, change func(*Options)) 
 	if change != nil {
 		change(&options)
 	}
-	s := &Server{Options: options}
+	s := serverOf(options)
 	view, err := s.view(t.Context(), hubauth.Session{User: "ada", Holder: hub.User{
 		Kind: "user", Name: "ada", Created: madeAt, Scopes: []string{"read:shares!user=ada", "custom:admin"},
 	}})
@@ -202,7 +202,7 @@ func TestViewWithoutTheHubsList(t *testing.T) {
 
 func TestSharesAreAskedForByWhoMaySeeThem(t *testing.T) {
 	t.Parallel()
-	s := &Server{Options: Options{Hub: &chosenHub{shares: map[string][]string{"": {"eve"}}}, Logger: slog.New(slog.DiscardHandler)}}
+	s := serverOf(Options{Hub: &chosenHub{shares: map[string][]string{"": {"eve"}}}, Logger: slog.New(slog.DiscardHandler)})
 	require.Empty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada"}}))
 	require.NotEmpty(t, s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada", Scopes: []string{"shares"}}}))
 }
@@ -211,7 +211,7 @@ func TestFlowEvent(t *testing.T) {
 	t.Parallel()
 	event := func(f *flow.Flow) (string, error) {
 		user := &flow.User{Name: "ada", Created: madeAt, Version: 7, Flow: f}
-		s := &Server{Options: Options{Flows: flow.New(flow.Options{Registry: prometheus.NewRegistry(), Store: record{user: user}, Clock: func() time.Time { return noon }})}}
+		s := serverOf(Options{Flows: flow.New(flow.Options{Registry: prometheus.NewRegistry(), Store: record{user: user}, Clock: func() time.Time { return noon }})})
 		said, err := s.flowEvent(t.Context(), flow.Caller{User: "ada", Created: madeAt})
 		return string(said), err
 	}
@@ -228,7 +228,7 @@ func TestFlowEvent(t *testing.T) {
 func TestEventHead(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"X-Frame-Options": {"DENY"}}
-	head := (&Server{Options: Options{Clock: func() time.Time { return noon }}}).eventHead(h)
+	head := serverOf(Options{Clock: func() time.Time { return noon }}).eventHead(h)
 	require.Equal(t, "HTTP/1.1 200 OK\r\nConnection: close\r\nDate: Sat, 21 Nov 2026 12:00:00 GMT\r\nX-Frame-Options: DENY\r\n\r\n", string(head))
 }
 
@@ -242,7 +242,7 @@ func TestSharesThatTheHubDoesNotSayAreLogged(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{nil, errors.New("the Hub is away")} {
 		var log bytes.Buffer
-		s := &Server{Options: Options{Hub: &chosenHub{err: err}, Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+		s := serverOf(Options{Hub: &chosenHub{err: err}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		s.shares(t.Context(), hubauth.Session{Holder: hub.User{Name: "ada", Scopes: []string{"shares"}}})
 		require.Equal(t, err != nil, log.Len() > 0)
 	}

@@ -14,32 +14,32 @@ import (
 // a page and not a redirect, because browsers hold the redirect of a form
 // against the policy's form-action.
 func (s *Server) leave(w http.ResponseWriter, r *http.Request, c caller) error {
-	address, _, err := s.Flows.StartWeb(r.Context(), c.forFlow(),
+	address, _, err := s.flows.StartWeb(r.Context(), c.forFlow(),
 		flow.Request{Servers: r.PostForm["server"], Redirect: s.gitHubCallbackURL()})
 	if err != nil {
 		return err
 	}
 	view := web.LeaveView{User: c.user, URL: address}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Leave(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Leave(out, lang, view) })
 	return nil
 }
 
 // gitHubCallbackURL is where GitHub sends the browser back to. Where the public
 // address is not known it is left to GitHub, which takes the App's first one.
 func (s *Server) gitHubCallbackURL() string {
-	if s.PublicURL == nil {
+	if s.publicURL == nil {
 		return ""
 	}
-	return s.PublicURL.JoinPath("github_callback").String()
+	return s.publicURL.JoinPath("github_callback").String()
 }
 
 // gitHubCallback takes GitHub's answer for the user who is signed in here. The
 // state binds it to an attempt of that very user (RFC 6749, 10.12), and a page to
 // the person, unless they have confirmed this GitHub account before.
 func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
-	session, err := s.Auth.Session(r, true)
+	session, err := s.auth.Session(r, true)
 	if errors.Is(err, hubauth.ErrSignedOut) {
-		return s.Auth.Login(w, r, "") // the attempt is lost, and a new one is a click away
+		return s.auth.Login(w, r, "") // the attempt is lost, and a new one is a click away
 	}
 	if err != nil {
 		return err
@@ -50,27 +50,27 @@ func (s *Server) gitHubCallback(w http.ResponseWriter, r *http.Request) error {
 	query, by := r.URL.Query(), of(session).forFlow()
 	state, code := query.Get("state"), query.Get("code")
 	if reason := query.Get("error"); reason != "" {
-		_, err = s.Flows.FailWeb(r.Context(), by, state, reason)
+		_, err = s.flows.FailWeb(r.Context(), by, state, reason)
 		return s.backToPage(w, r, err)
 	}
-	if _, err := s.Flows.CompleteWeb(r.Context(), by, state, code); err != nil {
+	if _, err := s.flows.CompleteWeb(r.Context(), by, state, code); err != nil {
 		return err
 	}
-	confirmation, user, err := s.Flows.AskToConfirm(r.Context(), by, state, code)
+	confirmation, user, err := s.flows.AskToConfirm(r.Context(), by, state, code)
 	if err != nil || confirmation.Empty() {
 		return s.backToPage(w, r, err)
 	}
 	view := web.ConfirmView{
 		CSRF: session.CSRF.Reveal(), User: session.User, Login: user.Flow.Account.Login,
-		Confirmation: confirmation.Reveal(), ExpiresAt: user.Flow.ExpiresAt, Now: s.Clock(),
+		Confirmation: confirmation.Reveal(), ExpiresAt: user.Flow.ExpiresAt, Now: s.clock(),
 	}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.Pages.Confirm(out, lang, view) })
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Confirm(out, lang, view) })
 	return nil
 }
 
 // formConfirm takes the click on that page. Where nothing waits for it any more
 // the page says what has become of it.
 func (s *Server) formConfirm(w http.ResponseWriter, r *http.Request, c caller) error {
-	_, err := s.Flows.Confirm(r.Context(), c.forFlow(), secret.New(r.PostForm.Get("confirmation")))
+	_, err := s.flows.Confirm(r.Context(), c.forFlow(), secret.New(r.PostForm.Get("confirmation")))
 	return s.backToPage(w, r, err)
 }

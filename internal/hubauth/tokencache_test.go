@@ -127,7 +127,7 @@ func TestTroubleOfTheHubStopsWritesButNotReadsOfTheSameMinute(t *testing.T) {
 	require.ErrorAs(t, err, &unavailable)
 }
 
-func TestASignedOutSessionTakesTheTrustInItsTokenAlong(t *testing.T) {
+func TestASignedOutSessionTakesTheCachedAnswerAlong(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
@@ -142,7 +142,7 @@ func TestASignedOutSessionTakesTheTrustInItsTokenAlong(t *testing.T) {
 	require.Equal(t, 1, asked)
 }
 
-func TestSoManyTokensAreTrustedAndNoMore(t *testing.T) {
+func TestSoManyTokensAreCachedAndNoMore(t *testing.T) {
 	t.Parallel()
 	const most = 4096
 	f := setUp(t)

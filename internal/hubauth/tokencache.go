@@ -14,9 +14,9 @@ const (
 	// as well as a program's. Calls that change something always ask. JupyterHub's
 	// own services (HubAuth.cache_max_age) trust an answer for five minutes.
 	recheck = time.Minute
-	// maxTrusted bounds how many tokens are trusted at once; further ones are
-	// asked about each time.
-	maxTrusted = 4096
+	// maxCached bounds how many tokens are cached at once; further ones are asked
+	// about each time.
+	maxCached = 4096
 	// refuseFor is how long the Hub's no to a program's token counts, so that a
 	// program in a loop does not ask the Hub as often. It is short, since a no may
 	// be a mistake.
@@ -25,38 +25,38 @@ const (
 	maxRefused = 1024
 )
 
-// trust remembers to which tokens the Hub has just said yes, and for a moment
-// which it did not know. Safe for concurrent use.
-type trust struct {
+// tokenCache has the Hub's last answers about tokens: whose they are, and for a
+// moment which it did not know. Safe for concurrent use.
+type tokenCache struct {
 	clock   func() time.Time
 	mu      sync.Mutex
-	known   map[string]yes       // by the token's hash
-	unknown map[string]time.Time // when the Hub said no, by the token's hash
+	known   map[string]cachedUser // by the token's hash
+	unknown map[string]time.Time  // when the Hub said so, by the token's hash
 }
 
-// yes is the Hub's answer: whose token it is, and when it said so.
-type yes struct {
+// cachedUser is whose token it is, and when the Hub said so.
+type cachedUser struct {
 	user hub.User
 	at   time.Time
 }
 
-func newTrust(clock func() time.Time) *trust {
-	return &trust{clock: clock, known: map[string]yes{}, unknown: map[string]time.Time{}}
+func newTokenCache(clock func() time.Time) *tokenCache {
+	return &tokenCache{clock: clock, known: map[string]cachedUser{}, unknown: map[string]time.Time{}}
 }
 
-func (t *trust) holder(token secret.String) (user hub.User, trusted bool) {
+func (t *tokenCache) get(token secret.String) (user hub.User, cached bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	last := t.known[token.Hash()]
 	return last.user, t.fresh(last)
 }
 
-func (t *trust) fresh(y yes) bool { return t.clock().Sub(y.at) < recheck }
+func (t *tokenCache) fresh(c cachedUser) bool { return t.clock().Sub(c.at) < recheck }
 
-func (t *trust) add(token secret.String, user hub.User) {
+func (t *tokenCache) add(token secret.String, user hub.User) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.known) >= maxTrusted {
+	if len(t.known) >= maxCached {
 		for other, last := range t.known {
 			if !t.fresh(last) {
 				delete(t.known, other)
@@ -64,14 +64,14 @@ func (t *trust) add(token secret.String, user hub.User) {
 		}
 	}
 	hash := token.Hash()
-	if _, known := t.known[hash]; known || len(t.known) < maxTrusted {
-		t.known[hash] = yes{user, t.clock()}
+	if _, known := t.known[hash]; known || len(t.known) < maxCached {
+		t.known[hash] = cachedUser{user, t.clock()}
 	}
 }
 
 // refuse forgets a token that the Hub does not know, and remembers that for a
 // moment.
-func (t *trust) refuse(token secret.String) {
+func (t *tokenCache) refuse(token secret.String) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	hash, now := token.Hash(), t.clock()
@@ -83,13 +83,13 @@ func (t *trust) refuse(token secret.String) {
 }
 
 // refused reports whether the Hub has just said that it does not know a token.
-func (t *trust) refused(token secret.String) bool {
+func (t *tokenCache) refused(token secret.String) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.clock().Sub(t.unknown[token.Hash()]) < refuseFor
 }
 
-func (t *trust) drop(token secret.String) {
+func (t *tokenCache) drop(token secret.String) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.known, token.Hash())
