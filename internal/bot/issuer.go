@@ -81,7 +81,7 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 	}
 	var e *apierror.Error
 	if !errors.As(err, &e) {
-		e = &apierror.Error{Code: apierror.CodeInternal, Message: "Something went wrong inside the service.", Err: err}
+		e = apierror.Internal(err)
 		err = e
 	}
 	if event.Outcome == "" {
