@@ -45,8 +45,8 @@ Exit codes: 0 nothing failed; 1 something did; 2 the command line.`,
 
 func (in invocation) diagnose(cmd *cobra.Command, asJSON bool) error {
 	cfg, err := in.settings(cmd)
-	if faults, ok := errors.AsType[config.Faults](err); ok {
-		return in.tell(doctor.OfSettings(faults), asJSON)
+	if errs, ok := errors.AsType[config.Errors](err); ok {
+		return in.tell(doctor.OfSettings(errs), asJSON)
 	}
 	if err != nil {
 		return err

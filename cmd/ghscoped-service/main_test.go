@@ -158,9 +158,9 @@ func TestCheckConfigNamesEveryErrorAtOnce(t *testing.T) {
 	t.Parallel()
 	got := call(t.Context(), []string{"GHSCOPED_IDENTITY=strict", "GHSCOPED_COLOUR=blue", "GHSCOPED_STORE=redis://h"}, nil, nil, "check-config")
 	require.Equal(t, exitUsage, got.code)
-	for _, fault := range []string{"GHSCOPED_COLOUR (environment)", "client_id", "app_url", "identity (environment GHSCOPED_IDENTITY)",
+	for _, line := range []string{"GHSCOPED_COLOUR (environment)", "client_id", "app_url", "identity (environment GHSCOPED_IDENTITY)",
 		"JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN", "listen", "key_file", "proxy_url"} {
-		require.Contains(t, got.stderr, "\n  "+fault)
+		require.Contains(t, got.stderr, "\n  "+line)
 	}
 }
 

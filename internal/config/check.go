@@ -9,7 +9,7 @@ import (
 )
 
 // check names what is missing or contradicts itself across settings. A setting
-// that has a fault already is not complained about again.
+// that has an error already is not complained about again.
 func (l *loader) check() {
 	l.checkService()
 	l.checkHub()
@@ -22,23 +22,23 @@ func (l *loader) check() {
 func (l *loader) checkService() {
 	service := l.config.Service
 	if service.Listen == "" && !l.failed["listen"] && !l.failed["JUPYTERHUB_SERVICE_URL"] {
-		l.fault("listen", "not set", "there is nothing to listen on", "set JUPYTERHUB_SERVICE_URL or GHSCOPED_LISTEN")
+		l.report("listen", "not set", "there is nothing to listen on", "set JUPYTERHUB_SERVICE_URL or GHSCOPED_LISTEN")
 	}
 	if service.HostCookies && service.PublicURL != nil && service.PublicURL.Scheme != "https" {
-		l.fault("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED", l.source("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"), "browsers take cookies with the prefix __Host- over https only, and the service is reached at "+service.PublicURL.Scheme+"://"+service.PublicURL.Host,
+		l.report("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED", l.source("JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED"), "browsers take cookies with the prefix __Host- over https only, and the service is reached at "+service.PublicURL.Scheme+"://"+service.PublicURL.Host,
 			"unset JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED, or serve the Hub over https")
 	}
 	if service.MetricsAddr != "" && service.MetricsAddr == service.Listen {
-		l.fault("metrics_addr", l.source("metrics_addr"), "it is the address of the service itself", "choose another port, or unset it")
+		l.report("metrics_addr", l.source("metrics_addr"), "it is the address of the service itself", "choose another port, or unset it")
 	}
 }
 
 func (l *loader) checkHub() {
 	switch file, direct := l.set("hub_token_file"), l.set("JUPYTERHUB_API_TOKEN"); {
 	case file && direct:
-		l.fault("hub_token_file", l.source("hub_token_file"), "JUPYTERHUB_API_TOKEN is set as well", "unset one of them")
+		l.report("hub_token_file", l.source("hub_token_file"), "JUPYTERHUB_API_TOKEN is set as well", "unset one of them")
 	case !file && !direct:
-		l.fault("JUPYTERHUB_API_TOKEN", "not set", "the service's own Hub token is required",
+		l.report("JUPYTERHUB_API_TOKEN", "not set", "the service's own Hub token is required",
 			"set GHSCOPED_HUB_TOKEN_FILE or JUPYTERHUB_API_TOKEN")
 	}
 	if !l.failed["hub_allowed_scopes"] {
@@ -51,7 +51,7 @@ func (l *loader) checkHub() {
 // The same scope shows their groups.
 func (l *loader) checkUsers() {
 	if !l.allowed("read:users", "users", "admin:users") {
-		l.fault("hub_allowed_scopes", l.source("hub_allowed_scopes"), "the service cannot tell a user from a later one of the same name",
+		l.report("hub_allowed_scopes", l.source("hub_allowed_scopes"), "the service cannot tell a user from a later one of the same name",
 			"add read:users!user to oauth_client_allowed_scopes at the Hub, and to GHSCOPED_HUB_ALLOWED_SCOPES where that is set")
 	}
 }
@@ -60,7 +60,7 @@ func (l *loader) checkUsers() {
 // shows it.
 func (l *loader) checkAdmins() {
 	if scope := l.config.Page.AdminScope; scope != "" && !l.allowed(hub.BaseScope(scope)) {
-		l.fault("admin_scope", l.source("admin_scope"), "nobody signs in with this scope, since the service does not ask for it",
+		l.report("admin_scope", l.source("admin_scope"), "nobody signs in with this scope, since the service does not ask for it",
 			"add it to oauth_client_allowed_scopes at the Hub and to GHSCOPED_HUB_ALLOWED_SCOPES")
 	}
 }
@@ -80,7 +80,7 @@ func (l *loader) checkGitHub() {
 		return
 	}
 	if !webaddr.SameHost(github.URL.Scheme, github.AppURL.Host, github.URL.Host) {
-		l.fault("app_url", l.source("app_url"),
+		l.report("app_url", l.source("app_url"),
 			fmt.Sprintf("the App is on %s, GitHub on %s", github.AppURL.Host, github.URL.Host),
 			"set GHSCOPED_GITHUB_URL to the GitHub that has the App")
 	}
@@ -89,7 +89,7 @@ func (l *loader) checkGitHub() {
 func (l *loader) checkStore() {
 	store := l.config.Store
 	if store.Redis != nil && !l.set("key_file") {
-		l.fault("key_file", "not set", "Redis needs a key file that every replica has", "make one with 'ghscoped-service keys new' and set GHSCOPED_KEY_FILE")
+		l.report("key_file", "not set", "Redis needs a key file that every replica has", "make one with 'ghscoped-service keys new' and set GHSCOPED_KEY_FILE")
 	}
 }
 
@@ -99,14 +99,14 @@ func (l *loader) checkDelivery() {
 		return
 	}
 	if l.config.Delivery.OneRepository {
-		l.fault("one_repository", l.source("one_repository"), "push delivery writes one file for all repositories", "unset it, or set delivery to pull")
+		l.report("one_repository", l.source("one_repository"), "push delivery writes one file for all repositories", "unset it, or set delivery to pull")
 	}
 	if l.config.Hub.ProxyURL == nil && !l.failed["proxy_url"] && !l.failed["JUPYTERHUB_PUBLIC_HUB_URL"] && !l.failed["JUPYTERHUB_HOST"] {
-		l.fault("proxy_url", "not set", "the Hub did not say at which address users' servers are reached",
+		l.report("proxy_url", "not set", "the Hub did not say at which address users' servers are reached",
 			"set GHSCOPED_PROXY_URL to where the Hub's proxy listens, as in http://127.0.0.1:8000, or public_url at the Hub")
 	}
 	if !l.failed["hub_allowed_scopes"] && !l.allowed("tokens") {
-		l.fault("hub_allowed_scopes", l.source("hub_allowed_scopes"), "push delivery cannot make a token that opens a user's server",
+		l.report("hub_allowed_scopes", l.source("hub_allowed_scopes"), "push delivery cannot make a token that opens a user's server",
 			"add tokens!user and read:servers!user to oauth_client_allowed_scopes at the Hub, or set delivery to pull")
 	}
 }
@@ -127,11 +127,11 @@ func (l *loader) checkPull() {
 		{"revoke_on_stop", delivery.RevokeOnStop},
 	} {
 		if option.on {
-			l.fault(option.name, l.source(option.name), "it has no meaning when delivery is pull", "unset it, or set delivery to push")
+			l.report(option.name, l.source(option.name), "it has no meaning when delivery is pull", "unset it, or set delivery to push")
 		}
 	}
 	if delivery.OneRepository && l.config.GitHub.ClientSecret.Value.Empty() && !l.failed["client_secret_file"] {
-		l.fault("client_secret_file", "not set", "one_repository is set, but GitHub narrows a token only for an App with its client secret",
+		l.report("client_secret_file", "not set", "one_repository is set, but GitHub narrows a token only for an App with its client secret",
 			"set GHSCOPED_CLIENT_SECRET_FILE, or unset one_repository")
 	}
 }
@@ -140,10 +140,10 @@ func (l *loader) checkBot() {
 	key, policy := l.set("app_private_key_file"), l.set("bot_policy")
 	switch {
 	case policy && !key:
-		l.fault("app_private_key_file", "not set", "bot_policy is set, but bot tokens need the App's private key", "set GHSCOPED_APP_PRIVATE_KEY_FILE, or unset bot_policy")
+		l.report("app_private_key_file", "not set", "bot_policy is set, but bot tokens need the App's private key", "set GHSCOPED_APP_PRIVATE_KEY_FILE, or unset bot_policy")
 	case key && !policy:
-		l.fault("bot_policy", "not set", "the App's private key is set, but no policy says who may use it", "set GHSCOPED_BOT_POLICY, or unset app_private_key_file")
+		l.report("bot_policy", "not set", "the App's private key is set, but no policy says who may use it", "set GHSCOPED_BOT_POLICY, or unset app_private_key_file")
 	case l.config.Bot.RepositoryFile && !policy:
-		l.fault("bot_repository_file", l.source("bot_repository_file"), "there are no bot tokens to allow", "set bot_policy and app_private_key_file, or unset it")
+		l.report("bot_repository_file", l.source("bot_repository_file"), "there are no bot tokens to allow", "set bot_policy and app_private_key_file, or unset it")
 	}
 }

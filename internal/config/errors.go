@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Fault is one thing wrong with the settings.
-type Fault struct {
+// Error is one thing wrong with the settings.
+type Error struct {
 	// Setting is its name in the table; for an unknown one, as it was written.
 	Setting string
 	// Source is --config, the variable, or the file and line; "not set".
@@ -15,22 +15,22 @@ type Fault struct {
 	Problem, Fix string
 }
 
-func (f Fault) String() string {
-	return fmt.Sprintf("%s (%s): %s; %s", f.Setting, f.Source, f.Problem, f.Fix)
+func (e Error) Error() string {
+	return fmt.Sprintf("%s (%s): %s; %s", e.Setting, e.Source, e.Problem, e.Fix)
 }
 
-// Faults is the error of [Load]: everything wrong, at once.
-type Faults []Fault
+// Errors is the error of [Load]: everything wrong, at once.
+type Errors []Error
 
-func (f Faults) Error() string {
-	lines := make([]string, 0, len(f)+1)
+func (e Errors) Error() string {
+	lines := make([]string, 0, len(e)+1)
 	count := "1 configuration error:"
-	if len(f) != 1 {
-		count = fmt.Sprintf("%d configuration errors:", len(f))
+	if len(e) != 1 {
+		count = fmt.Sprintf("%d configuration errors:", len(e))
 	}
 	lines = append(lines, count)
-	for _, fault := range f {
-		lines = append(lines, "  "+fault.String())
+	for _, one := range e {
+		lines = append(lines, "  "+one.Error())
 	}
 	return strings.Join(lines, "\n")
 }

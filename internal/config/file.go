@@ -15,17 +15,17 @@ import (
 // Keys that are unknown or written twice are named with their line.
 func (l *loader) file(path, source string) {
 	if secret.Resembles(path) {
-		l.fault(configName, source, "it is not a path", "write the settings to a file, and set its path")
+		l.report(configName, source, "it is not a path", "write the settings to a file, and set its path")
 		return
 	}
 	content, err := l.read(path)
 	if err != nil {
-		l.fault(configName, source, fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions")
+		l.report(configName, source, fmt.Sprintf("the file cannot be read: %v", cause(err)), "check the path and its permissions")
 		return
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(content, &document); err != nil {
-		l.fault(configName, path, "it is not YAML: "+secret.Scrub(err.Error()), "correct the file")
+		l.report(configName, path, "it is not YAML: "+secret.Scrub(err.Error()), "correct the file")
 		return
 	}
 	if len(document.Content) == 0 {
@@ -33,7 +33,7 @@ func (l *loader) file(path, source string) {
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		l.fault(configName, at(path, root), "it is not a list of settings", "write lines such as client_id: Iv23…")
+		l.report(configName, at(path, root), "it is not a list of settings", "write lines such as client_id: Iv23…")
 		return
 	}
 	l.keys(path, root)
@@ -58,9 +58,9 @@ func (l *loader) keys(path string, root *yaml.Node) {
 		case !found:
 			l.unknown(key.Value, at(path, key), key.Value, known)
 		case twice:
-			l.fault(setting.Name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")
+			l.report(setting.Name, at(path, key), fmt.Sprintf("it was set in line %d already", line), "remove one of the two")
 		case !ok:
-			l.fault(setting.Name, at(path, node), "it is neither a plain value nor a list of them", "write a plain value")
+			l.report(setting.Name, at(path, node), "it is neither a plain value nor a list of them", "write a plain value")
 		default:
 			l.offer(setting, text, at(path, key))
 		}

@@ -26,7 +26,7 @@ type ReadFile func(path string) ([]byte, error)
 
 // Load reads the settings from environ (as os.Environ gives it) and from the
 // YAML file at path or, where that is empty, at GHSCOPED_CONFIG. The environment
-// wins over the file. The error is [Faults], with everything that is wrong. An
+// wins over the file. The error is [Errors], with everything that is wrong. An
 // empty value counts as not set.
 func Load(path string, environ []string, readFile ReadFile) (Config, error) {
 	l := &loader{
@@ -50,10 +50,10 @@ func Load(path string, environ []string, readFile ReadFile) (Config, error) {
 	l.derive()
 	l.check()
 	if text := variables["JUPYTERHUB_CLIENT_ID"]; text != "" && l.config.Service.Name != "" && text != l.config.Hub.ClientID {
-		l.fault("JUPYTERHUB_CLIENT_ID", "environment", "the service signs in as "+l.config.Hub.ClientID, removed["hub_client_id"])
+		l.report("JUPYTERHUB_CLIENT_ID", "environment", "the service signs in as "+l.config.Hub.ClientID, removed["hub_client_id"])
 	}
-	if len(l.faults) > 0 {
-		return Config{}, l.faults
+	if len(l.errors) > 0 {
+		return Config{}, l.errors
 	}
 	l.config.effective = l.effective()
 	return l.config, nil
@@ -66,9 +66,9 @@ type loader struct {
 	table  []Setting
 	read   ReadFile
 	given  map[string]given
-	failed map[string]bool // settings with a fault, to say nothing twice
+	failed map[string]bool // settings with an error, to say nothing twice
 	config Config
-	faults Faults
+	errors Errors
 }
 
 // offer takes a value unless a stronger source has given one.
@@ -78,7 +78,7 @@ func (l *loader) offer(s Setting, text, source string) {
 	}
 	l.given[s.Name] = given{text, source}
 	if p := misplaced(s, text); p != nil {
-		l.fault(s.Name, source, p.what, p.fix)
+		l.report(s.Name, source, p.what, p.fix)
 	}
 }
 
@@ -86,9 +86,9 @@ func (l *loader) offer(s Setting, text, source string) {
 // managed service an empty list of allowed scopes whatever it allows.
 func blank(text string) bool { return text == "" || text == "[]" }
 
-func (l *loader) fault(setting, source, what, fix string) {
+func (l *loader) report(setting, source, what, fix string) {
 	l.failed[setting] = true
-	l.faults = append(l.faults, Fault{setting, source, what, fix})
+	l.errors = append(l.errors, Error{setting, source, what, fix})
 }
 
 // source says where a setting came from.
@@ -114,7 +114,7 @@ func asMap(environ []string) map[string]string {
 }
 
 // environment offers what the variables say. Two names of one setting that
-// disagree are a fault: neither is more right.
+// disagree are an error: neither is more right.
 func (l *loader) environment(variables map[string]string) {
 	known := []string{configEnv}
 	for _, s := range l.table {
@@ -122,7 +122,7 @@ func (l *loader) environment(variables map[string]string) {
 		for i, name := range s.Env {
 			text := variables[name]
 			if i > 0 && !blank(text) && !blank(variables[s.Env[0]]) && text != variables[s.Env[0]] {
-				l.fault(s.Name, "environment "+name, "it differs from "+s.Env[0], "set only one of them")
+				l.report(s.Name, "environment "+name, "it differs from "+s.Env[0], "set only one of them")
 			}
 			l.offer(s, text, "environment "+name)
 		}
@@ -144,14 +144,14 @@ func (l *loader) environment(variables map[string]string) {
 // unknown names a setting that does not exist, and what to do about it.
 func (l *loader) unknown(name, source, key string, known []string) {
 	if instead, found := removed[key]; found {
-		l.fault(name, source, "this setting was removed", instead)
+		l.report(name, source, "this setting was removed", instead)
 		return
 	}
 	fix := "correct the name, or unset it; 'ghscoped-service help settings' lists all"
 	if near := spelling.Nearest(name, known); near != "" {
 		fix = "did you mean " + near + "?"
 	}
-	l.fault(secret.Scrub(name), source, "there is no such setting", fix)
+	l.report(secret.Scrub(name), source, "there is no such setting", fix)
 }
 
 // serviceLink recognises the variables that Kubernetes puts into every pod of
@@ -188,7 +188,7 @@ func (l *loader) refused(err error) {
 	errors.As(err, &missing)
 	at := slices.IndexFunc(l.table, func(s Setting) bool { return s.field == invalid.Name || s.Env[0] == missing.Key })
 	if at < 0 {
-		l.fault(configName, "the program", secret.Scrub(err.Error()), "report it")
+		l.report(configName, "the program", secret.Scrub(err.Error()), "report it")
 		return
 	}
 	s := l.table[at]
@@ -196,11 +196,11 @@ func (l *loader) refused(err error) {
 	switch {
 	case l.failed[s.Name]:
 	case missing.Key != "":
-		l.fault(s.Name, "not set", "it is required", "set "+s.Env[0]+"; "+s.Required)
+		l.report(s.Name, "not set", "it is required", "set "+s.Env[0]+"; "+s.Required)
 	case errors.As(invalid.Err, &p):
-		l.fault(s.Name, l.source(s.Name), p.what, p.fix)
+		l.report(s.Name, l.source(s.Name), p.what, p.fix)
 	default:
-		l.fault(s.Name, l.source(s.Name), secret.Scrub(invalid.Err.Error()), "correct it")
+		l.report(s.Name, l.source(s.Name), secret.Scrub(invalid.Err.Error()), "correct it")
 	}
 }
 

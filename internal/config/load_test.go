@@ -68,11 +68,11 @@ func load(environ []string, disk files) (config.Config, error) {
 	return config.Load("", environ, disk.read)
 }
 
-func faults(t *testing.T, err error) config.Faults {
+func errorsOf(t *testing.T, err error) config.Errors {
 	t.Helper()
-	var faults config.Faults
-	require.ErrorAs(t, err, &faults)
-	return faults
+	var errs config.Errors
+	require.ErrorAs(t, err, &errs)
+	return errs
 }
 
 func TestAManagedServiceNeedsOnlyTheAppAndTheProxy(t *testing.T) {

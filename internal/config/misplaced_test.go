@@ -53,12 +53,12 @@ func TestLoadPrintsNoSecretGivenByMistake(t *testing.T) {
 					if setting.EnvOnly() && (way != "environment" || setting.Name == "JUPYTERHUB_API_TOKEN") {
 						return // an unknown setting; and where a secret belongs
 					}
-					var faults config.Faults
-					require.True(t, errors.As(err, &faults))
-					require.Equal(t, setting.Name, faults[0].Setting, "%v", faults)
+					var errs config.Errors
+					require.True(t, errors.As(err, &errs))
+					require.Equal(t, setting.Name, errs[0].Setting, "%v", errs)
 					if strings.HasSuffix(setting.Name, "_file") && setting.Name != "bot_repository_file" {
-						require.Contains(t, faults[0].Problem, "not a path")
-						require.Contains(t, faults[0].Fix, "write it to a file")
+						require.Contains(t, errs[0].Problem, "not a path")
+						require.Contains(t, errs[0].Fix, "write it to a file")
 					}
 				})
 			}

@@ -137,10 +137,10 @@ func (c checker) result(ctx context.Context, failed map[string]bool) check.Resul
 
 // OfSettings are the results where the settings cannot be read: nothing else can
 // be checked then.
-func OfSettings(faults config.Faults) []check.Result {
-	results := make([]check.Result, len(faults))
-	for i, fault := range faults {
-		results[i] = check.Failed(sentence(fault.Setting+" ("+fault.Source+"): "+fault.Problem), sentence(fault.Fix))
+func OfSettings(errs config.Errors) []check.Result {
+	results := make([]check.Result, len(errs))
+	for i, e := range errs {
+		results[i] = check.Failed(sentence(e.Setting+" ("+e.Source+"): "+e.Problem), sentence(e.Fix))
 		results[i].Name = "settings"
 	}
 	return results
