@@ -20,7 +20,7 @@ func newAlias(in invocation) *cobra.Command {
 	set.BoolVar(&o.json, "json", false, "print one JSON object a line, for programs")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if o.clientID == "" && clientID(in.getenv) == "" && !in.onAHub() {
-			return &fault{exit: exitFailed, code: "no_client_id",
+			return &commandError{exit: exitFailed, code: "no_client_id",
 				message: "--client-id must be specified or GH_SCOPED_CREDS_CLIENT_ID environment variable must be set",
 				hint:    "It is the client ID of a GitHub App; ask the administrators of this machine."}
 		}

@@ -117,13 +117,13 @@ func TestTokenAgentListensForItsUserOnly(t *testing.T) {
 	require.NoError(t, err)
 	f.err = &client.Error{Status: 403, Code: "bot_refused", Message: "No rule allows this.", Hint: "Ask."}
 	_, err = in.askAgent(t.Context(), agentQuestion{})
-	require.Equal(t, asFault(f.err), asFault(err), "with the same exit code")
-	require.Equal(t, exitFailed, asFault(err).exit)
+	require.Equal(t, asCommandError(f.err), asCommandError(err), "with the same exit code")
+	require.Equal(t, exitFailed, asCommandError(err).exit)
 
 	remove()
 	require.NoDirExists(t, filepath.Dir(path))
 	_, err = in.askAgent(t.Context(), agentQuestion{})
-	require.Equal(t, "no_job", asFault(err).code)
+	require.Equal(t, "no_job", asCommandError(err).code)
 }
 
 // job runs a shell line as a job; signals are sent to this process when the
@@ -154,7 +154,7 @@ func job(t *testing.T, line string, signals ...syscall.Signal) (out string, exit
 	if err == nil {
 		return out, 0
 	}
-	return out, asFault(err).exit
+	return out, asCommandError(err).exit
 }
 
 // Signals reach the whole process, so these jobs run one after the other.
@@ -186,7 +186,7 @@ func TestRunJobLeavesNoTokenWhereTheCommandCannotBeRun(t *testing.T) {
 	for command, exit := range map[string]int{"no-such-command": exitNoCommand, os.TempDir(): exitCannotRun} {
 		a, f := newAgent()
 		in := invocation{getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: os.Stdout, stderr: os.Stderr}
-		require.Equal(t, exit, asFault(in.runJob(t.Context(), a, []string{command})).exit)
+		require.Equal(t, exit, asCommandError(in.runJob(t.Context(), a, []string{command})).exit)
 		require.Len(t, f.revoked, 1)
 	}
 }

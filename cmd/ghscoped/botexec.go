@@ -49,7 +49,7 @@ func (in invocation) botExec(ctx context.Context, o botOptions, command []string
 		return err
 	}
 	if len(command) == 0 {
-		return &fault{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
+		return &commandError{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
 	}
 	service, err := in.service()
 	if err != nil {
@@ -93,7 +93,7 @@ func (in invocation) runJob(ctx context.Context, a *tokenAgent, command []string
 func (in invocation) endJob(ctx context.Context, a *tokenAgent) {
 	if err := a.end(ctx); err != nil {
 		p := newPrinter(in.stderr, in.getenv)
-		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it expires within the hour. " + printable(asFault(err).message))
+		p.line(p.red("ghscoped: ") + "The job's token could not be revoked; it expires within the hour. " + printable(asCommandError(err).message))
 	}
 }
 
@@ -103,7 +103,7 @@ func (in invocation) wait(job *exec.Cmd) error {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
 	if err := job.Start(); err != nil {
-		f := &fault{exit: exitCannotRun, code: "cannot_run", message: "The command cannot be run: " + err.Error()}
+		f := &commandError{exit: exitCannotRun, code: "cannot_run", message: "The command cannot be run: " + err.Error()}
 		if errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
 			f.exit = exitNoCommand
 		}
@@ -143,7 +143,7 @@ func endedAs(err error) error {
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		code = exitSignalled + int(status.Signal())
 	}
-	return &fault{exit: code, code: "job_failed", message: exit.String(), shown: true}
+	return &commandError{exit: code, code: "job_failed", message: exit.String(), shown: true}
 }
 
 // jobEnv is what a job gets beside our own environment: the token for programs

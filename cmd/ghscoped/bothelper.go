@@ -22,7 +22,7 @@ func newBotHelper() *cobra.Command {
 		Short:  "Be git's credential helper inside bot exec",
 		Hidden: true,
 		RunE: func(*cobra.Command, []string) error {
-			return &fault{exit: exitUsage, code: "usage", message: "This is for git inside of ghscoped bot exec.", hint: "ghscoped bot exec --help says how to call that."}
+			return &commandError{exit: exitUsage, code: "usage", message: "This is for git inside of ghscoped bot exec.", hint: "ghscoped bot exec --help says how to call that."}
 		},
 	}
 }

@@ -30,12 +30,12 @@ func (o *botOptions) declare(set *pflag.FlagSet) {
 func (o *botOptions) request() (client.BotRequest, error) {
 	asked := client.BotRequest{Repositories: o.repositories, Permissions: map[string]string{}}
 	if len(o.repositories) == 0 || len(o.permissions) == 0 {
-		return asked, &fault{exit: exitUsage, code: "usage", message: "--repo and --permission are needed.", hint: "As in: --repo octo-org/papers --permission contents:write"}
+		return asked, &commandError{exit: exitUsage, code: "usage", message: "--repo and --permission are needed.", hint: "As in: --repo octo-org/papers --permission contents:write"}
 	}
 	for _, permission := range o.permissions {
 		name, level, found := strings.Cut(permission, ":")
 		if _, twice := asked.Permissions[name]; !found || twice {
-			return asked, &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("--permission %q is no NAME:LEVEL, or one of two for that name.", secret.Scrub(permission)),
+			return asked, &commandError{exit: exitUsage, code: "usage", message: fmt.Sprintf("--permission %q is no NAME:LEVEL, or one of two for that name.", secret.Scrub(permission)),
 				hint: "As in: --permission contents:write"}
 		}
 		asked.Permissions[name] = level

@@ -79,9 +79,9 @@ func (in invocation) runCommand(ctx context.Context, args []string) int {
 		return exitOK
 	}
 
-	f := asFault(err)
+	f := asCommandError(err)
 	if ctx.Err() != nil && !f.shown && f.exit != exitInterrupted {
-		f = &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
+		f = &commandError{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
 	}
 	f.show(in, wantsJSON(called))
 	return f.exit
@@ -130,22 +130,22 @@ func asGroup(cmd *cobra.Command) {
 			return unknownCommand(cmd, args[0])
 		}
 		cmd.PrintErr(cmd.UsageString())
-		return &fault{exit: exitUsage, code: "usage", shown: true}
+		return &commandError{exit: exitUsage, code: "usage", shown: true}
 	}
 }
 
 // unknownCommand names the commands that are spelled alike, or else all.
-func unknownCommand(group *cobra.Command, name string) *fault {
+func unknownCommand(group *cobra.Command, name string) *commandError {
 	hint := "See " + group.CommandPath() + " --help."
 	if near := group.SuggestionsFor(name); len(near) > 0 {
 		hint = "Did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return &fault{exit: exitUsage, code: "usage", message: fmt.Sprintf("unknown command %q", secret.Scrub(name)), hint: hint}
+	return &commandError{exit: exitUsage, code: "usage", message: fmt.Sprintf("unknown command %q", secret.Scrub(name)), hint: hint}
 }
 
 // misused is a mistake in the options or arguments of a command.
-func misused(cmd *cobra.Command, message string) *fault {
-	return &fault{exit: exitUsage, code: "usage", message: secret.Scrub(message), hint: "See " + cmd.CommandPath() + " --help."}
+func misused(cmd *cobra.Command, message string) *commandError {
+	return &commandError{exit: exitUsage, code: "usage", message: secret.Scrub(message), hint: "See " + cmd.CommandPath() + " --help."}
 }
 
 // noArgs refuses arguments.
@@ -164,6 +164,6 @@ func wantsJSON(cmd *cobra.Command) bool {
 // newVersion refuses a command that was removed, for one release.
 func newVersion() *cobra.Command {
 	return &cobra.Command{Use: "version", Hidden: true, DisableFlagParsing: true, RunE: func(*cobra.Command, []string) error {
-		return &fault{exit: exitUsage, code: "usage", message: "There is no command version any more.", hint: "Use ghscoped --version."}
+		return &commandError{exit: exitUsage, code: "usage", message: "There is no command version any more.", hint: "Use ghscoped --version."}
 	}}
 }

@@ -61,7 +61,7 @@ func follow(ctx context.Context, service *client.Client, flow client.Flow, to an
 		return outcome(last)
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		err = &fault{exit: exitNotConnected, code: "not_approved", message: "Nobody has approved within " + lasts(limit) + ".",
+		err = &commandError{exit: exitNotConnected, code: "not_approved", message: "Nobody has approved within " + lasts(limit) + ".",
 			hint: "Do this again; the code is valid until it expires."}
 	}
 	return err
@@ -79,7 +79,7 @@ func outcome(flow client.Flow) error {
 	if flow.Granted() {
 		return nil
 	}
-	f := &fault{exit: exitNotConnected, code: flow.State, hint: "Do this again for a new code."}
+	f := &commandError{exit: exitNotConnected, code: flow.State, hint: "Do this again for a new code."}
 	switch flow.State {
 	case "expired":
 		f.message = "The code has expired before anybody approved it."

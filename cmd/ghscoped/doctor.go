@@ -58,7 +58,7 @@ func (in invocation) report(report check.Report, asJSON bool) error {
 		}
 	}
 	if !report.OK {
-		return &fault{exit: exitFailed, code: "broken", shown: true}
+		return &commandError{exit: exitFailed, code: "broken", shown: true}
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func skipped() check.Result {
 }
 
 func ofError(err error) check.Result {
-	f := asFault(err)
+	f := asCommandError(err)
 	return check.Failed(f.message, f.hint)
 }
 

@@ -9,33 +9,33 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
-// fault is an error as it is shown: what is wrong, what to do, and what the
+// commandError is an error as it is shown: what is wrong, what to do, and what the
 // program exits with.
-type fault struct {
+type commandError struct {
 	exit                int
 	code, message, hint string
 	shown               bool // people have been told already
 }
 
-func (f *fault) Error() string { return f.code + ": " + f.message }
+func (e *commandError) Error() string { return e.code + ": " + e.message }
 
-func asFault(err error) *fault {
-	var known *fault
+func asCommandError(err error) *commandError {
+	var known *commandError
 	var service *client.Error
 	var github *apierror.Error
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &service):
-		return &fault{exit: exitOf(service), code: service.Code, message: service.Message, hint: service.Hint}
+		return &commandError{exit: exitOf(service), code: service.Code, message: service.Message, hint: service.Hint}
 	case errors.As(err, &github):
-		f := &fault{exit: exitFailed, code: github.Code, message: github.Message, hint: github.Hint}
+		e := &commandError{exit: exitFailed, code: github.Code, message: github.Message, hint: github.Hint}
 		if github.Retryable {
-			f.exit = exitUnreachable
+			e.exit = exitUnreachable
 		}
-		return f
+		return e
 	}
-	return &fault{exit: exitFailed, code: "failed", message: err.Error()}
+	return &commandError{exit: exitFailed, code: "failed", message: err.Error()}
 }
 
 func exitOf(e *client.Error) int {
@@ -50,23 +50,23 @@ func exitOf(e *client.Error) int {
 
 // show tells people in two lines, what and what to do, or programs in one of
 // JSON.
-func (f *fault) show(in invocation, asJSON bool) {
+func (e *commandError) show(in invocation, asJSON bool) {
 	switch {
-	case f.shown:
+	case e.shown:
 		return
 	case asJSON:
-		_ = printJSON(in, map[string]any{"error": f.body()})
+		_ = printJSON(in, map[string]any{"error": e.body()})
 		return
 	}
 	p := newPrinter(in.stderr, in.getenv)
-	p.line(p.red("ghscoped: ") + printable(f.message))
-	if f.hint != "" {
-		p.line("  " + printable(f.hint))
+	p.line(p.red("ghscoped: ") + printable(e.message))
+	if e.hint != "" {
+		p.line("  " + printable(e.hint))
 	}
 }
 
-func (f *fault) body() map[string]string {
-	return map[string]string{"code": f.code, "message": f.message, "hint": f.hint}
+func (e *commandError) body() map[string]string {
+	return map[string]string{"code": e.code, "message": e.message, "hint": e.hint}
 }
 
 // printJSON writes one value on one line.

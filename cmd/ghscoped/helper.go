@@ -27,7 +27,7 @@ func newGitHelper() *cobra.Command {
 
 		Short: "Be git's credential helper; git calls it, people need not",
 		RunE: func(*cobra.Command, []string) error {
-			return &fault{exit: exitUsage, code: "usage", message: "git names an operation: get, store or erase.",
+			return &commandError{exit: exitUsage, code: "usage", message: "git names an operation: get, store or erase.",
 				hint: "People want ghscoped login or ghscoped setup."}
 		},
 	}
@@ -46,10 +46,10 @@ func (in invocation) answerGit(ctx context.Context, operation string) {
 	}
 }
 
-// reportOnly tells people of a fault and lets git continue.
+// reportOnly tells people of an error and lets git continue.
 func (in invocation) reportOnly(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
-		asFault(err).show(in, false)
+		asCommandError(err).show(in, false)
 	}
 }
 
@@ -130,9 +130,9 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			asFault(err).show(in, false)
+			asCommandError(err).show(in, false)
 		}
-		return &fault{shown: true}
+		return &commandError{shown: true}
 	}
 	p.line(p.green("Connected.") + " git continues.")
 	return nil
@@ -156,28 +156,28 @@ func waitLimit(getenv func(string) string) (time.Duration, error) {
 		limit, err = 0, nil
 	}
 	if err != nil || limit < 0 {
-		return 0, &fault{exit: exitUsage, code: "bad_wait", message: "GHSCOPED_WAIT is not a length of time.", hint: "It must look like 90s or 5m; 0 does not wait."}
+		return 0, &commandError{exit: exitUsage, code: "bad_wait", message: "GHSCOPED_WAIT is not a length of time.", hint: "It must look like 90s or 5m; 0 does not wait."}
 	}
 	return limit, nil
 }
 
-func notConnected(getenv func(string) string) *fault {
+func notConnected(getenv func(string) string) *commandError {
 	hint := "Choose “Connect GitHub” in the Hub's Services menu"
 	if page := client.Page(getenv); page != "" {
 		hint = "Open " + page
 	}
-	return &fault{exit: exitNotConnected, code: apierror.CodeNotConnected, message: "You are not connected to GitHub.",
+	return &commandError{exit: exitNotConnected, code: apierror.CodeNotConnected, message: "You are not connected to GitHub.",
 		hint: hint + ", or run ghscoped login; then do this again."}
 }
 
 // notChosen: the connection is for other servers. Here it would take an approval,
 // and git's question is no time to start one unasked.
-func notChosen(getenv func(string) string) *fault {
+func notChosen(getenv func(string) string) *commandError {
 	where := "on the page “Connect GitHub”"
 	if page := client.Page(getenv); page != "" {
 		where = "at " + page
 	}
-	return &fault{exit: exitNotConnected, code: apierror.CodeServerNotChosen,
+	return &commandError{exit: exitNotConnected, code: apierror.CodeServerNotChosen,
 		message: "You are connected to GitHub, but have not allowed this server to use that.",
 		hint:    "Allow it " + where + ", or run ghscoped login; then do this again."}
 }

@@ -53,7 +53,7 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 		return in.loginAlone(ctx, o)
 	}
 	if o.repository != "" || o.repositoryID != 0 {
-		return &fault{exit: exitUsage, code: "usage", message: "--repository is for a login without the service.",
+		return &commandError{exit: exitUsage, code: "usage", message: "--repository is for a login without the service.",
 			hint: "Use it with --client-id ID. What the service's tokens reach is the Hub's choice."}
 	}
 	service, err := in.service()
@@ -82,7 +82,7 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 }
 
 // connectedYet: the interruption came too late to undo anything.
-var connectedYet = &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but you are connected to GitHub by now.",
+var connectedYet = &commandError{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but you are connected to GitHub by now.",
 	hint: "ghscoped logout ends that."}
 
 // loginByService follows a flow. One that this call has begun is cancelled
@@ -103,7 +103,7 @@ func loginByService(ctx context.Context, service *client.Client, ui loginUI) err
 	parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingLimit)
 	defer cancel()
 	if service.CancelFlow(parting) != nil {
-		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but the service could not be told.",
+		return &commandError{exit: exitInterrupted, code: "interrupted", message: "Interrupted, but the service could not be told.",
 			hint: "The code is valid until it expires; do not approve it."}
 	}
 	return ctx.Err()

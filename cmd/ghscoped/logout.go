@@ -51,17 +51,17 @@ func (in invocation) logoutAtService(ctx context.Context) error {
 	case client.Is(err, apierror.CodeNotConnected):
 		return alreadyOut
 	case err != nil && ctx.Err() != nil:
-		return &fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted before the service has answered.",
+		return &commandError{exit: exitInterrupted, code: "interrupted", message: "Interrupted before the service has answered.",
 			hint: "ghscoped status says whether you are still connected."}
 	}
 	return err
 }
 
-var alreadyOut = &fault{exit: exitNotConnected, code: apierror.CodeNotConnected,
+var alreadyOut = &commandError{exit: exitNotConnected, code: apierror.CodeNotConnected,
 	message: "You are not connected to GitHub; there is nothing to end."}
 
 // logoutAlone revokes the token in the file and takes out what login put in.
-// The files go even where GitHub cannot be reached: then the fault says so.
+// The files go even where GitHub cannot be reached: then the error says so.
 func (in invocation) logoutAlone(ctx context.Context) error {
 	kept, err := in.keptCredential()
 	if err != nil {
@@ -93,6 +93,6 @@ func notRevoked(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fault{exit: exitUnreachable, code: "not_revoked", message: "The token was removed from this machine, but GitHub could not be told to revoke it.",
+	return &commandError{exit: exitUnreachable, code: "not_revoked", message: "The token was removed from this machine, but GitHub could not be told to revoke it.",
 		hint: "It expires automatically; to end it now, revoke the App's access in your GitHub settings, under Applications."}
 }

@@ -17,7 +17,7 @@ func repositoryID(ctx context.Context, gh *githubapi.Client, o loginOptions) (in
 		return o.repositoryID, nil
 	}
 	if _, _, ok := github.ParseFullName(o.repository); !ok {
-		return 0, &fault{exit: exitUsage, code: "usage", message: "--repository is not the name of a repository.", hint: "It must look like OWNER/NAME."}
+		return 0, &commandError{exit: exitUsage, code: "usage", message: "--repository is not the name of a repository.", hint: "It must look like OWNER/NAME."}
 	}
 	return gh.RepositoryID(ctx, o.repository)
 }
@@ -40,6 +40,6 @@ func surelyNarrow(ctx context.Context, gh *githubapi.Client, token secret.String
 	if o.appURL != "" {
 		hint = "Choose it at " + o.appURL + "/installations/new, then do this again."
 	}
-	return &fault{exit: exitFailed, code: apierror.CodeRepositoryNotChosen,
+	return &commandError{exit: exitFailed, code: apierror.CodeRepositoryNotChosen,
 		message: "GitHub did not narrow the token: the App or you cannot access this repository.", hint: hint}
 }

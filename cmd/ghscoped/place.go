@@ -21,7 +21,7 @@ func githubURL(getenv func(string) string) (*url.URL, error) {
 	}
 	address, err := url.Parse(text)
 	if err != nil || address.Host == "" {
-		return nil, &fault{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_URL is not a web address.",
+		return nil, &commandError{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_URL is not a web address.",
 			hint: "It must look like https://github.com."}
 	}
 	return &url.URL{Scheme: address.Scheme, Host: address.Host}, nil
@@ -32,13 +32,13 @@ func (in invocation) service() (*client.Client, error) {
 	place, token := client.Find(in.getenv), in.getenv("JUPYTERHUB_API_TOKEN")
 	switch {
 	case place.Source == "":
-		return nil, &fault{exit: exitFailed, code: "no_service", message: "Nothing here says where the service “Connect GitHub” is.",
+		return nil, &commandError{exit: exitFailed, code: "no_service", message: "Nothing here says where the service “Connect GitHub” is.",
 			hint: "On a JupyterHub, an admin sets GHSCOPED_URL for the servers; elsewhere use ghscoped login --client-id ID."}
 	case place.URL == nil:
-		return nil, &fault{exit: exitUsage, code: "bad_service_url", message: place.Source + " is not a web address.",
+		return nil, &commandError{exit: exitUsage, code: "bad_service_url", message: place.Source + " is not a web address.",
 			hint: "It must look like https://HUB/services/connect-github/."}
 	case token == "":
-		return nil, &fault{exit: exitFailed, code: "no_hub_token", message: "JUPYTERHUB_API_TOKEN is not set, by which the service knows whose server this is.",
+		return nil, &commandError{exit: exitFailed, code: "no_hub_token", message: "JUPYTERHUB_API_TOKEN is not set, by which the service knows whose server this is.",
 			hint: "Use a terminal of JupyterLab: some programs, RStudio among them, drop the variable."}
 	}
 	return client.New(place.URL, secret.New(token), in.http.Transport, in.clock), nil

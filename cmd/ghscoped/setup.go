@@ -92,10 +92,10 @@ func (in invocation) setUp(o setupOptions) (file string, changed bool, err error
 func ofSetup(err error, file string) error {
 	switch {
 	case errors.Is(err, gitconfig.ErrBusy):
-		return &fault{exit: exitFailed, code: "git_config_busy", message: "Somebody else is changing " + file + ".",
+		return &commandError{exit: exitFailed, code: "git_config_busy", message: "Somebody else is changing " + file + ".",
 			hint: "Do this again; if no git runs, remove " + file + ".lock."}
 	case errors.Is(err, fs.ErrPermission):
-		return &fault{exit: exitFailed, code: "git_config_not_writable", message: "You may not write " + file + ".",
+		return &commandError{exit: exitFailed, code: "git_config_not_writable", message: "You may not write " + file + ".",
 			hint: "Without --system only your own configuration is changed."}
 	}
 	return err

@@ -33,13 +33,11 @@ func (in invocation) github(id, app string) (*githubapi.Client, *url.URL, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	api := webaddr.GitHubAPI(web)
-	if told := in.getenv("GHSCOPED_GITHUB_API_URL"); told != "" {
-		if api, err = url.Parse(told); err != nil {
-			return nil, nil, &fault{exit: exitUsage, code: "bad_github_url", message: "GHSCOPED_GITHUB_API_URL is not a web address."}
-		}
+	if in.getenv("GHSCOPED_GITHUB_API_URL") != "" {
+		return nil, nil, &commandError{exit: exitUsage, code: "usage", message: "GHSCOPED_GITHUB_API_URL was removed.",
+			hint: "Unset it: the API's address follows from GHSCOPED_GITHUB_URL."}
 	}
-	made, err := githubapi.New(githubapi.Options{Web: web, API: api, ClientID: id, AppURL: app,
+	made, err := githubapi.New(githubapi.Options{Web: web, API: webaddr.GitHubAPI(web), ClientID: id, AppURL: app,
 		HTTP: in.http, Clock: in.clock})
 	return made, web, err
 }
@@ -142,7 +140,7 @@ func (in invocation) approval(ctx context.Context, gh *githubapi.Client, ui anno
 // keepToken checks a token and puts it where git finds it.
 func (in invocation) keepToken(ctx context.Context, gh *githubapi.Client, web *url.URL, token github.Token, file string) (github.Account, error) {
 	if token.ExpiresAt.IsZero() {
-		return github.Account{}, &fault{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire.",
+		return github.Account{}, &commandError{exit: exitFailed, code: "token_without_expiry", message: "The GitHub App gives out tokens that never expire.",
 			hint: "Its owner must opt in to “User-to-server token expiration” in the App's optional features at GitHub."}
 	}
 	account, err := gh.Account(ctx, token.Access.String)
@@ -163,11 +161,11 @@ func (in invocation) keepToken(ctx context.Context, gh *githubapi.Client, web *u
 
 // failed says why a login came to nothing, and what became of its token.
 func failed(ctx context.Context, err, notRevoked error) error {
-	f := *asFault(err)
+	f := *asCommandError(err)
 	fate := " The token was revoked."
 	if notRevoked != nil {
 		if ctx.Err() != nil {
-			f = fault{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
+			f = commandError{exit: exitInterrupted, code: "interrupted", message: "Interrupted."}
 		}
 		fate = " GitHub could not be told to revoke the token."
 		f.hint = strings.TrimSpace(f.hint + " To end the token, revoke the App's access in your GitHub settings, under Applications.")

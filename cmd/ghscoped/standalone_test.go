@@ -50,6 +50,16 @@ func alone(t *testing.T) (invocation, pretended) {
 		clock: time.Now, http: &http.Client{Transport: gitHub}}, gitHub
 }
 
+func TestGitHubRefusesARemovedSetting(t *testing.T) {
+	t.Parallel()
+	in, _ := alone(t)
+	in.getenv = func(name string) string {
+		return map[string]string{"GHSCOPED_GITHUB_API_URL": "https://api.ghes.example"}[name]
+	}
+	_, _, err := in.github("Iv1.x", "")
+	require.ErrorContains(t, err, "GHSCOPED_GITHUB_API_URL was removed")
+}
+
 func TestLoginAloneSaysWhatBecameOfItsToken(t *testing.T) {
 	t.Parallel()
 	const lives = "GitHub could not be told to revoke the token."
@@ -70,19 +80,19 @@ func TestLoginAloneSaysWhatBecameOfItsToken(t *testing.T) {
 					gitHub["/login/oauth/access_token"] = always(200, test.token)
 				}
 				test.options.clientID = "Iv1.x"
-				f := asFault(in.loginAlone(t.Context(), test.options))
+				f := asCommandError(in.loginAlone(t.Context(), test.options))
 				require.Contains(t, f.message, test.says+" The token was revoked.")
 				require.Equal(t, exitFailed, f.exit)
 
 				gitHub["/credentials/revoke"] = always(500, ``)
-				f = asFault(in.loginAlone(t.Context(), test.options))
+				f = asCommandError(in.loginAlone(t.Context(), test.options))
 				require.Contains(t, f.message, test.says+" "+lives)
 				require.Contains(t, f.hint, "revoke the App's access")
 				require.NotContains(t, f.message, "was revoked")
 
 				ctx, cancel := context.WithCancel(t.Context())
 				gitHub["/credentials/revoke"] = func(*http.Request) (int, string, string) { cancel(); return 500, "", "" }
-				f = asFault(in.loginAlone(ctx, test.options))
+				f = asCommandError(in.loginAlone(ctx, test.options))
 				require.Equal(t, "Interrupted. "+lives, f.message)
 				require.Equal(t, exitInterrupted, f.exit, "or else run says no more than that")
 			})
@@ -96,7 +106,7 @@ func TestLoginAloneWaitsNoLongerThanItsCodeIsValid(t *testing.T) {
 		in, gitHub := alone(t)
 		gitHub["/login/oauth/access_token"] = always(429, `{}`)
 		begun := time.Now()
-		f := asFault(in.loginAlone(t.Context(), loginOptions{clientID: "Iv1.x"}))
+		f := asCommandError(in.loginAlone(t.Context(), loginOptions{clientID: "Iv1.x"}))
 		require.Equal(t, "expired", f.code)
 		require.Equal(t, 15*time.Minute, time.Since(begun))
 	})
@@ -125,7 +135,7 @@ func TestReachIsBounded(t *testing.T) {
 func TestFaultShowDoesNothingToTheTerminal(t *testing.T) {
 	t.Parallel()
 	in, _ := alone(t)
-	(&fault{message: "Re\x1b[2Jfused.", hint: "Ask\rNo."}).show(in, false)
+	(&commandError{message: "Re\x1b[2Jfused.", hint: "Ask\rNo."}).show(in, false)
 	said, err := os.ReadFile(in.stderr.Name())
 	require.NoError(t, err)
 	require.Equal(t, "ghscoped: Re[2Jfused.\n  AskNo.\n", string(said))

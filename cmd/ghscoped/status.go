@@ -61,7 +61,7 @@ func (in invocation) status(ctx context.Context, asJSON bool) error {
 		stands.print(in)
 	}
 	if err == nil && !stands.Connected {
-		return &fault{exit: exitNotConnected, code: apierror.CodeNotConnected, shown: true}
+		return &commandError{exit: exitNotConnected, code: apierror.CodeNotConnected, shown: true}
 	}
 	return err
 }
@@ -143,7 +143,7 @@ func codeOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	return asFault(err).code
+	return asCommandError(err).code
 }
 
 // orNone stands for a client id where none is needed.

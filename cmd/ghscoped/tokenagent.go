@@ -144,7 +144,7 @@ func (a *tokenAgent) answer(ctx context.Context, connection net.Conn) {
 	} else if token, err := a.token(ctx); err == nil {
 		answer.Token = &token
 	} else {
-		f := asFault(err)
+		f := asCommandError(err)
 		answer.Error = &client.Error{Code: f.code, Message: f.message, Hint: f.hint}
 		answer.Exit = f.exit
 	}
@@ -156,7 +156,7 @@ func (in invocation) askAgent(ctx context.Context, question agentQuestion) (clie
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(ctx, "unix", in.getenv(socketVariable))
 	if err != nil {
-		return client.BotToken{}, &fault{exit: exitFailed, code: "no_job", message: "The job that this belongs to has ended: nobody keeps its token any more.",
+		return client.BotToken{}, &commandError{exit: exitFailed, code: "no_job", message: "The job that this belongs to has ended: nobody keeps its token any more.",
 			hint: "Start it with ghscoped bot exec."}
 	}
 	defer connection.Close()
@@ -170,7 +170,7 @@ func (in invocation) askAgent(ctx context.Context, question agentQuestion) (clie
 	case err != nil:
 		return client.BotToken{}, err
 	case answer.Error != nil:
-		return client.BotToken{}, &fault{exit: answer.Exit, code: answer.Error.Code, message: answer.Error.Message, hint: answer.Error.Hint}
+		return client.BotToken{}, &commandError{exit: answer.Exit, code: answer.Error.Code, message: answer.Error.Message, hint: answer.Error.Hint}
 	case answer.Token == nil:
 		return client.BotToken{}, nil
 	}
