@@ -66,7 +66,7 @@ func (e *Engine) Start(ctx context.Context, caller Caller, request Request) (use
 	now := e.clock()
 	started := &Flow{
 		ID: newID(), Mode: Device, State: Pending, StartedAt: now,
-		ExpiresAt: now.Add(code.ExpiresIn), Interval: code.Interval, Due: now.Add(code.Interval),
+		ExpiresAt: now.Add(code.ExpiresIn), Interval: code.Interval, Retry: Retry{Due: now.Add(code.Interval)},
 		UserCode: code.UserCode, VerificationURI: code.VerificationURI,
 		DeviceCode: secret.Store(code.DeviceCode), Servers: servers,
 	}
@@ -243,7 +243,7 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 		for i := range u.Deliveries {
 			d := &u.Deliveries[i]
 			if e.deliverer != nil && (d.State == DeliveryWaiting || d.State == DeliveryRemoving) {
-				d.Due, d.Error, d.Attempts, d.HubFailures, waiting = e.clock(), nil, 0, 0, true
+				d.Retry, d.HubFailures, d.Error, waiting = Retry{Due: e.clock()}, 0, nil, true
 			}
 		}
 		waiting = waiting || !u.HubToken.Empty() // who is here now has one that works
@@ -275,10 +275,10 @@ func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) 
 			}
 		}
 		if c == nil || c.CheckedAt.IsZero() || now.Sub(c.CheckedAt) < age ||
-			c.CheckFailures > 0 || (!c.CheckDue.IsZero() && !c.CheckDue.After(now)) {
+			c.nextCheck().Failures > 0 || (!c.nextCheck().Due.IsZero() && !c.nextCheck().Due.After(now)) {
 			return errSettled
 		}
-		c.CheckDue = now
+		c.nextCheck().Due = now
 		return nil
 	})
 	if errors.Is(err, errSettled) {

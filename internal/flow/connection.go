@@ -31,7 +31,7 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 		now := e.clock()
 		switch {
 		case err == nil:
-			f.Present, f.Due, f.Failures, f.Error = true, now, 0, nil
+			f.Present, f.Retry, f.Error = true, Retry{Due: now}, nil
 		case !f.Token.ExpiresAt.After(now):
 			e.finish(u, Expired, errConnectionExpired)
 		case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
@@ -39,10 +39,8 @@ func (e *Engine) stillHere(ctx context.Context, u *User) outcome {
 		case errors.Is(err, hub.ErrUnauthorized):
 			e.finish(u, Cancelled, errSignedOut)
 		default:
-			cause := hubError(err)
-			f.Failures++
-			f.Error = cause
-			f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+			f.Error = hubError(err)
+			f.later(now, f.Error)
 		}
 	})
 }
@@ -94,7 +92,7 @@ func (e *Engine) identifiedAs(u *User, account github.Account) {
 		return
 	}
 	f.Account, f.ExpiresAt = &account, e.clock().Add(webLife)
-	f.Due, f.Failures, f.Error = f.ExpiresAt, 0, nil
+	f.Retry, f.Error = Retry{Due: f.ExpiresAt}, nil
 }
 
 // accept makes the connection if the identity policy agrees, and reports whether
@@ -114,7 +112,7 @@ func (e *Engine) accept(u *User, account github.Account) bool {
 	}
 	e.connect(u, account)
 	f.Account, f.Confirmation = nil, ""
-	f.State, f.Due, f.Failures, f.Error = Delivering, e.clock(), 0, nil
+	f.State, f.Retry, f.Error = Delivering, Retry{Due: e.clock()}, nil
 	if e.deliverer == nil && len(f.Servers) > 0 {
 		e.finish(u, Connected, nil)
 	}
@@ -129,16 +127,14 @@ var errOtherAccount = &apierror.Error{Code: apierror.CodeOtherAccountConnected,
 // since the approval is worth keeping, any other a few times.
 func (e *Engine) identifyFailed(u *User, cause *apierror.Error) {
 	f, now := u.Flow, e.clock()
-	f.Failures++
+	f.Error = cause
+	f.later(now, cause)
 	if f.Failures >= accountTries && (!cause.Retryable || now.After(f.ExpiresAt)) {
 		e.finish(u, Failed, cause)
-		return
 	}
-	f.Error = cause
-	f.Due = now.Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
 }
 
-// plan decides which servers get the credential: those the user named, else all
+// planDeliveries decides which servers get the credential: those the user named, else all
 // that run and are not shared, else the default one; and those that hold an older
 // token. A program's flow brings it to the latter only, and only where a person has
 // confirmed the account. What there is no room for is left out.
@@ -160,7 +156,7 @@ func (e *Engine) planDeliveries(ctx context.Context, u *User) outcome {
 			c.AnyServer = c.AnyServer || e.deliverer == nil && errors.Is(err, hub.ErrForbidden)
 			e.hand(u, names)
 		}
-		f.Due, f.Failures, f.Error = time.Time{}, 0, nil
+		f.Retry, f.Error = Retry{}, nil
 		e.completeDelivering(u)
 	})
 }
@@ -237,9 +233,8 @@ func (e *Engine) planFailed(u *User, used string, err error) bool {
 	case errors.Is(err, hub.ErrUnauthorized) && u.HubToken.Hash() != used:
 		f.Due = e.clock() // signed in again meanwhile
 	case cause.Retryable:
-		f.Failures++
 		f.Error = cause
-		f.Due = e.clock().Add(max(backoff(time.Second, f.Failures), cause.RetryAfter))
+		f.later(e.clock(), cause)
 	default:
 		return false
 	}
@@ -250,7 +245,7 @@ var errSignedOut = &apierror.Error{Code: apierror.CodeHubSignedOut,
 	Message: "You signed out of the Hub before the connection was made. The token was revoked.",
 	Hint:    "Sign in and connect again."}
 
-// hubTrouble says to a person what the Hub's refusal or silence means.
+// hubError says to a person what the Hub's refusal or silence means.
 func hubError(err error) *apierror.Error {
 	var unavailable *hub.UnavailableError
 	switch {
@@ -341,14 +336,14 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 		cause = e.logged(u.Name, "access", err)
 	}
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
-		now := e.clock()
 		if cause != nil {
 			e.checkFailed(u, cause)
 			return
 		}
-		c.Access, c.CheckedAt, c.CheckDue, c.CheckFailures = access, now, time.Time{}, 0
+		now := e.clock()
+		c.Access, c.CheckedAt, *c.nextCheck() = access, now, Retry{}
 		if access.State != github.AccessReady && now.Sub(c.Since) < accessPatience {
-			c.CheckDue = now.Add(accessRecheck)
+			c.nextCheck().Due = now.Add(accessRecheck)
 		}
 	})
 }
@@ -356,13 +351,11 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 // checkFailed tries again later. A token that GitHub does not know any more was
 // revoked there by its owner or an organisation's admin: the connection is over.
 func (e *Engine) checkFailed(u *User, cause *apierror.Error) {
-	c := u.Connection
-	c.CheckFailures++
-	if cause.Code == apierror.CodeTokenDead && c.CheckFailures > 2 {
+	check := u.Connection.nextCheck()
+	check.later(e.clock(), cause)
+	if cause.Code == apierror.CodeTokenDead && check.Failures > 2 {
 		e.dropConnection(u, "revoked_at_github", Failed, errRevoked)
-		return
 	}
-	c.CheckDue = e.clock().Add(max(backoff(time.Second, c.CheckFailures), cause.RetryAfter))
 }
 
 var errRevoked = &apierror.Error{Code: apierror.CodeConnectionRevoked, Message: "GitHub does not accept the token any more: it was revoked there.",
@@ -468,8 +461,8 @@ func (e *Engine) looked(u *User, servers []hub.Server) {
 	}
 	e.planLook(u)
 	c := u.Connection
-	if running && e.refreshable(c) && c.RefreshDue.IsZero() && c.Token.ExpiresAt.Sub(e.clock()) <= refreshAhead {
-		c.RefreshDue = e.clock()
+	if running && e.refreshable(c) && c.nextRefresh().Due.IsZero() && c.Token.ExpiresAt.Sub(e.clock()) <= refreshAhead {
+		c.nextRefresh().Due = e.clock()
 	}
 }
 
@@ -524,7 +517,7 @@ func (e *Engine) refreshed(u *User, old, fresh github.Token) {
 		e.dropConnection(u, errNeverExpires.Code, Failed, errNeverExpires)
 		return
 	}
-	c.Token, c.RefreshDue, c.RefreshFailures = fresh, time.Time{}, 0
+	c.Token, *c.nextRefresh() = fresh, Retry{}
 	e.planLook(u)
 	for _, d := range u.Deliveries {
 		if d.Delivered != "" && d.State != DeliveryRemoving {
@@ -533,17 +526,16 @@ func (e *Engine) refreshed(u *User, old, fresh github.Token) {
 	}
 }
 
-// refreshFailed tries again where the trouble may pass. Otherwise the connection
+// refreshFailed tries again where the error is retryable. Otherwise the connection
 // ends with its token; should that be dead already, because the answer to an
 // earlier try was lost, the check of what it reaches finds out.
 func (e *Engine) refreshFailed(c *Connection, cause *apierror.Error) {
 	now := e.clock()
 	if cause.Retryable {
-		c.RefreshFailures++
-		c.RefreshDue = now.Add(max(backoff(time.Second, c.RefreshFailures), cause.RetryAfter))
+		c.nextRefresh().later(now, cause)
 		return
 	}
-	c.RefreshDue, c.CheckDue = time.Time{}, now
+	c.nextRefresh().Due, c.nextCheck().Due = time.Time{}, now
 	c.RefreshError = &apierror.Error{Code: apierror.CodeRefreshFailed, Message: "GitHub did not prolong the connection, so it ended with its token.",
 		Hint: "Connect again whenever you need to push."}
 	if cause.Code == apierror.CodeTokenDead {

@@ -157,9 +157,9 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 	return ofDelivery(e, was, func(u *User, d *Delivery) {
 		switch {
 		case cause.Retryable:
-			d.HubFailures = was.HubFailures + 1
-			d.Error = cause
-			d.Due = e.clock().Add(max(backoff(time.Second, d.HubFailures), cause.RetryAfter))
+			hub := Retry{Failures: was.HubFailures}
+			hub.later(e.clock(), cause)
+			d.Due, d.HubFailures, d.Error = hub.Due, hub.Failures, cause
 			return
 		case signedOut && u.HubToken.Hash() != used:
 			d.Due = e.clock() // signed in again meanwhile
@@ -192,7 +192,7 @@ func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome 
 		change(u, d)
 		if requeued {
 			if d = u.Delivery(was.Server); d != nil {
-				kept.Delivered, kept.MayHold, kept.Attempts = d.Delivered, d.MayHold, d.Attempts
+				kept.Delivered, kept.MayHold, kept.Failures = d.Delivered, d.MayHold, d.Failures
 				*d = kept
 			}
 		}
@@ -309,7 +309,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 			e.writeFailed(d, cause)
 			return
 		}
-		d.Delivered, d.Method, d.Attempts = token.Access.Hash(), method, 0
+		d.Delivered, d.Method, d.Failures = token.Access.Hash(), method, 0
 		if d.State != DeliveryRemoving { // else it is taken out again at once
 			e.change(d, DeliveryDelivered, nil)
 		}
@@ -322,7 +322,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
 			now := e.clock()
 			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
-				At: now, Due: now, Delivered: token.Access.Hash(), MayHold: true})
+				At: now, Retry: Retry{Due: now}, Delivered: token.Access.Hash(), MayHold: true})
 			if u.HubToken.Empty() {
 				u.HubToken, u.HubTokenExpires = hubToken, hubTokenExpires
 			}
@@ -332,18 +332,26 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	}}
 }
 
-// writeFailed tries again a few times where the trouble may pass, unless the
-// entry is to be removed by now.
+// writeFailed plans another try, unless the entry is to be removed by now.
 func (e *Engine) writeFailed(d *Delivery, cause *apierror.Error) {
-	d.Attempts++
 	switch {
 	case d.State == DeliveryRemoving:
-	case !cause.Retryable || d.Attempts >= deliveryTries:
+		d.Failures++
+	case !d.tryLater(e.clock(), cause):
 		e.change(d, DeliveryFailed, cause)
-	default:
-		d.Error = cause
-		d.Due = e.clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
 	}
+}
+
+// tryLater plans another try at a server where the last one failed; false: the
+// error is not retryable, or there were enough tries.
+func (d *Delivery) tryLater(now time.Time, cause *apierror.Error) bool {
+	d.later(now, cause)
+	d.Error = cause
+	if cause.Retryable && d.Failures < deliveryTries {
+		return true
+	}
+	d.Due = time.Time{}
+	return false
 }
 
 // remove takes the credential out of a server, now or when it next runs.
@@ -388,11 +396,7 @@ func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
 		case cause == nil: // connected again meanwhile
 			d.Delivered, d.MayHold = "", false
 		case d.State == DeliveryRemoving:
-			d.Attempts++
-			d.Error, d.Due = cause, time.Time{} // the next sign-in tries again
-			if cause.Retryable && d.Attempts < deliveryTries {
-				d.Due = e.clock().Add(max(backoff(time.Second, d.Attempts), cause.RetryAfter))
-			}
+			d.tryLater(e.clock(), cause) // or else the next sign-in tries again
 		}
 	})
 }

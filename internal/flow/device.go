@@ -18,8 +18,6 @@ const (
 	// slowDownStep is added to the interval where a slow_down names none (RFC
 	// 8628, 3.5).
 	slowDownStep = 5 * time.Second
-	// maxBackoff bounds the wait after retryable errors.
-	maxBackoff = time.Minute
 )
 
 // poll asks GitHub once whether the code was approved. A process that was killed
@@ -66,7 +64,7 @@ func (e *Engine) pollAnswered(u *User, result github.PollResult, answered time.T
 	f.schedulePoll(answered.Add(f.Interval + jitter(f.Interval)))
 }
 
-// plan sets the next poll, or the code's end where that is earlier.
+// schedulePoll sets the next poll, or the code's end where that is earlier.
 func (f *Flow) schedulePoll(due time.Time) {
 	if f.Due = due; due.After(f.ExpiresAt) {
 		f.Due = f.ExpiresAt
@@ -94,7 +92,7 @@ func (e *Engine) pollFailed(u *User, cause *apierror.Error, answered time.Time) 
 	f := u.Flow
 	f.Failures++
 	f.Error = cause // shown beside the code, which stays
-	wait := max(f.Interval, backoff(f.Interval, f.Failures))
+	wait := max(f.Interval, backoff(f.Interval, maxBackoff, f.Failures))
 	if cause.RetryAfter > 0 { // every flow was told the same, and all at once would be told it again
 		wait = max(wait, cause.RetryAfter+rand.N(f.Interval+1))
 	}
@@ -122,7 +120,7 @@ func (e *Engine) granted(id string, token github.Token) outcome {
 				e.finish(u, Failed, errNeverExpires)
 				return
 			}
-			f.State, f.Due, f.Failures, f.Error = Approved, e.clock(), 0, nil
+			f.State, f.Retry, f.Error = Approved, Retry{Due: e.clock()}, nil
 		},
 		lost: func(ctx context.Context) { e.undo(ctx, token) },
 	}
@@ -151,24 +149,4 @@ func (e *Engine) expireCode(_ context.Context, u *User) outcome {
 		cause = errNoReturn
 	}
 	return ofFlow(*u.Flow, func(u *User, _ *Flow) { e.finish(u, state, cause) })
-}
-
-// backoff doubles from base with each failure, bounded, with jitter.
-func backoff(base time.Duration, failures int) time.Duration {
-	wait := base
-	for range failures - 1 {
-		if wait = 2 * wait; wait >= maxBackoff {
-			wait = maxBackoff
-			break
-		}
-	}
-	return wait + jitter(wait)
-}
-
-// jitter is up to a tenth of d, so that flows that began together spread out.
-func jitter(d time.Duration) time.Duration {
-	if d < 10 {
-		return 0
-	}
-	return rand.N(d / 10)
 }

@@ -233,7 +233,7 @@ const (
 	// what other processes planned.
 	idle = time.Second
 	// When the service stops, steps under way get handOver to end, then are
-	// broken off; storing what they found gets handIn, undoing what could not be
+	// broken off; storing what they found gets saveLimit, undoing what could not be
 	// stored undoLimit. Together 10 s at most.
 	handOver  = 4 * time.Second
 	saveLimit = 2 * time.Second
@@ -406,8 +406,8 @@ func (u *User) tasks() []task {
 		add(d.Due, 0, func(e *Engine, ctx context.Context, u *User) outcome { return e.advanceDelivery(ctx, u, d) })
 	}
 	if c != nil {
-		add(c.RefreshDue, 0, (*Engine).refresh)
-		add(c.CheckDue, 0, (*Engine).checkAccess)
+		add(c.nextRefresh().Due, 0, (*Engine).refresh)
+		add(c.nextCheck().Due, 0, (*Engine).checkAccess)
 		add(c.LookDue, 0, (*Engine).look)
 	}
 	if !u.HubToken.Empty() {

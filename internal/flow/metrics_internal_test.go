@@ -24,7 +24,7 @@ func TestMetricsCountAPendingFlowWhileItsPollTakesLong(t *testing.T) {
 		require.Fail(t, "no such metric")
 		return 0
 	}
-	ada := &User{Name: "ada", Flow: &Flow{State: Pending, Due: now.Add(5 * time.Second)}}
+	ada := &User{Name: "ada", Flow: &Flow{State: Pending, Retry: Retry{Due: now.Add(5 * time.Second)}}}
 	counted.saved(ada)
 	require.Equal(t, 1.0, pending())
 	now = now.Add(5 * time.Second)

@@ -397,7 +397,7 @@ func TestHeldOfAnotherIsKept(t *testing.T) {
 		w := newWebWorld(t)
 		state := w.startWeb()
 		user := w.user()
-		user.Revocations = []flow.Revocation{{Token: secret.Store(secret.New("ghu_old")), ExpiresAt: w.clock().Add(time.Hour), Due: w.clock()}}
+		user.Revocations = []flow.Revocation{{Token: secret.Store(secret.New("ghu_old")), ExpiresAt: w.clock().Add(time.Hour), Retry: flow.Retry{Due: w.clock()}}}
 		require.NoError(t, w.store.Save(w.ctx, user))
 		w.github.during("Revoke", func() {
 			held := w.user().Held

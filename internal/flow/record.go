@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -120,14 +121,12 @@ type Flow struct {
 	VerificationURI string        `json:"verification_uri,omitempty"`
 	DeviceCode      secret.Stored `json:"device_code"`
 	Interval        time.Duration `json:"interval,omitempty"`
-	// Due is when the next step of this flow may be made: the next poll while
+	// Retry is when the next step of this flow may be made: the next poll while
 	// pending, a retry later on.
-	Due time.Time `json:"due,omitzero"`
+	Retry
 	// Grace counts incorrect_device_code answers, which GitHub also gives for
 	// a moment after an approval.
 	Grace int `json:"grace,omitempty"`
-	// Failures counts retryable errors in a row, for the back-off.
-	Failures int `json:"failures,omitempty"`
 
 	// Web flow: what binds GitHub's answer to this attempt (RFC 6749, 10.12;
 	// RFC 7636).
@@ -172,10 +171,8 @@ type Connection struct {
 	Access github.Access `json:"access"`
 	// CheckedAt is when Access was last read from GitHub; zero: not yet.
 	CheckedAt time.Time `json:"checked_at,omitzero"`
-	// CheckDue is when it is to be read (again); zero: not planned.
-	CheckDue time.Time `json:"check_due,omitzero"`
-	// CheckFailures counts retryable errors in a row, for the back-off.
-	CheckFailures int `json:"check_failures,omitempty"`
+	// checkRetry is when it is to be read (again); see [Connection.nextCheck].
+	checkRetry
 
 	// LookDue is when the servers that hold the token are to be looked at next:
 	// whether one of them runs. Zero: not planned.
@@ -183,10 +180,9 @@ type Connection struct {
 	// UnseenSince is when the Hub first refused to show the servers; zero: it
 	// does not.
 	UnseenSince time.Time `json:"unseen_since,omitzero"`
-	// RefreshDue is when the token is to be refreshed; zero: not planned.
-	RefreshDue time.Time `json:"refresh_due,omitzero"`
-	// RefreshFailures counts retryable errors in a row, for the back-off.
-	RefreshFailures int `json:"refresh_failures,omitempty"`
+	// refreshRetry is when the token is to be refreshed; see
+	// [Connection.nextRefresh].
+	refreshRetry
 	// RefreshError is why the connection will not outlive its token.
 	RefreshError *apierror.Error `json:"refresh_error,omitempty"`
 
@@ -221,14 +217,13 @@ type Delivery struct {
 	Error  *apierror.Error `json:"error,omitempty"`
 	// At is when State was last changed.
 	At time.Time `json:"at"`
-	// Due is when the next attempt may be made; zero: none planned.
-	Due time.Time `json:"due,omitzero"`
+	// Retry is when the next attempt may be made. It counts the failed ones at the
+	// server, which are bounded by deliveryTries.
+	Retry
 	// MayHold says that something may have been written there: set before the
 	// first write, cleared by nothing but a removal.
 	MayHold bool `json:"may_hold,omitempty"`
-	// Attempts counts the failed tries at the server in a row, for the back-off.
-	Attempts int `json:"attempts,omitempty"`
-	// HubFailures counts the Hub's troubles in a row, for the back-off.
+	// HubFailures counts the Hub's errors in a row, which cost no attempt.
 	HubFailures int `json:"hub_failures,omitempty"`
 	// Start asks for the server to be started if it is stopped.
 	Start bool `json:"start,omitempty"`
@@ -242,10 +237,71 @@ type Delivery struct {
 type Revocation struct {
 	Token     secret.Stored `json:"token"`
 	ExpiresAt time.Time     `json:"expires_at"`
-	Due       time.Time     `json:"due"`
-	Attempts  int           `json:"attempts,omitempty"`
+	Retry
 	// Reason is for the audit: disconnect, replaced, cancelled, identity, …
 	Reason string `json:"reason"`
+}
+
+// Retry is when something is to be done next, and how often it has failed in a
+// row until now.
+type Retry struct {
+	// Due is zero where nothing is planned.
+	Due      time.Time `json:"due,omitzero"`
+	Failures int       `json:"failures,omitempty"`
+}
+
+// checkRetry and refreshRetry are each a [Retry] under the keys that the record
+// has for it, since a connection has two.
+type (
+	checkRetry struct {
+		Due      time.Time `json:"check_due,omitzero"`
+		Failures int       `json:"check_failures,omitempty"`
+	}
+	refreshRetry struct {
+		Due      time.Time `json:"refresh_due,omitzero"`
+		Failures int       `json:"refresh_failures,omitempty"`
+	}
+)
+
+// nextCheck is when Access is to be read from GitHub (again).
+func (c *Connection) nextCheck() *Retry { return (*Retry)(&c.checkRetry) }
+
+// nextRefresh is when the token is to be refreshed.
+func (c *Connection) nextRefresh() *Retry { return (*Retry)(&c.refreshRetry) }
+
+// maxBackoff bounds the wait after errors.
+const maxBackoff = time.Minute
+
+// later plans the next try after one more failure: from a second on, twice as long
+// each time, and not before the time that the other side named.
+func (r *Retry) later(now time.Time, cause *apierror.Error) {
+	r.backOff(now, time.Second, maxBackoff, cause)
+}
+
+// backOff is [Retry.later] from another wait on, to another limit.
+func (r *Retry) backOff(now time.Time, base, limit time.Duration, cause *apierror.Error) {
+	r.Failures++
+	r.Due = now.Add(max(backoff(base, limit, r.Failures), cause.RetryAfter))
+}
+
+// backoff doubles from base with each failure, bounded, with jitter.
+func backoff(base, limit time.Duration, failures int) time.Duration {
+	wait := base
+	for range failures - 1 {
+		if wait = 2 * wait; wait >= limit {
+			wait = limit
+			break
+		}
+	}
+	return wait + jitter(wait)
+}
+
+// jitter is up to a tenth of d, so that what began together spreads out.
+func jitter(d time.Duration) time.Duration {
+	if d < 10 {
+		return 0
+	}
+	return rand.N(d / 10)
 }
 
 // Delivery finds the entry for a server; nil where there is none.
@@ -320,7 +376,7 @@ func (e *Engine) finish(u *User, state State, cause *apierror.Error) {
 		}
 		e.revoke(u, f.Token, reason)
 	}
-	f.State, f.Error, f.Due = state, cause, time.Time{}
+	f.State, f.Error, f.Retry = state, cause, Retry{}
 	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, github.Token{}
 	f.Account, f.Confirmation = nil, ""
 }
@@ -336,7 +392,7 @@ func (e *Engine) revoke(u *User, token github.Token, reason string) {
 		if expires.IsZero() {
 			expires = now.Add(24 * time.Hour) // one that never expires: try for a day
 		}
-		u.Revocations = append(u.Revocations, Revocation{Token: value, ExpiresAt: expires, Due: now, Reason: reason})
+		u.Revocations = append(u.Revocations, Revocation{Token: value, ExpiresAt: expires, Retry: Retry{Due: now}, Reason: reason})
 	}
 	queue(token.Refresh, token.RefreshExpiresAt)
 	queue(token.Access, token.ExpiresAt)
@@ -360,7 +416,7 @@ func (u *User) revocation(hash string) int {
 func (e *Engine) connect(u *User, account github.Account) {
 	now, f, old := e.clock(), u.Flow, u.Connection
 	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
-		Access: github.Access{State: github.AccessUnknown}, CheckDue: now}
+		Access: github.Access{State: github.AccessUnknown}, checkRetry: checkRetry{Due: now}}
 	if f.Program != nil && old.lives(now) {
 		c.Servers, c.AnyServer, c.Program = old.Servers, old.AnyServer, old.Program
 		if !c.choose(*f.Program) { // the one that was chosen first makes room
@@ -397,7 +453,7 @@ func (e *Engine) takeOut(u *User) {
 	})
 	for i := range u.Deliveries {
 		d := &u.Deliveries[i]
-		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Due: now, Delivered: d.Delivered, MayHold: d.MayHold}
+		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Retry: Retry{Due: now}, Delivered: d.Delivered, MayHold: d.MayHold}
 	}
 }
 
@@ -409,7 +465,7 @@ func (e *Engine) queue(u *User, server string, start bool) {
 		u.Deliveries = append(u.Deliveries, Delivery{Server: server})
 		d = &u.Deliveries[len(u.Deliveries)-1]
 	}
-	*d = Delivery{Server: server, State: DeliveryQueued, At: now, Due: now, Start: start, Delivered: d.Delivered, MayHold: d.MayHold}
+	*d = Delivery{Server: server, State: DeliveryQueued, At: now, Retry: Retry{Due: now}, Start: start, Delivered: d.Delivered, MayHold: d.MayHold}
 }
 
 // completeDelivering ends a flow once no server is on its way any more. Servers

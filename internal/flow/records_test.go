@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,61 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
+
+// formerRecord is one as earlier releases stored it, with something due in each
+// minute from the first to the sixth, and a look that is not planned.
+const formerRecord = `{
+	"name": "ada", "created": "2026-01-05T08:00:00.123456Z",
+	"flow": {
+		"id": "F", "mode": "device", "state": "pending", "started_at": "2026-11-02T09:00:00Z", "expires_at": "2026-11-02T10:00:00Z",
+		"device_code": "device-code-marker", "interval": 5000000000, "due": "2026-11-02T09:01:00Z", "failures": 3, "web_state": "", "code_verifier": ""
+	},
+	"connection": {
+		"account": {"id": 7, "login": "Ada"}, "access": {"state": ""}, "since": "2026-11-02T09:00:00Z",
+		"token": {"access": "ghu_former", "expires_at": "2026-11-02T17:00:00Z", "refresh": "ghr_former"},
+		"check_due": "2026-11-02T09:02:00Z", "check_failures": 2,
+		"refresh_due": "2026-11-02T09:03:00Z", "refresh_failures": 4
+	},
+	"deliveries": [
+		{"server": "lab", "state": "queued", "at": "2026-11-02T09:00:00Z", "due": "2026-11-02T09:04:00Z", "attempts": 5, "hub_failures": 2},
+		{"server": "old", "state": "removing", "at": "2026-11-02T09:00:00Z", "due": "2026-11-02T09:05:00Z", "may_hold": true}
+	],
+	"revocations": [{"token": "ghu_old", "expires_at": "2026-11-02T10:00:00Z", "due": "2026-11-02T09:06:00Z", "attempts": 7, "reason": "replaced"}],
+	"hub_token": "hub-token-marker", "hub_token_expires": "2026-11-02T17:00:00Z"
+}`
+
+// What is written back can be read by an earlier release, which may run beside
+// this one during an update. Of the counts of failures, those of tries at a server
+// and of revocations begin again: the next wait is shorter.
+func TestUserKeepsTheFormOfEarlierReleases(t *testing.T) {
+	t.Parallel()
+	var user flow.User
+	require.NoError(t, json.Unmarshal([]byte(formerRecord), &user))
+	written, err := json.Marshal(&user)
+	require.NoError(t, err)
+	expected := strings.NewReplacer(`, "attempts": 5`, "", `, "attempts": 7`, "").Replace(formerRecord)
+	require.JSONEq(t, expected, string(written))
+}
+
+func TestUserOfAnEarlierReleaseLosesNothingThatIsDue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, keepFresh)
+	w.hub.runs("lab")
+	w.hub.runs("old")
+	var user flow.User
+	require.NoError(t, json.Unmarshal([]byte(formerRecord), &user))
+	require.NoError(t, w.store.Save(w.ctx, &user))
+
+	w.run(59 * time.Second)
+	require.Empty(t, w.github.polls, "before it is due")
+	w.run(10 * time.Minute)
+	require.NotEmpty(t, w.github.polls)
+	require.NotZero(t, w.user().Connection.CheckedAt)
+	require.Equal(t, []string{"ghr_former"}, w.github.refreshes)
+	require.Equal(t, "ghu_fresh1", w.servers.at("lab"))
+	require.Nil(t, w.user().Delivery("old"), "taken out")
+	require.Equal(t, []string{"ghu_old"}, w.github.revoked)
+}
 
 // faultyStore fails when told to; answers says what a Save that was carried out
 // answers all the same.

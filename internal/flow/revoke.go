@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	// revokeBase is the first wait after a failed revocation.
+	// revokeBase is the first wait after a failed revocation, revokeMax the longest.
 	revokeBase = 5 * time.Second
-	// revokeMax bounds that wait.
-	revokeMax = 30 * time.Minute
+	revokeMax  = 30 * time.Minute
 )
 
 // revokeOne makes one token invalid at GitHub, and tries until it would have
@@ -38,10 +37,7 @@ func (e *Engine) revokeOne(ctx context.Context, u *User, r Revocation) outcome {
 			u.Revocations = slices.Delete(u.Revocations, i, i+1)
 			return
 		}
-		w := &u.Revocations[i]
-		w.Attempts++
-		wait := min(revokeBase<<min(w.Attempts-1, 10), revokeMax)
-		w.Due = e.clock().Add(max(wait+jitter(wait), cause.RetryAfter))
+		u.Revocations[i].backOff(e.clock(), revokeBase, revokeMax, cause)
 	})
 }
 

@@ -227,7 +227,7 @@ func (e *Engine) scopedFailed(u *User, whole string, n ScopedToken, cause *apier
 	}
 	*entry = failed(entry.Repository, cause, e.clock())
 	if cause.Code == apierror.CodeTokenDead {
-		u.Connection.CheckDue = e.clock() // the connection's token; the check ends the connection
+		u.Connection.nextCheck().Due = e.clock() // the connection's token; the check ends the connection
 	}
 }
 

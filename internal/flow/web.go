@@ -43,7 +43,7 @@ func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (
 	}
 	now := e.clock()
 	user, _, err = e.begin(ctx, caller, &Flow{
-		ID: newID(), Mode: Web, State: Pending, StartedAt: now, ExpiresAt: now.Add(webLife), Due: now.Add(webLife),
+		ID: newID(), Mode: Web, State: Pending, StartedAt: now, ExpiresAt: now.Add(webLife), Retry: Retry{Due: now.Add(webLife)},
 		WebState: secret.Store(secret.New(rand.Text())), CodeVerifier: secret.Store(secret.New(oauth2.GenerateVerifier())),
 		Redirect: request.Redirect, Servers: request.Servers,
 	})

@@ -52,7 +52,7 @@ func TestGetConnectionHasTheTokenCheckedForPrograms(t *testing.T) {
 	due := func() bool {
 		user, err := f.users.Load(t.Context(), "ada")
 		require.NoError(t, err)
-		return !user.Connection.CheckDue.IsZero()
+		return user.Due().Before(user.Connection.Token.ExpiresAt)
 	}
 	require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "api/connection", nil, nil).StatusCode)
 	require.False(t, due(), "a page has it done by itself")

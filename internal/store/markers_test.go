@@ -39,11 +39,11 @@ func (m *markers) user(now time.Time) *flow.User {
 	return &flow.User{
 		Name: "ann",
 		Flow: &flow.Flow{
-			State: flow.Pending, Due: now.Add(-time.Second), UserCode: m.new().Reveal(), DeviceCode: m.new(),
+			State: flow.Pending, Retry: flow.Retry{Due: now.Add(-time.Second)}, UserCode: m.new().Reveal(), DeviceCode: m.new(),
 			WebState: m.new(), CodeVerifier: m.new(), Token: token(),
 		},
 		Connection:  &flow.Connection{Token: token(), Account: github.Account{Email: m.new().Reveal()}},
-		Revocations: []flow.Revocation{{Token: m.new(), Due: now}},
+		Revocations: []flow.Revocation{{Token: m.new(), Retry: flow.Retry{Due: now}}},
 		HubToken:    m.new(),
 	}
 }

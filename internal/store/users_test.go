@@ -18,7 +18,7 @@ import (
 
 func pendingUser(name string, due time.Time) *flow.User {
 	return &flow.User{Name: name, Flow: &flow.Flow{
-		ID: "1", State: flow.Pending, Due: due, Interval: 5 * time.Second,
+		ID: "1", State: flow.Pending, Retry: flow.Retry{Due: due}, Interval: 5 * time.Second,
 		DeviceCode: secret.Store(secret.New("device-code-of-" + name)),
 	}}
 }
