@@ -3,7 +3,6 @@ package flow
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -30,8 +29,6 @@ var (
 		Hint: "Cancel it on the page “Connect GitHub”."}
 	errManyServers = &apierror.Error{Code: apierror.CodeManyServers, Message: "That is more servers than this service delivers to for one user.",
 		Hint: "Disconnect, then choose fewer servers."}
-	// errSettled stops an update that found nothing to do.
-	errSettled = errors.New("nothing to change")
 )
 
 // Request says how a user wants to connect.
@@ -88,13 +85,13 @@ func (r Request) serversOf(caller Caller) ([]string, error) {
 
 // begin stores a new flow unless another tab was faster; then that one counts.
 func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User, bool, error) {
-	user, err := e.update(ctx, caller, func(u *User) error {
+	user, created, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if u.blocks(caller, started.Mode, e.clock()) {
-			return errSettled
+			return false, nil
 		}
 		if started.Mode == Web { // a device flow was counted before its code was asked for
 			if err := u.count(e.clock()); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if u.Flow != nil && !u.Flow.Token.Access.Empty() { // approved, and never confirmed
@@ -105,13 +102,10 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 		}
 		u.Flow = started
 		e.keepHubToken(u, caller)
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return user, false, nil
-	}
-	if err != nil {
-		return nil, false, err
+	if !created {
+		return user, false, err
 	}
 	e.metrics.countStarted(started.Mode)
 	e.audit(ctx, user, audit.Event{Action: "flow_started", OfUser: audit.OfUser{FlowID: started.ID}, Outcome: "ok"})
@@ -122,40 +116,40 @@ func (e *Engine) begin(ctx context.Context, caller Caller, started *Flow) (*User
 // in a server: one that arrives later is revoked. A program cancels what a program
 // in its own server began, and nothing else.
 func (e *Engine) Cancel(ctx context.Context, caller Caller) (*User, error) {
-	return e.update(ctx, caller, func(u *User) error {
+	user, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if u.underWay(e.clock()) && caller.Program && !u.Flow.BegunBy(caller) {
-			return errNotBegunHere
+			return false, errNotBegunHere
 		}
-		return e.cancel(u)
+		if !e.cancel(u) {
+			return false, errNoFlow
+		}
+		return true, nil
 	})
+	return user, err
 }
 
-func (e *Engine) cancel(u *User) error {
+// cancel reports whether there was a flow to cancel.
+func (e *Engine) cancel(u *User) bool {
 	switch {
 	case !u.underWay(e.clock()):
-		return errNoFlow
+		return false
 	case u.Flow.State != Delivering:
 		e.finish(u, Cancelled, nil)
 	case u.Connection == nil || u.written():
-		return errNoFlow
+		return false
 	default:
 		e.dropConnection(u, "cancelled", Cancelled, nil)
 	}
-	return nil
+	return true
 }
 
 // SignedOut tells the engine that a browser's session is over: the flow that it
 // began is cancelled. One that a program or another browser began goes on.
 func (e *Engine) SignedOut(ctx context.Context, name string, hubToken secret.String) error {
-	_, err := e.updateNamed(ctx, name, func(u *User) error { // the token says that it was theirs
-		if u.Flow == nil || u.Flow.Session == "" || u.Flow.Session != hubToken.Hash() {
-			return errSettled
-		}
-		return e.cancel(u)
+	_, _, err := e.updateNamed(ctx, name, func(u *User) (bool, error) {
+		begun := u.Flow != nil && u.Flow.Session != "" && u.Flow.Session == hubToken.Hash() // the token says that it was theirs
+		return begun && e.cancel(u), nil
 	})
-	if errors.Is(err, errSettled) || errors.Is(err, errNoFlow) {
-		return nil
-	}
 	return err
 }
 
@@ -169,27 +163,24 @@ func (u *User) written() bool {
 // out of every server as soon as each can be reached. A program may do so in a
 // server that has the token: with that it could revoke it at GitHub itself.
 func (e *Engine) Disconnect(ctx context.Context, caller Caller) (*User, error) {
-	return e.update(ctx, caller, func(u *User) error {
+	user, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if u.Connection == nil {
-			return errNotConnected
+			return false, errNotConnected
 		}
 		if err := u.Connection.Shown(caller); err != nil {
-			return err
+			return false, err
 		}
 		e.keepHubToken(u, caller)
-		e.disconnect(u, "disconnect")
-		return nil
+		e.dropConnection(u, "disconnect", Cancelled, nil)
+		switch {
+		case u.underWay(e.clock()): // a second connection on its way
+			e.finish(u, Cancelled, nil)
+		case u.Flow != nil && u.Flow.State.Final():
+			u.Flow = nil
+		}
+		return true, nil
 	})
-}
-
-func (e *Engine) disconnect(u *User, reason string) {
-	e.dropConnection(u, reason, Cancelled, nil)
-	switch {
-	case u.underWay(e.clock()): // a second connection on its way
-		e.finish(u, Cancelled, nil)
-	case u.Flow != nil && u.Flow.State.Final():
-		u.Flow = nil
-	}
+	return user, err
 }
 
 // Deliver lets servers have the existing token, in the name of a person who sees
@@ -199,23 +190,24 @@ func (e *Engine) Deliver(ctx context.Context, caller Caller, servers []string, s
 	if err := checkServers(servers...); err != nil {
 		return nil, err
 	}
-	return e.update(ctx, caller, func(u *User) error {
+	user, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		c := u.Connection
 		if c == nil {
-			return errNotConnected
+			return false, errNotConnected
 		}
 		e.keepHubToken(u, caller)
 		c.Program = nil
 		for _, server := range servers {
 			if u.full(server) || !c.choose(server) {
-				return errManyServers
+				return false, errManyServers
 			}
 			if e.deliverer != nil {
 				e.queue(u, server, start)
 			}
 		}
-		return nil
+		return true, nil
 	})
+	return user, err
 }
 
 // choose notes that a server may have the token; false: there are too many.
@@ -238,7 +230,7 @@ func (u *User) full(server string) bool {
 // SignedIn tells the engine that a user is back with a fresh Hub token: what
 // waited for one goes on.
 func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
-	_, err := e.update(ctx, caller, func(u *User) error {
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		waiting := u.underWay(e.clock())
 		for i := range u.Deliveries {
 			d := &u.Deliveries[i]
@@ -249,41 +241,36 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 		waiting = waiting || !u.HubToken.Empty() // who is here now has one that works
 		lookless := u.Connection != nil && e.looks(u.Connection) && (u.HubToken.Empty() || u.Connection.LookDue.IsZero())
 		if !waiting && !lookless {
-			return errSettled
+			return false, nil
 		}
 		e.keepHubToken(u, caller)
 		if lookless {
 			e.planLook(u)
 		}
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return nil
-	}
 	return err
 }
 
 // Recheck asks for a new look at what the token reaches, unless the last one is
 // younger than age.
 func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) error {
-	_, err := e.update(ctx, caller, func(u *User) error {
-		now := e.clock()
-		c := u.Connection
-		if c != nil {
-			if err := c.Shown(caller); err != nil {
-				return err
-			}
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
+		c, now := u.Connection, e.clock()
+		if c == nil {
+			return false, nil
 		}
-		if c == nil || c.CheckedAt.IsZero() || now.Sub(c.CheckedAt) < age ||
-			c.nextCheck().Failures > 0 || (!c.nextCheck().Due.IsZero() && !c.nextCheck().Due.After(now)) {
-			return errSettled
+		if err := c.Shown(caller); err != nil {
+			return false, err
 		}
-		c.nextCheck().Due = now
-		return nil
+		check := c.nextCheck()
+		planned := check.Failures > 0 || (!check.Due.IsZero() && !check.Due.After(now))
+		if planned || c.CheckedAt.IsZero() || now.Sub(c.CheckedAt) < age {
+			return false, nil
+		}
+		check.Due = now
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return nil
-	}
 	return err
 }
 
@@ -388,15 +375,12 @@ func (u *User) count(now time.Time) error {
 // mayAsk counts an attempt before GitHub is asked for its code, unless another
 // tab has one already.
 func (e *Engine) mayAsk(ctx context.Context, caller Caller) error {
-	_, err := e.update(ctx, caller, func(u *User) error {
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if now := e.clock(); !u.blocks(caller, Device, now) {
-			return u.count(now)
+			return true, u.count(now)
 		}
-		return errSettled
+		return false, nil
 	})
-	if errors.Is(err, errSettled) {
-		return nil
-	}
 	return err
 }
 
@@ -417,16 +401,17 @@ func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*U
 // an administrator; reason is for the audit. The token is taken out of servers
 // as soon as the user's own sign-in allows it.
 func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User, error) {
-	return e.updateNamed(ctx, name, func(u *User) error {
+	user, _, err := e.updateNamed(ctx, name, func(u *User) (bool, error) {
 		if u.Connection == nil {
-			return errNotConnected
+			return false, errNotConnected
 		}
 		e.dropConnection(u, reason, Cancelled, errEnded)
 		if u.underWay(e.clock()) {
 			e.finish(u, Cancelled, errEnded)
 		}
-		return nil
+		return true, nil
 	})
+	return user, err
 }
 
 // ForgetAccount undoes what the "bound" identity policy remembered of a user, and
@@ -435,18 +420,15 @@ func (e *Engine) EndConnection(ctx context.Context, name, reason string) (*User,
 // connection that is there stays. Where nothing is remembered nothing happens.
 func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 	var login string
-	user, err := e.updateNamed(ctx, name, func(u *User) error {
+	user, changed, err := e.updateNamed(ctx, name, func(u *User) (bool, error) {
 		if u.BoundAccount == 0 && u.Confirmed == nil {
-			return errSettled
+			return false, nil
 		}
 		login = cmp.Or(u.BoundLogin, u.lastConfirmed())
 		u.BoundAccount, u.BoundLogin, u.Confirmed = 0, "", nil
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return nil
-	}
-	if err == nil {
+	if changed {
 		e.audit(ctx, user, audit.Event{Action: "account_forgotten", OfUser: audit.OfUser{Account: login}, Outcome: "ok", Reason: reason})
 	}
 	return err
@@ -456,14 +438,14 @@ func (e *Engine) ForgetAccount(ctx context.Context, name, reason string) error {
 // user is gone: the token is revoked, and what the policies remember of the user
 // is forgotten. reason is for the audit.
 func (e *Engine) EndUser(ctx context.Context, name, reason string) error {
-	user, err := e.updateNamed(ctx, name, func(u *User) error {
+	user, changed, err := e.updateNamed(ctx, name, func(u *User) (bool, error) {
 		if u.Version == 0 {
-			return errNoRecord
+			return false, errNoRecord
 		}
 		e.endRecord(u, reason)
-		return nil
+		return true, nil
 	})
-	if err == nil {
+	if changed {
 		e.audit(ctx, user, audit.Event{Action: "record_ended", Outcome: "ok", Reason: reason})
 	}
 	return err

@@ -57,9 +57,8 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 		return hub.ErrUnauthorized
 	case errors.Is(err, hub.ErrUnauthorized), errors.Is(err, hub.ErrForbidden):
 		return hub.ErrUnauthorized
-	case err != nil:
-		e.logged(u.Name, "whoami", err)
 	}
+	e.logged(u.Name, "whoami", err)
 	return err
 }
 
@@ -67,10 +66,8 @@ func (e *Engine) signedIn(ctx context.Context, u *User) error {
 func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	was := *u.Flow
 	account, err := e.github.Account(ctx, u.Flow.Token.Access.String)
-	var cause *apierror.Error
-	if err != nil {
-		cause = e.logged(u.Name, "identify", err)
-	} else if mismatch := e.identity.check(u, account); mismatch != nil {
+	cause := e.logged(u.Name, "identify", err)
+	if mismatch := e.identity.check(u, account); cause == nil && mismatch != nil {
 		e.audit(ctx, u, audit.Event{Action: "identity_mismatch", OfUser: audit.OfUser{FlowID: was.ID, Account: account.Login},
 			TokenHash: was.Token.Access.Hash(), Outcome: "refused", Code: mismatch.Code})
 	}
@@ -219,7 +216,7 @@ func (e *Engine) servers(ctx context.Context, u *User) ([]hub.Server, error) {
 	if errors.Is(err, hub.ErrForbidden) && errors.Is(e.signedIn(ctx, u), hub.ErrUnauthorized) {
 		err = hub.ErrUnauthorized
 	}
-	if err != nil && !errors.Is(err, hub.ErrUnauthorized) {
+	if !errors.Is(err, hub.ErrUnauthorized) {
 		e.logged(u.Name, "servers", err)
 	}
 	return servers, err
@@ -331,10 +328,7 @@ const (
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 	access, err := e.github.Access(ctx, u.Connection.Token.Access.String)
-	var cause *apierror.Error
-	if err != nil {
-		cause = e.logged(u.Name, "access", err)
-	}
+	cause := e.logged(u.Name, "access", err)
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		if cause != nil {
 			e.checkFailed(u, cause)

@@ -24,8 +24,8 @@ const (
 	startPatience = 3 * time.Second
 	// startLimit is how long a server may take to start.
 	startLimit = 10 * time.Minute
-	// deliveryTries bounds the attempts at a server that runs but fails in a
-	// passing way: together about a minute.
+	// deliveryTries bounds the attempts at a server that runs but fails with
+	// retryable errors: together about a minute.
 	deliveryTries = 8
 )
 
@@ -91,9 +91,7 @@ func (e *Engine) start(ctx context.Context, u *User, d Delivery) outcome {
 // for people to read: what is done next does not depend on it.
 func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*Delivery)) outcome {
 	message, ready, err := e.hub.Progress(ctx, u.HubToken.String, u.Name, was.Server)
-	if err != nil {
-		e.logged(u.Name, "progress", err)
-	}
+	e.logged(u.Name, "progress", err)
 	return ofDelivery(e, was, func(_ *User, d *Delivery) {
 		then(d)
 		if message != "" {
@@ -110,7 +108,7 @@ func (e *Engine) follow(ctx context.Context, u *User, was Delivery, then func(*D
 func (e *Engine) awaitStart(d *Delivery) {
 	now := e.clock()
 	if d.State != DeliveryStarting {
-		e.change(d, DeliveryStarting, nil)
+		e.setState(d, DeliveryStarting, nil)
 	}
 	if now.Sub(d.At) > startLimit {
 		d.Start = false
@@ -126,7 +124,7 @@ func (e *Engine) awaitServer(d *Delivery) {
 	if d.State == DeliveryStarting || (d.Error != nil && d.Error.Code == errNotStarted.Code) {
 		cause = errNotStarted
 	}
-	e.change(d, DeliveryWaiting, cause)
+	e.setState(d, DeliveryWaiting, cause)
 	d.Due = e.clock().Add(waitingPoll + jitter(waitingPoll))
 }
 
@@ -171,9 +169,9 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 		case d.State == DeliveryRemoving: // tried again at the next sign-in
 			d.Error, d.Due = cause, time.Time{}
 		case signedOut:
-			e.change(d, DeliveryWaiting, cause)
+			e.setState(d, DeliveryWaiting, cause)
 		default:
-			e.change(d, DeliveryFailed, cause)
+			e.setState(d, DeliveryFailed, cause)
 		}
 	})
 }
@@ -200,9 +198,9 @@ func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome 
 	}}
 }
 
-// change moves a delivery to a state; nothing is due there unless the caller
+// setState moves a delivery to a state; nothing is due there unless the caller
 // says so.
-func (e *Engine) change(d *Delivery, state DeliveryState, cause *apierror.Error) {
+func (e *Engine) setState(d *Delivery, state DeliveryState, cause *apierror.Error) {
 	if d.State != state {
 		d.State, d.At, d.Progress = state, e.clock(), ""
 	}
@@ -252,9 +250,7 @@ func (e *Engine) end(ctx context.Context, u *User, id string) {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastLimit, cancel) })()
-	if err := e.hub.DeleteToken(ending, u.HubToken.String, u.Name, id); err != nil {
-		e.logged(u.Name, "delete server token", err)
-	}
+	e.logged(u.Name, "delete server token", e.hub.DeleteToken(ending, u.HubToken.String, u.Name, id))
 }
 
 // prove asks the Hub whose a token is that was shown at a server's address.
@@ -292,43 +288,45 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 		return e.hubFailed(u, d, err)
 	}
 	token, began := u.Connection.Token, e.clock()
-	hubToken, hubTokenExpires := u.HubToken, u.HubTokenExpires
 	method, err := e.deliverer.Deliver(ctx, target, e.credential(u.Connection))
 	end()
+
 	event := audit.Event{Action: "delivered", OfUser: audit.OfUser{Account: u.Connection.Account.Login, Server: d.Server, Method: method},
-		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt, Outcome: status(err)}
-	var cause *apierror.Error
-	if err != nil {
-		cause, method = e.logged(u.Name, "deliver", err), "none"
-		event.Code = cause.Code
+		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt}
+	cause := e.recorded(ctx, u, "deliver", event, err)
+	if cause != nil {
+		method = "none"
 	}
 	e.metrics.countDelivered(method, status(err), e.clock().Sub(began))
-	e.audit(ctx, u, event)
-	written := ofDelivery(e, d, func(_ *User, d *Delivery) {
+
+	return e.wrote(*u, d, token.Access.Hash(), method, cause)
+}
+
+// wrote is the outcome of writing a token: what is known of the server, and what
+// is to be taken out again.
+func (e *Engine) wrote(was User, d Delivery, hash, method string, cause *apierror.Error) outcome {
+	known := ofDelivery(e, d, func(_ *User, d *Delivery) {
 		if cause != nil {
 			e.writeFailed(d, cause)
 			return
 		}
-		d.Delivered, d.Method, d.Failures = token.Access.Hash(), method, 0
+		d.Delivered, d.Method, d.Failures = hash, method, 0
 		if d.State != DeliveryRemoving { // else it is taken out again at once
-			e.change(d, DeliveryDelivered, nil)
+			e.setState(d, DeliveryDelivered, nil)
 		}
 	})
-	person := u.Created
 	return outcome{change: func(u *User) {
-		if u.Created != person { // that home is gone, or another's, and the token revoked
-			return
-		}
-		if u.Delivery(d.Server) == nil { // forgotten in mid-write: take out whatever got there
-			now := e.clock()
+		switch now := e.clock(); {
+		case u.Created != was.Created: // that home is gone, or another's, and the token revoked
+		case u.Delivery(d.Server) != nil:
+			known.change(u)
+		default: // forgotten in mid-write: take out whatever got there
 			u.Deliveries = append(u.Deliveries, Delivery{Server: d.Server, State: DeliveryRemoving,
-				At: now, Retry: Retry{Due: now}, Delivered: token.Access.Hash(), MayHold: true})
+				At: now, Retry: Retry{Due: now}, Delivered: hash, MayHold: true})
 			if u.HubToken.Empty() {
-				u.HubToken, u.HubTokenExpires = hubToken, hubTokenExpires
+				u.HubToken, u.HubTokenExpires = was.HubToken, was.HubTokenExpires
 			}
-			return
 		}
-		written.change(u)
 	}}
 }
 
@@ -338,7 +336,7 @@ func (e *Engine) writeFailed(d *Delivery, cause *apierror.Error) {
 	case d.State == DeliveryRemoving:
 		d.Failures++
 	case !d.tryLater(e.clock(), cause):
-		e.change(d, DeliveryFailed, cause)
+		e.setState(d, DeliveryFailed, cause)
 	}
 }
 
@@ -373,14 +371,8 @@ func (e *Engine) remove(ctx context.Context, u *User, d Delivery) outcome {
 	}
 	method, err := e.deliverer.Remove(ctx, target)
 	end()
-	event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered, Outcome: status(err)}
-	var cause *apierror.Error
-	if err != nil {
-		cause = e.logged(u.Name, "remove", err)
-		event.Code = cause.Code
-	}
-	e.audit(ctx, u, event)
-	return e.removed(d, cause)
+	event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered}
+	return e.removed(d, e.recorded(ctx, u, "remove", event, err))
 }
 
 // awaitRemoval: the server does not run. The credential is taken out when it does.
@@ -407,14 +399,7 @@ func (e *Engine) leaveAlone(_ context.Context, _ *User, d Delivery) outcome {
 	return ofDelivery(e, d, func(_ *User, d *Delivery) {
 		d.Due = time.Time{}
 		if d.State != DeliveryRemoving {
-			e.change(d, DeliveryFailed, errPullOnly)
+			e.setState(d, DeliveryFailed, errPullOnly)
 		}
 	})
-}
-
-func status(err error) string {
-	if err != nil {
-		return "error"
-	}
-	return "ok"
 }

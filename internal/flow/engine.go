@@ -18,7 +18,7 @@ import (
 )
 
 // saveAttempts bounds the re-reads of one change. Writers of one user's record
-// are a few tabs and one scheduler, so more conflicts in a row mean a fault.
+// are a few tabs and one scheduler, so more conflicts in a row mean an error in this program.
 const saveAttempts = 20
 
 // Engine carries out flows. Its methods are what a caller may ask for a user;
@@ -123,28 +123,29 @@ func (e *Engine) Watch(ctx context.Context, name string) <-chan map[string]struc
 	return e.store.Watch(ctx, name)
 }
 
-// updateNamed changes the record of a name, whoever's it is, reading it again whenever
-// another writer was faster; change may therefore run more than once. An error
-// from change stores nothing and is returned as it is.
-func (e *Engine) updateNamed(ctx context.Context, name string, change func(*User) error) (*User, error) {
+// updateNamed changes the record of a name, whoever's it is, and reports whether
+// there was anything to change: change says so, and returned false or an error
+// stores nothing. It may run more than once, since the record is read again
+// whenever another writer was faster.
+func (e *Engine) updateNamed(ctx context.Context, name string, change func(*User) (bool, error)) (user *User, changed bool, err error) {
 	for range saveAttempts {
 		user, err := e.load(ctx, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		was := stateOf(user)
-		if err := change(user); err != nil {
-			return user, err
+		if changed, err := change(user); !changed || err != nil {
+			return user, false, err
 		}
 		switch err := e.save(ctx, user, was); {
 		case err == nil:
 			e.nudge()
-			return user, nil
+			return user, true, nil
 		case !errors.Is(err, ErrConflict):
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return nil, fmt.Errorf("save the record of a user: %w", ErrConflict)
+	return nil, false, fmt.Errorf("save the record of a user: %w", ErrConflict)
 }
 
 // before is what [Engine.save] compares a changed record with.
@@ -489,7 +490,7 @@ func (e *Engine) advanceDelivery(ctx context.Context, u *User, d Delivery) outco
 
 // settle stores what a step found and ends the claim until held. The record may
 // have been changed by a command since u was read (nil: it was not): then the
-// change is applied to the newer state. Trouble with the store is waited out
+// change is applied to the newer state. A store that fails is tried again
 // until ctx ends.
 func (e *Engine) settle(ctx context.Context, name string, u *User, held time.Time, found outcome) error {
 	var err error

@@ -64,14 +64,14 @@ func (e *Engine) Of(ctx context.Context, caller Caller) (*User, error) {
 }
 
 // update changes the caller's record; see [Engine.updateNamed].
-func (e *Engine) update(ctx context.Context, caller Caller, change func(*User) error) (*User, error) {
+func (e *Engine) update(ctx context.Context, caller Caller, change func(*User) (bool, error)) (user *User, changed bool, err error) {
 	if caller.Created == "" {
-		return nil, errNoPerson
+		return nil, false, errNoPerson
 	}
 	for range saveAttempts {
-		user, err := e.updateNamed(ctx, caller.User, func(u *User) error {
+		user, changed, err := e.updateNamed(ctx, caller.User, func(u *User) (bool, error) {
 			if !u.isOf(caller.Created) {
-				return errOthers
+				return false, errOthers
 			}
 			if u.Created == "" {
 				u.Created = caller.Created
@@ -79,13 +79,13 @@ func (e *Engine) update(ctx context.Context, caller Caller, change func(*User) e
 			return change(u)
 		})
 		if !errors.Is(err, errOthers) {
-			return user, err
+			return user, changed, err
 		}
 		if _, err := e.takeOver(ctx, caller); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return nil, fmt.Errorf("take over the record of a user: %w", ErrConflict)
+	return nil, false, fmt.Errorf("take over the record of a user: %w", ErrConflict)
 }
 
 // takeOver ends a record that is not the caller's and makes it theirs. What is
@@ -102,9 +102,9 @@ func (e *Engine) takeOver(ctx context.Context, caller Caller) (*User, error) {
 		return nil, errFormerOwner
 	}
 	former := ""
-	user, err := e.updateNamed(ctx, caller.User, func(u *User) error {
+	user, changed, err := e.updateNamed(ctx, caller.User, func(u *User) (bool, error) {
 		if u.isOf(caller.Created) {
-			return errSettled // somebody was faster
+			return false, nil // somebody was faster
 		}
 		if former = u.Created; former == "" {
 			e.endUnknown(u)
@@ -112,12 +112,9 @@ func (e *Engine) takeOver(ctx context.Context, caller Caller) (*User, error) {
 			e.endRecord(u, "name_reassigned")
 		}
 		u.Created = caller.Created
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return user, nil
-	}
-	if err == nil && former != "" {
+	if changed && former != "" {
 		e.audit(ctx, user, audit.Event{Action: "record_ended", Outcome: "ok", Reason: "name_reassigned"})
 	}
 	return user, err

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -25,13 +24,7 @@ func (e *Engine) revokeOne(ctx context.Context, u *User, r Revocation) outcome {
 	}
 	err := e.github.Revoke(ctx, r.Token.String)
 	e.metrics.countRevoked(status(err))
-	event := audit.Event{Action: "revoked", TokenHash: r.Token.Hash(), Outcome: status(err), Reason: r.Reason}
-	var cause *apierror.Error
-	if err != nil {
-		cause = e.logged(u.Name, "revoke", err)
-		event.Code = cause.Code
-	}
-	e.audit(ctx, u, event)
+	cause := e.recorded(ctx, u, "revoke", audit.Event{Action: "revoked", TokenHash: r.Token.Hash(), Reason: r.Reason}, err)
 	return ofRevocation(r, func(u *User, i int) {
 		if cause == nil {
 			u.Revocations = slices.Delete(u.Revocations, i, i+1)

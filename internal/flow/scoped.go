@@ -125,17 +125,14 @@ func (e *Engine) scopedCredential(c *Connection, n *ScopedToken) credential.Cred
 // An error that was there before anybody waited is an old one: GitHub is asked
 // again. Where all places are taken by tokens yet to come, nothing is planned.
 func (e *Engine) want(ctx context.Context, caller Caller, repository string, waited bool) (*User, error) {
-	user, err := e.update(ctx, caller, func(u *User) error {
+	user, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		now := e.clock()
 		c := u.Connection
 		if err := e.mayHave(c, caller); err != nil {
-			return err
+			return false, err
 		}
-		if n := c.scoped(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) {
-			return errSettled
-		}
-		if !e.makeRoom(u, repository) {
-			return errSettled
+		if n := c.scoped(repository); n.lives(now) || (n != nil && (!n.Due.IsZero() || waited)) || !e.makeRoom(u, repository) {
+			return false, nil
 		}
 		if now.Sub(c.AskedSince) >= time.Hour {
 			c.Asked, c.AskedSince = 0, now
@@ -143,14 +140,11 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 		if c.Asked++; c.Asked > maxAsks {
 			refused := *errManyTokens
 			refused.RetryAfter = c.AskedSince.Add(time.Hour).Sub(now)
-			return &refused
+			return false, &refused
 		}
 		c.Scoped = append(c.Scoped, ScopedToken{Repository: repository, Due: now})
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		err = nil
-	}
 	return user, err
 }
 
@@ -178,14 +172,10 @@ func (e *Engine) makeScoped(ctx context.Context, u *User, n ScopedToken) outcome
 	whole := u.Connection.Token.Access
 	token, err := e.github.ScopeToken(ctx, whole.String, n.Repository)
 	event := audit.Event{Action: "narrowed", OfUser: audit.OfUser{Account: u.Connection.Account.Login}, TokenHash: token.Access.Hash(),
-		ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}, Outcome: status(err)}
-	if err != nil {
-		cause := e.logged(u.Name, "scope", err)
-		event.Code = cause.Code
-		e.audit(ctx, u, event)
+		ExpiresAt: token.ExpiresAt, Repositories: []string{n.Repository}}
+	if cause := e.recorded(ctx, u, "scope", event, err); cause != nil {
 		return outcome{change: func(u *User) { e.scopedFailed(u, whole.Hash(), n, cause) }}
 	}
-	e.audit(ctx, u, event)
 	return outcome{
 		change: func(u *User) { e.scopedMade(u, whole.Hash(), n, token) },
 		lost:   func(ctx context.Context) { e.undo(ctx, token) },
@@ -239,18 +229,18 @@ func (c *Connection) makesScoped() bool {
 // Refused drops a one-repository token, named by its SHA-256, that GitHub has
 // refused to somebody: the next one who asks gets another.
 func (e *Engine) Refused(ctx context.Context, caller Caller, hash string) error {
-	_, err := e.update(ctx, caller, func(u *User) error {
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if err := e.mayHave(u.Connection, caller); err != nil {
-			return err
+			return false, err
 		}
 		c := u.Connection
 		i := slices.IndexFunc(c.Scoped, func(n ScopedToken) bool { return hash != "" && n.Token.Access.Hash() == hash })
 		if i < 0 {
-			return errTokenUnknown
+			return false, errTokenUnknown
 		}
 		e.revoke(u, c.Scoped[i].Token, "refused")
 		c.Scoped = slices.Delete(c.Scoped, i, i+1)
-		return nil
+		return true, nil
 	})
 	return err
 }

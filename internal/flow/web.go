@@ -105,18 +105,18 @@ func (e *Engine) FailWeb(ctx context.Context, caller Caller, state, reason strin
 // state. Who does not know it changes nothing.
 func (e *Engine) takeState(ctx context.Context, caller Caller, state string, then func(*User)) (Flow, error) {
 	var taken Flow
-	_, err := e.update(ctx, caller, func(u *User) error {
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		f := u.Flow
 		if !u.underWay(e.clock()) || f.Mode != Web || f.State != Pending || f.WebState.Empty() ||
 			subtle.ConstantTimeCompare([]byte(f.WebState.Reveal()), []byte(state)) != 1 {
-			return errWebState
+			return false, errWebState
 		}
 		f.Due = e.clock().Add(Hold) // whoever has taken it is done by then, or dead
 		taken = *f
 		f.WebState, f.CodeVerifier = secret.Stored{}, secret.Stored{}
 		e.keepHubToken(u, caller)
 		then(u)
-		return nil
+		return true, nil
 	})
 	return taken, err
 }
@@ -209,17 +209,17 @@ func (e *Engine) AskToConfirm(ctx context.Context, caller Caller, state, code st
 		return secret.String{}, nil, err
 	}
 	token = secret.New(rand.Text())
-	user, err = e.update(ctx, caller, func(u *User) error {
+	user, asks, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if !u.unconfirmed(e.clock()) || u.Flow.Returned != returned(state, code) {
-			return errSettled
+			return false, nil
 		}
 		u.Flow.Confirmation = token.Hash()
-		return nil
+		return true, nil
 	})
-	if errors.Is(err, errSettled) {
-		return secret.String{}, user, nil
+	if !asks {
+		return secret.String{}, user, err
 	}
-	return token, user, err
+	return token, user, nil
 }
 
 // identified waits until GitHub has said who approved, a while at most.
@@ -242,21 +242,21 @@ func (e *Engine) identified(ctx context.Context, caller Caller) error {
 // of the page on which they clicked.
 func (e *Engine) Confirm(ctx context.Context, caller Caller, token secret.String) (*User, error) {
 	var account github.Account
-	user, err := e.update(ctx, caller, func(u *User) error {
+	user, changed, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		if !u.unconfirmed(e.clock()) {
-			return errNoFlow
+			return false, errNoFlow
 		}
 		if u.Flow.Confirmation == "" || subtle.ConstantTimeCompare([]byte(u.Flow.Confirmation), []byte(token.Hash())) != 1 {
-			return errNotThisPage
+			return false, errNotThisPage
 		}
 		account = *u.Flow.Account
 		e.keepHubToken(u, caller)
 		if e.accept(u, account) {
 			u.confirm(account)
 		}
-		return nil
+		return true, nil
 	})
-	if err == nil && user.confirmed(account.ID) {
+	if changed && user.confirmed(account.ID) {
 		e.audit(ctx, user, audit.Event{Action: "account_confirmed", OfUser: audit.OfUser{Account: account.Login}, Outcome: "ok"})
 	}
 	return user, err
