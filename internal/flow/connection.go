@@ -116,6 +116,25 @@ func (e *Engine) accept(u *User, account github.Account) bool {
 	return true
 }
 
+// connect makes a connection of the flow's token, and replaces an older one. That
+// of a program adds its server to those that have the same account already.
+func (e *Engine) connect(u *User, account github.Account) {
+	now, f, old := e.clock(), u.Flow, u.Connection
+	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
+		Access: github.Access{State: github.AccessUnknown}, checkRetry: checkRetry{Due: now}}
+	if f.Program != nil && old.lives(now) {
+		c.Servers, c.AnyServer, c.Program = old.Servers, old.AnyServer, old.Program
+		if !c.choose(*f.Program) { // the one that was chosen first makes room
+			c.Servers = append(slices.Clone(c.Servers[1:]), *f.Program)
+		}
+	}
+	if old != nil {
+		e.revokeAll(u, "replaced")
+	}
+	u.Connection, f.Token = c, github.Token{}
+	e.planLook(u)
+}
+
 var errOtherAccount = &apierror.Error{Code: apierror.CodeOtherAccountConnected,
 	Message: "You are connected to another GitHub account, which a program cannot replace. The new token was revoked.",
 	Hint:    "Disconnect on the page “Connect GitHub” first, or approve with the account that is connected."}

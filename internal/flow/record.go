@@ -275,11 +275,11 @@ const maxBackoff = time.Minute
 // later plans the next try after one more failure: from a second on, twice as long
 // each time, and not before the time that the other side named.
 func (r *Retry) later(now time.Time, cause *apierror.Error) {
-	r.backOff(now, time.Second, maxBackoff, cause)
+	r.laterWithin(now, time.Second, maxBackoff, cause)
 }
 
-// backOff is [Retry.later] from another wait on, to another limit.
-func (r *Retry) backOff(now time.Time, base, limit time.Duration, cause *apierror.Error) {
+// laterWithin is [Retry.later] with waits from base to limit.
+func (r *Retry) laterWithin(now time.Time, base, limit time.Duration, cause *apierror.Error) {
 	r.Failures++
 	r.Due = now.Add(max(backoff(base, limit, r.Failures), cause.RetryAfter))
 }
@@ -409,25 +409,6 @@ func (e *Engine) revokeAll(u *User, reason string) {
 // revocation is the place of a token among those on their way out; -1: none.
 func (u *User) revocation(hash string) int {
 	return slices.IndexFunc(u.Revocations, func(r Revocation) bool { return r.Token.Hash() == hash })
-}
-
-// connect makes a connection of the flow's token, and replaces an older one. That
-// of a program adds its server to those that have the same account already.
-func (e *Engine) connect(u *User, account github.Account) {
-	now, f, old := e.clock(), u.Flow, u.Connection
-	c := &Connection{Account: account, Token: f.Token, Since: now, Servers: slices.Clone(f.Servers), Program: f.Program,
-		Access: github.Access{State: github.AccessUnknown}, checkRetry: checkRetry{Due: now}}
-	if f.Program != nil && old.lives(now) {
-		c.Servers, c.AnyServer, c.Program = old.Servers, old.AnyServer, old.Program
-		if !c.choose(*f.Program) { // the one that was chosen first makes room
-			c.Servers = append(slices.Clone(c.Servers[1:]), *f.Program)
-		}
-	}
-	if old != nil {
-		e.revokeAll(u, "replaced")
-	}
-	u.Connection, f.Token = c, github.Token{}
-	e.planLook(u)
 }
 
 func (c *Connection) lives(now time.Time) bool { return c != nil && c.Token.ExpiresAt.After(now) }

@@ -30,7 +30,7 @@ func (e *Engine) revokeOne(ctx context.Context, u *User, r Revocation) outcome {
 			u.Revocations = slices.Delete(u.Revocations, i, i+1)
 			return
 		}
-		u.Revocations[i].backOff(e.clock(), revokeBase, revokeMax, cause)
+		u.Revocations[i].laterWithin(e.clock(), revokeBase, revokeMax, cause)
 	})
 }
 
