@@ -18,7 +18,8 @@ import (
 )
 
 // saveAttempts bounds the re-reads of one change. Writers of one user's record
-// are a few tabs and one scheduler, so more conflicts in a row mean an error in this program.
+// are a few tabs and one scheduler, so more conflicts in a row mean an error in
+// this program.
 const saveAttempts = 20
 
 // Engine carries out flows. Its methods are what a caller may ask for a user;
