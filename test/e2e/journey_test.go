@@ -20,29 +20,28 @@ import (
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
+func TestJourneyConnectsPushesAndDisconnects(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	gitconfig := filepath.Join(w.hub.Home("ada"), ".gitconfig")
+	gitconfig := filepath.Join(w.Hub.Home("ada"), ".gitconfig")
 	require.NoError(t, os.MkdirAll(filepath.Dir(gitconfig), 0o755))
 	const before = "[credential]\n\thelper = store\n[alias]\n\tst = status" // no final newline
 	require.NoError(t, os.WriteFile(gitconfig, []byte(before), 0o644))
 
 	browser := hubtest.NewBrowser(t)
-	j := w.journey(browser)
-	require.NoError(t, j.Run(ctx, func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+	j := w.travel(t, browser)
 	page, err := hubtest.Read(ctx, browser.Tab(), chromedp.OuterHTML(chromedp.CSS("html")))
 	require.NoError(t, err)
 
 	token := w.onlyToken(t)
-	credential := filepath.Join(w.hub.Home("ada"), journey.CredentialFile)
+	credential := w.CredentialFile("ada")
 	t.Run("the token is in the credential file and nowhere else", func(t *testing.T) {
 		w.requireSecretOnlyIn(t, token.Token, page, credential)
-		require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), ".git-credentials"), "no other helper got a copy")
+		require.NoFileExists(t, filepath.Join(w.Hub.Home("ada"), ".git-credentials"), "no other helper got a copy")
 	})
 	t.Run("the pushes are what was chosen", func(t *testing.T) {
-		for _, push := range w.github.Stats().Pushes {
+		for _, push := range w.GitHub.Stats().Pushes {
 			require.Equal(t, push.Repository == chosen, push.Accepted, push.Repository)
 		}
 	})
@@ -51,53 +50,60 @@ func TestAPersonConnectsPushesAndDisconnects(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := os.Stat(credential)
 			content, _ := os.ReadFile(gitconfig)
-			return os.IsNotExist(err) && string(content) == before && rig.TokenState(w.github, token.SHA256) == "revoked"
+			return os.IsNotExist(err) && string(content) == before && rig.TokenState(w.GitHub, token.SHA256) == "revoked"
 		}, hubtest.Patience, 50*time.Millisecond, "file, git configuration and token")
 	})
-	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+	require.Empty(t, browser.Complaints(w.Hub.ServiceURL))
 }
 
-func TestTheServiceItselfMayDoNothingAtTheHub(t *testing.T) {
+func TestServiceTokenMayDoNothingAtTheHub(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	server, err := w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
+	server := w.StartServer(t, "ada", "")
 	for _, call := range []struct{ method, path string }{
 		{http.MethodGet, "/users"}, {http.MethodGet, "/users/ada"}, {http.MethodPost, "/users/ada/server"},
 		{http.MethodDelete, "/users/ada/server"}, {http.MethodPost, "/users/ada/tokens"},
 	} {
-		status, err := w.hub.API(ctx, w.hub.ServiceToken, call.method, call.path, nil, nil)
+		status, err := w.Hub.API(ctx, w.Hub.ServiceToken, call.method, call.path, nil, nil)
 		require.NoError(t, err)
 		require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, status, "%s %s", call.method, call.path)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"api/status", nil)
 	require.NoError(t, err)
-	request.Header.Set("Authorization", "token "+w.hub.ServiceToken)
+	request.Header.Set("Authorization", "token "+w.Hub.ServiceToken)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusForbidden, response.StatusCode, "the user's own server")
 }
 
-func TestGitHubIsPolledOncePerInterval(t *testing.T) {
+// polls are those that the simulator counted for a code.
+func (w *world) polls(userCode string) githubsim.DevicePolls {
+	for _, polls := range w.GitHub.Stats().DeviceCodes {
+		if polls.UserCode == userCode {
+			return polls
+		}
+	}
+	return githubsim.DevicePolls{}
+}
+
+func TestPollOncePerInterval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
+	ada := w.Visit(t, "ada")
 	// The third poll is told to slow down; from then on the interval is 6 s (RFC
 	// 8628, 3.5: at least five seconds more).
-	_, err = w.github.Fault(githubsim.Fault{
+	_, err := w.GitHub.Fault(githubsim.Fault{
 		Endpoint: "POST /login/oauth/access_token", Kind: "status", Skip: 2, Times: 1, Status: http.StatusOK,
 		Header: map[string]string{"Content-Type": "application/json"}, Body: `{"error":"slow_down","interval":3}`,
 	})
 	require.NoError(t, err)
-	flow := begin(ctx, t, ada)
+	flow := rig.Begin(t, ada)
 	require.Eventually(t, func() bool { return w.polls(flow.UserCode).Polls == 4 }, hubtest.Patience, 20*time.Millisecond)
 	elapsed := time.Since(w.polls(flow.UserCode).IssuedAt)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	require.NoError(t, journey.Until(ctx, ada, "connected"))
+	require.NoError(t, w.GitHub.Approve(flow.UserCode, "octocat"))
+	rig.UntilFlow(t, ada, "connected")
 
 	polls := w.polls(flow.UserCode)
 	require.Zero(t, polls.TooEarly)
@@ -106,39 +112,35 @@ func TestGitHubIsPolledOncePerInterval(t *testing.T) {
 	require.Equal(t, 5, polls.Polls, "and one that found the approval")
 }
 
-func TestAForeignFlowIsNotThere(t *testing.T) {
+func TestFlowOfAnotherUserIsNotThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{Users: []string{"eve"}})
-	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	eve, err := w.hub.Visit(ctx, "eve")
-	require.NoError(t, err)
-	begin(ctx, t, ada)
+	ada := w.Visit(t, "ada")
+	eve := w.Visit(t, "eve")
+	rig.Begin(t, ada)
 	for _, route := range []struct{ method, path string }{
 		{http.MethodGet, "api/flows/current"}, {http.MethodDelete, "api/flows/current"},
 		{http.MethodGet, "api/connection"}, {http.MethodDelete, "api/connection"}, {http.MethodPost, "api/deliveries"},
 	} {
-		status, err := eve.Call(ctx, route.method, route.path, nil, nil)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusNotFound, status, "%s %s", route.method, route.path)
+		require.Equal(t, http.StatusNotFound, rig.Call(t, eve, route.method, route.path, nil, nil), "%s %s", route.method, route.path)
 	}
-	require.Equal(t, "pending", current(ctx, t, ada).State)
+	require.Equal(t, "pending", rig.Flow(t, ada).State)
 }
 
-func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
+type errorAnswer struct {
+	Error struct{ Code, Message, Hint string } `json:"error"`
+}
+
+func TestFlowExplainsAnAppThatIsSetUpWrongly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
+	ada := w.Visit(t, "ada")
 	start := func(change func(*githubsim.App)) (int, errorAnswer) {
 		app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug}
 		change(&app)
-		require.NoError(t, w.github.PutApp(app))
+		require.NoError(t, w.GitHub.PutApp(app))
 		var answer errorAnswer
-		status, err := ada.Call(ctx, http.MethodPost, "api/flows", nil, &answer)
-		require.NoError(t, err)
+		status := rig.Call(t, ada, http.MethodPost, "api/flows", nil, &answer)
 		return status, answer
 	}
 
@@ -149,101 +151,91 @@ func TestAnAppThatIsSetUpWronglyIsExplained(t *testing.T) {
 
 	status, _ = start(func(a *githubsim.App) { a.NoTokenExpiry = true })
 	require.Equal(t, http.StatusCreated, status)
-	require.NoError(t, w.github.Approve(current(ctx, t, ada).UserCode, "octocat"))
-	require.NoError(t, journey.Until(ctx, ada, "failed"))
-	require.Equal(t, "token_never_expires", current(ctx, t, ada).Error.Code)
-	require.Eventually(t, func() bool { return w.github.Tokens()[0].State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
+	require.NoError(t, w.GitHub.Approve(rig.Flow(t, ada).UserCode, "octocat"))
+	rig.UntilFlow(t, ada, "failed")
+	require.Equal(t, "token_never_expires", rig.Flow(t, ada).Error.Code)
+	require.Eventually(t, func() bool { return w.GitHub.Tokens()[0].State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 
 	status, _ = start(func(*githubsim.App) {})
 	require.Equal(t, http.StatusCreated, status, "a new code is one click away")
 }
 
-func TestAWrongClientIDIsExplainedOnThePage(t *testing.T) {
+func TestPageExplainsAWrongClientID(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_CLIENT_ID": "Iv1.another"}})
 	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
-	require.NoError(t, browser.SignIn(ctx, w.hub, "ada"))
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL), chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible),
-		chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	w.OpenPage(t, browser, "ada")
+	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible)))
 	text, err := browser.Text(ctx, "#problem:not([hidden])")
 	require.NoError(t, err)
 	require.Contains(t, text, "client id")
 }
 
-func TestTheRootAnswersWhenTheHubIsGone(t *testing.T) {
+func TestPageAnswersWhenTheHubIsGone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	hub, err := os.FindProcess(w.hub.PID())
+	ada := w.Visit(t, "ada")
+	hub, err := os.FindProcess(w.Hub.PID())
 	require.NoError(t, err)
 	require.NoError(t, hub.Signal(syscall.SIGSTOP))
 	defer func() { _ = hub.Signal(syscall.SIGCONT) }()
 	_, err = ada.Page(ctx) // an error for a status of 400 and above
 	require.NoError(t, err)
 	stranger := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := stranger.Get(w.hub.ServiceURL)
+	response, err := stranger.Get(w.Hub.ServiceURL)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusFound, response.StatusCode, "on its way to the Hub, as soon as that is back")
 }
 
-func TestALogoutAtTheHubIsALogoutHereAndCancelsTheFlow(t *testing.T) {
+func TestHubLogoutEndsTheSessionAndCancelsTheFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	begin(ctx, t, ada)
+	ada := w.Visit(t, "ada")
+	rig.Begin(t, ada)
 	require.NoError(t, ada.SignOut(ctx))
-	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusUnauthorized, status, "at once")
+	require.Equal(t, http.StatusUnauthorized, rig.Call(t, ada, http.MethodGet, "api/flows/current", nil, nil), "at once")
 
-	ada, err = w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	require.Equal(t, "cancelled", current(ctx, t, ada).State)
+	ada = w.Visit(t, "ada")
+	require.Equal(t, "cancelled", rig.Flow(t, ada).State)
 }
 
 // In pull mode nothing else asks the Hub about the user.
-func TestALogoutAtTheHubHoldsWhoeverApprovesAfterwards(t *testing.T) {
+func TestHubLogoutHoldsWhoeverApprovesAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull"}})
 	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	flow := begin(ctx, t, ada)
+	ada := w.Visit(t, "ada")
+	flow := rig.Begin(t, ada)
 	require.NoError(t, ada.SignOut(ctx)) // and the browser is closed
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
+	require.NoError(t, w.GitHub.Approve(flow.UserCode, "octocat"))
 	require.Eventually(t, func() bool {
-		tokens := w.github.Tokens()
+		tokens := w.GitHub.Tokens()
 		return len(tokens) == 1 && tokens[0].State == "revoked"
 	}, hubtest.Patience, 50*time.Millisecond)
 
-	ada, err = w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	ended := current(ctx, t, ada)
+	ada = w.Visit(t, "ada")
+	ended := rig.Flow(t, ada)
 	require.Equal(t, "cancelled", ended.State)
 	require.Equal(t, "hub_signed_out", ended.Error.Code)
 }
 
-func TestSomebodyElsesApprovalDeliversNothing(t *testing.T) {
+func TestIdentityMatchDeliversNothingOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_IDENTITY": "match"}})
 	ctx := hubtest.Context(t)
-	_, err := w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	flow := begin(ctx, t, ada)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat")) // whoever was talked into typing ada's code
-	require.NoError(t, journey.Until(ctx, ada, "failed"))
-	require.Equal(t, "identity_mismatch", current(ctx, t, ada).Error.Code)
+	w.StartServer(t, "ada", "")
+	ada := w.Visit(t, "ada")
+	flow := rig.Begin(t, ada)
+	require.NoError(t, w.GitHub.Approve(flow.UserCode, "octocat")) // whoever was talked into typing ada's code
+	rig.UntilFlow(t, ada, "failed")
+	require.Equal(t, "identity_mismatch", rig.Flow(t, ada).Error.Code)
 	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
-	require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
-	require.NoError(t, w.hub.Log.Wait(ctx, `"action":"identity_mismatch"`, w.hub.Done()), "audited")
+	require.NoFileExists(t, w.CredentialFile("ada"))
+	require.NoError(t, w.Hub.Log.Wait(ctx, `"action":"identity_mismatch"`, w.Hub.Done()), "audited")
 }
 
 // requireSecretOnlyIn greps everything the service, the Hub and the user's
@@ -251,9 +243,9 @@ func TestSomebodyElsesApprovalDeliversNothing(t *testing.T) {
 func (w *world) requireSecretOnlyIn(t *testing.T, secret, page, file string) {
 	t.Helper()
 	require.NotContains(t, page, secret, "the page")
-	require.False(t, bytes.Contains(w.hub.Log.Bytes(), []byte(secret)), "the logs of the Hub and the service")
+	require.False(t, bytes.Contains(w.Hub.Log.Bytes(), []byte(secret)), "the logs of the Hub and the service")
 	stored := false
-	require.NoError(t, filepath.WalkDir(w.hub.Dir, func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(w.Hub.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // the Hub and the server go on, and their databases' journals come and go
 		}

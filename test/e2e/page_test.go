@@ -17,24 +17,23 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-func TestTheWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
+func TestWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	t.Parallel()
 	secretFile := filepath.Join(t.TempDir(), "client-secret")
 	require.NoError(t, os.WriteFile(secretFile, []byte("web-flow-secret\n"), 0o600))
 	w := newWorld(t, hubtest.Options{ServiceEnv: map[string]string{"GHSCOPED_CLIENT_SECRET_FILE": secretFile}})
-	require.NoError(t, w.github.PutApp(githubsim.App{
+	require.NoError(t, w.GitHub.PutApp(githubsim.App{
 		ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: "web-flow-secret",
-		CallbackURLs: []string{w.hub.ServiceURL + "github_callback"},
+		CallbackURLs: []string{w.Hub.ServiceURL + "github_callback"},
 	}))
-	_, err := w.github.Install("octocat", chosen)
-	require.NoError(t, err)
+	w.install(t)
 	ctx := hubtest.Context(t)
-	_, err = w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
 	browser := hubtest.NewBrowser(t)
-	open(ctx, t, browser, w.hub, "ada")
+	w.OpenPage(t, browser, "ada")
 	click := func(selectors ...chromedp.CSS) {
 		t.Helper()
 		for _, selector := range selectors {
@@ -49,11 +48,11 @@ func TestTheWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	user, err := browser.Text(ctx, journey.HubUser)
 	require.NoError(t, err)
 	require.Equal(t, []string{"octocat", "ada"}, []string{account, user})
-	require.NoFileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+	require.NoFileExists(t, w.CredentialFile("ada"))
 	click(journey.Confirm) // one more, the first time
 	require.NoError(t, browser.Run(ctx, connected))
 	require.Equal(t, "web", w.onlyToken(t).Via)
-	require.FileExists(t, filepath.Join(w.hub.Home("ada"), journey.CredentialFile))
+	require.FileExists(t, w.CredentialFile("ada"))
 
 	// Somebody who comes back has one click, to connect.
 	click(journey.Disconnect, journey.ConfirmDisconnect)
@@ -64,7 +63,7 @@ func TestTheWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	// Whoever is another person at GitHub by now chooses there, and is asked here.
 	click(journey.Disconnect, journey.ConfirmDisconnect)
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.NotConnected),
-		chromedp.Navigate(w.github.URL()+"/login"), chromedp.Click(journey.SimSignIn("mona"), chromedp.NodeVisible), chromedp.WaitNotPresent(journey.SimSignIn("mona")), chromedp.Navigate(w.hub.ServiceURL)))
+		chromedp.Navigate(w.GitHub.URL()+"/login"), chromedp.Click(journey.SimSignIn("mona"), chromedp.NodeVisible), chromedp.WaitNotPresent(journey.SimSignIn("mona")), chromedp.Navigate(w.Hub.ServiceURL)))
 	click(journey.Connect, journey.SimContinueAs, journey.SimAuthorize)
 	account, err = browser.Text(ctx, journey.GitHubAccount)
 	require.NoError(t, err)
@@ -72,30 +71,26 @@ func TestTheWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	click(journey.NotYou)
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
 	require.Eventually(t, func() bool {
-		tokens := w.github.Tokens()
+		tokens := w.GitHub.Tokens()
 		return len(tokens) == 3 && tokens[2].State == "revoked"
 	}, hubtest.Patience, 50*time.Millisecond)
-	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+	require.Empty(t, browser.Complaints(w.Hub.ServiceURL))
 }
 
-func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
+func TestJourneyWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
-	_, err := w.github.Install("octocat", chosen)
-	require.NoError(t, err)
+	w.install(t)
 	ctx := hubtest.Context(t)
-	_, err = w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
 	browser := hubtest.NewBrowser(t)
-	open(ctx, t, browser, w.hub, "ada")
-	_, err = chromedp.Call(browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	w.OpenPage(t, browser, "ada")
+	_, err := chromedp.Call(browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL), chromedp.Click(journey.Connect, chromedp.NodeVisible)))
-	code, err := browser.Text(ctx, journey.UserCode)
-	require.NoError(t, err)
-	require.NoError(t, w.github.Approve(strings.Join(strings.Fields(code), ""), "octocat"))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL), chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	require.NoError(t, w.GitHub.Approve(shownCode(t, browser), "octocat"))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))), "the page loads itself again")
-	w.push(ctx, t, "ada", "")
+	w.push(t, "ada", "")
 	require.NoError(t, browser.Run(ctx,
 		chromedp.Click(journey.Disconnect, chromedp.NodeVisible),
 		chromedp.Click(journey.ConfirmDisconnect, chromedp.NodeVisible),
@@ -103,16 +98,15 @@ func TestTheWholeJourneyWithoutJavaScript(t *testing.T) {
 	))
 }
 
-func TestThePageDoesNotWaitForGitHub(t *testing.T) {
+func TestPageDoesNotWaitForGitHub(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	_, err := w.github.Fault(githubsim.Fault{Endpoint: "GET /user/installations*", Kind: githubsim.FaultBlackHole})
+	_, err := w.GitHub.Fault(githubsim.Fault{Endpoint: "GET /user/installations*", Kind: githubsim.FaultBlackHole})
 	require.NoError(t, err)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	w.connect(ctx, t, ada)
-	require.Eventually(t, func() bool { return w.github.Faults()[0].Hits > 0 }, hubtest.Patience, 10*time.Millisecond)
+	ada := w.Visit(t, "ada")
+	w.Connect(t, ada, "octocat")
+	require.Eventually(t, func() bool { return w.GitHub.Faults()[0].Hits > 0 }, hubtest.Patience, 10*time.Millisecond)
 
 	soon, cancel := context.WithTimeout(ctx, 10*time.Second) // less than the service waits for GitHub
 	defer cancel()
@@ -122,21 +116,20 @@ func TestThePageDoesNotWaitForGitHub(t *testing.T) {
 	require.NotContains(t, page, chosen, "which repositories are reached is not known yet")
 }
 
-// TestAScriptOnTheSameOriginGetsNowhere runs an attacker's script in a page of
+// TestPageGivesAScriptOfItsOriginNothing runs an attacker's script in a page of
 // the user's own Jupyter server, which shares the Hub's origin.
-func TestAScriptOnTheSameOriginGetsNowhere(t *testing.T) {
+func TestPageGivesAScriptOfItsOriginNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
-	address, err := w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
+	address := w.StartServer(t, "ada", "")
 	browser := hubtest.NewBrowser(t, chromedp.Flag("disable-popup-blocking", true))
-	open(ctx, t, browser, w.hub, "ada") // signed in at the service, too
+	w.OpenPage(t, browser, "ada") // signed in at the service, too
 	require.NoError(t, browser.Run(ctx, chromedp.Navigate(address+"lab"), chromedp.WaitReady(chromedp.CSS("#jupyter-config-data"))))
 	attack := func(script string) string {
 		t.Helper()
 		result, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](
-			"(async (page) => { "+script+" })('"+strings.TrimPrefix(w.hub.ServiceURL, strings.TrimSuffix(w.hub.URL, "/"))+"')", chromedp.EvalAwaitPromise))
+			"(async (page) => { "+script+" })('"+strings.TrimPrefix(w.Hub.ServiceURL, strings.TrimSuffix(w.Hub.URL, "/"))+"')", chromedp.EvalAwaitPromise))
 		require.NoError(t, err, script)
 		return result
 	}
@@ -172,14 +165,11 @@ func TestAScriptOnTheSameOriginGetsNowhere(t *testing.T) {
 	t.Run("no token is in any answer", func(t *testing.T) {
 		require.Equal(t, "403", attack(`return String((await fetch(page + "api/credential", {method: "POST"})).status)`))
 	})
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	status, err := ada.Call(ctx, http.MethodGet, "api/flows/current", nil, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNotFound, status, "nothing was begun")
+	ada := w.Visit(t, "ada")
+	require.Equal(t, http.StatusNotFound, rig.Call(t, ada, http.MethodGet, "api/flows/current", nil, nil), "nothing was begun")
 }
 
-func TestTheAdminsPage(t *testing.T) {
+func TestAdminPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{
 		Users: []string{"root", "eve"}, ServiceEnv: map[string]string{"GHSCOPED_ADMIN_SCOPE": "custom:connect-github:admin",
@@ -190,29 +180,24 @@ c.JupyterHub.load_roles.append({"name": "github-admin", "users": ["root"], "scop
 connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admin")
 `})
 	ctx := hubtest.Context(t)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	w.connect(ctx, t, ada)
+	ada := w.Visit(t, "ada")
+	w.Connect(t, ada, "octocat")
 
 	for _, user := range []string{"ada", "eve"} {
-		who, err := w.hub.Visit(ctx, user)
-		require.NoError(t, err)
+		who := w.Visit(t, user)
 		for _, route := range []struct{ method, path string }{
 			{http.MethodGet, "admin"}, {http.MethodPost, "admin/disconnect"}, {http.MethodPost, "admin/disconnect-all"},
 			{http.MethodPost, "admin/forget-account"},
 		} {
-			status, err := who.Call(ctx, route.method, route.path, nil, nil)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusNotFound, status, "%s: %s %s", user, route.method, route.path)
+			require.Equal(t, http.StatusNotFound, rig.Call(t, who, route.method, route.path, nil, nil), "%s: %s %s", user, route.method, route.path)
 		}
-		shown, err := who.Page(ctx)
-		require.NoError(t, err)
+		shown := rig.Page(t, who)
 		require.NotContains(t, shown, `href="/services/connect-github/admin"`)
 	}
 
 	browser := hubtest.NewBrowser(t)
-	open(ctx, t, browser, w.hub, "root")
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.hub.ServiceURL+"admin"), chromedp.WaitVisible(chromedp.CSS("tr[data-user=ada]"))))
+	w.OpenPage(t, browser, "root")
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL+"admin"), chromedp.WaitVisible(chromedp.CSS("tr[data-user=ada]"))))
 	page, err := hubtest.Read(ctx, browser.Tab(), chromedp.OuterHTML(chromedp.CSS("html")))
 	require.NoError(t, err)
 	require.Contains(t, page, "flow_finished")
@@ -222,31 +207,29 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 		chromedp.WaitNotPresent(chromedp.CSS("tr[data-user=ada]")),
 	))
 	require.Eventually(t, func() bool { return w.onlyToken(t).State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
-	require.Empty(t, browser.Complaints(w.hub.ServiceURL))
+	require.Empty(t, browser.Complaints(w.Hub.ServiceURL))
 }
 
-func TestTwoTabsAgree(t *testing.T) {
+func TestPageInTwoTabsAgrees(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
-	open(ctx, t, browser, w.hub, "ada")
+	w.OpenPage(t, browser, "ada")
 	second, closeSecond, err := browser.OpenTab()
 	require.NoError(t, err)
 	defer closeSecond()
-	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(w.hub.ServiceURL), chromedp.WaitVisible(journey.Connect)))
+	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(w.Hub.ServiceURL), chromedp.WaitVisible(journey.Connect)))
 	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible), chromedp.WaitVisible(journey.UserCode)))
 	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.WaitVisible(journey.UserCode)), "without being touched")
-	first, err := browser.Text(ctx, journey.UserCode)
-	require.NoError(t, err)
 	other, err := hubtest.Read(ctx, second, chromedp.TextContent(journey.UserCode))
 	require.NoError(t, err)
-	require.Equal(t, strings.Join(strings.Fields(first), ""), strings.Join(strings.Fields(other), ""))
+	require.Equal(t, shownCode(t, browser), strings.Join(strings.Fields(other), ""))
 	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Click(chromedp.CSS("#cancel"), chromedp.NodeVisible)))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
 }
 
-func TestThePageGoesOnWhereEventsDoNotComeThrough(t *testing.T) {
+func TestPageContinuesWhereEventsDoNotComeThrough(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, hubtest.Options{})
 	ctx := hubtest.Context(t)
@@ -255,10 +238,8 @@ func TestThePageGoesOnWhereEventsDoNotComeThrough(t *testing.T) {
 		Source: `window.EventSource = class extends EventTarget { constructor() { super(); setTimeout(() => this.onerror?.(new Event("error"))); } close() {} };`,
 	})
 	require.NoError(t, err)
-	open(ctx, t, browser, w.hub, "ada")
+	w.OpenPage(t, browser, "ada")
 	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible)))
-	code, err := browser.Text(ctx, journey.UserCode)
-	require.NoError(t, err)
-	require.NoError(t, w.github.Approve(strings.Join(strings.Fields(code), ""), "octocat"))
+	require.NoError(t, w.GitHub.Approve(shownCode(t, browser), "octocat"))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))))
 }

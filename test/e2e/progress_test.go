@@ -15,7 +15,7 @@ import (
 // A real JupyterHub starts a real server, and is heard of from request to ready.
 func TestProgressOfARealServer(t *testing.T) {
 	t.Parallel()
-	h := newWorld(t, hubtest.Options{}).hub
+	h := newWorld(t, hubtest.Options{}).Hub
 	token, err := h.UserToken(t.Context(), "ada")
 	require.NoError(t, err)
 	api, err := url.Parse(h.APIURL)

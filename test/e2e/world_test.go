@@ -1,12 +1,10 @@
 package e2e_test
 
 import (
-	"context"
-	"maps"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
@@ -29,79 +27,75 @@ func TestMain(m *testing.M) {
 	rig.Main(m, rig.Building(map[*string]string{&service: "cmd/ghscoped-service"}))
 }
 
-// world is a Hub that manages the service, with user ada, and a GitHub.
-type world struct {
-	hub    *hubtest.Hub
-	github *githubsim.Server
-}
+// world is a Hub with user ada, the service, and a GitHub.
+type world struct{ *rig.World }
 
-func newGitHub(t testing.TB) *githubsim.Server {
+// newWorld starts a Hub that manages the service.
+func newWorld(t testing.TB, hub hubtest.Options) *world {
 	t.Helper()
-	return rig.NewGitHub(t, githubsim.Options{Interval: interval})
+	return startWorld(t, hub, nil)
 }
 
-func newWorld(t testing.TB, o hubtest.Options) *world {
+// startWorld has serve start the service.
+func startWorld(t testing.TB, hub hubtest.Options, serve func(*rig.World) error) *world {
 	t.Helper()
-	w := &world{github: newGitHub(t)}
-	env := rig.ByName(rig.GitHubEnv(w.github))
-	maps.Copy(env, o.ServiceEnv)
-	o.ServiceCommand, o.ServiceEnv, o.Users = []string{service, "serve"}, env, append(o.Users, "ada")
-	w.hub = hubtest.New(t, o)
-	return w
+	hub.Users = append(hub.Users, "ada")
+	github := rig.NewGitHub(t, githubsim.Options{Interval: interval})
+	return &world{rig.NewWorld(t, rig.WorldOptions{Program: service, Hub: hub, GitHub: github, Serve: serve})}
 }
 
-func (w *world) journey(browser *hubtest.Browser) *journey.Journey {
-	return &journey.Journey{
-		Hub: w.hub, Browser: browser, User: "ada", GitHubURL: w.github.URL(), AppURL: w.github.Info().AppURL,
+// travel is ada's whole journey; it returns the way to its end.
+func (w *world) travel(t *testing.T, browser *hubtest.Browser) *journey.Journey {
+	t.Helper()
+	j := &journey.Journey{
+		Hub: w.Hub, Browser: browser, User: "ada", GitHubURL: w.GitHub.URL(), AppURL: w.GitHub.Info().AppURL,
 		Account: "octocat", Chosen: chosen, Other: other,
 	}
+	require.NoError(t, j.Run(hubtest.Context(t), func(step string, took time.Duration) { t.Logf("%s (%.1f s)", step, took.Seconds()) }))
+	return j
 }
 
 func (w *world) onlyToken(t *testing.T) githubsim.TokenInfo {
 	t.Helper()
-	tokens := w.github.Tokens()
+	tokens := w.GitHub.Tokens()
 	require.Len(t, tokens, 1)
 	return tokens[0]
 }
 
-// polls are those that the simulator counted for a code.
-func (w *world) polls(userCode string) githubsim.DevicePolls {
-	for _, polls := range w.github.Stats().DeviceCodes {
-		if polls.UserCode == userCode {
-			return polls
-		}
+// install installs the App on the chosen repository.
+func (w *world) install(t *testing.T) {
+	t.Helper()
+	_, err := w.GitHub.Install("octocat", chosen)
+	require.NoError(t, err)
+}
+
+// shownCode reads the code that the page shows.
+func shownCode(t *testing.T, browser *hubtest.Browser) string {
+	t.Helper()
+	code, err := browser.Text(hubtest.Context(t), journey.UserCode)
+	require.NoError(t, err)
+	return strings.Join(strings.Fields(code), "")
+}
+
+// waitDelivery waits until somebody's one delivery is in a state.
+func (w *world) waitDelivery(t testing.TB, who journey.Caller, state string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		deliveries := rig.Connection(t, who).Deliveries
+		return len(deliveries) == 1 && deliveries[0].State == state
+	}, hubtest.Patience, 100*time.Millisecond, state)
+}
+
+// push does a real git push from a terminal of the user's server.
+func (w *world) push(t testing.TB, user, server string) {
+	t.Helper()
+	terminal := w.OpenTerminal(t, user, server)
+	for _, line := range []string{
+		"export GIT_TERMINAL_PROMPT=0",
+		"git clone -q " + w.GitHub.URL() + "/" + chosen + ".git && cd hello",
+		"date +%N >>note.txt && git add note.txt && git -c user.name=Me -c user.email=me@example.org commit -qm 'A note'",
+		"git pull -q --rebase && git push -q",
+	} {
+		rig.Shell(t, terminal, line)
 	}
-	return githubsim.DevicePolls{}
-}
-
-type errorAnswer struct {
-	Error struct{ Code, Message, Hint string } `json:"error"`
-}
-
-// connect connects somebody whom octocat's approval is for.
-func (w *world) connect(ctx context.Context, t testing.TB, who *hubtest.Visitor) {
-	t.Helper()
-	require.NoError(t, journey.ConnectByAPI(ctx, who, func(code string) error { return w.github.Approve(code, "octocat") }))
-}
-
-func begin(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Flow {
-	t.Helper()
-	flow, err := journey.Begin(ctx, who)
-	require.NoError(t, err)
-	return flow
-}
-
-func current(ctx context.Context, t testing.TB, who *hubtest.Visitor) journey.Flow {
-	t.Helper()
-	flow, err := journey.Current(ctx, who)
-	require.NoError(t, err)
-	return flow
-}
-
-// open signs a user in at the Hub and opens the service's page.
-func open(ctx context.Context, t *testing.T, browser *hubtest.Browser, hub *hubtest.Hub, user string) {
-	t.Helper()
-	require.NoError(t, browser.SignIn(ctx, hub, user))
-	require.NoError(t, browser.Run(ctx,
-		chromedp.Navigate(hub.ServiceURL), chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible), chromedp.WaitReady(journey.State)))
 }
