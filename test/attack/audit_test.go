@@ -117,14 +117,10 @@ func (c *crowded) size(t *testing.T) int64 {
 // withBots are the settings that bot tokens need.
 func withBots(t *testing.T) []string {
 	t.Helper()
-	folder := t.TempDir()
-	key, _, err := rig.NewAppKey()
+	env, _, err := rig.BotSettings(t.TempDir(), "version: 1\nrules:\n  - name: nightly\n    reason: the nightly job\n"+
+		"    callers: [service:nbbot]\n    repositories: [octo-org/shared]\n    permissions: {contents: write}\n")
 	require.NoError(t, err)
-	file, policy := filepath.Join(folder, "key.pem"), filepath.Join(folder, "policy.yaml")
-	require.NoError(t, os.WriteFile(file, key, 0o600))
-	require.NoError(t, os.WriteFile(policy, []byte("version: 1\nrules:\n  - name: nightly\n    reason: the nightly job\n"+
-		"    callers: [service:nbbot]\n    repositories: [octo-org/shared]\n    permissions: {contents: write}\n"), 0o600))
-	return []string{"GHSCOPED_APP_PRIVATE_KEY_FILE=" + file, "GHSCOPED_BOT_POLICY=" + policy}
+	return env
 }
 
 // TestAuditIsNotDrownedByRefusals: a program of one user asks for bot tokens in a

@@ -22,10 +22,7 @@ const servicePath = "/services/connect-github/"
 // GitHub asks nothing the next time.
 func (n *neighbourhood) authorized(t *testing.T) {
 	t.Helper()
-	ctx := hubtest.Context(t)
-	ada, err := n.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return n.github.Approve(code, "octocat") }))
+	n.Connect(t, n.Visit(t, "ada"), "octocat")
 }
 
 // refused demands the page about cookies, in nobody's name, and that one click on
@@ -48,29 +45,29 @@ func (n *neighbourhood) refused(t *testing.T, browser *hubtest.Browser, seen sho
 func (n *neighbourhood) cookies(t *testing.T) {
 	n.authorized(t)
 	browser := n.victim(t)
-	require.Equal(t, "ada", n.goTo(t, browser, n.hub.ServiceURL).User)
+	require.Equal(t, "ada", n.goTo(t, browser, n.Hub.ServiceURL).User)
 
 	t.Run("for the callback of GitHub, with the attacker's own attempt", func(t *testing.T) {
 		eve := n.attacker(t)
-		address, tokens, mark := n.beginWebFlow(t, eve), len(n.github.Tokens()), n.mark()
+		address, tokens, mark := n.beginWebFlow(t, eve), len(n.GitHub.Tokens()), n.mark()
 		n.toss(t, browser, eve.session+"; path="+servicePath+"github_callback", eve.hubSession+"; path="+servicePath+"github_callback")
 		seen := n.goTo(t, browser, address)
 		require.Equal(t, servicePath+"github_callback", seen.Path)
 		_, token := n.since(mark)
 		require.Zero(t, token)
 		n.refused(t, browser, seen)
-		require.Len(t, n.github.Tokens(), tokens, "octocat's code was not even exchanged")
+		require.Len(t, n.GitHub.Tokens(), tokens, "octocat's code was not even exchanged")
 		n.nothingOfOctocats(t, eve)
 	})
 	t.Run("for the whole service, so that its page is another's", func(t *testing.T) {
 		eve := n.attacker(t)
 		n.toss(t, browser, eve.session+"; path=/services/connect-github", eve.hubSession+"; path=/services/connect-github")
-		n.refused(t, browser, n.goTo(t, browser, n.hub.ServiceURL))
+		n.refused(t, browser, n.goTo(t, browser, n.Hub.ServiceURL))
 	})
 	t.Run("a worthless one, to keep somebody out", func(t *testing.T) {
 		n.toss(t, browser, hubCookie+"=x; path="+servicePath)
 		mark := n.mark()
-		seen := n.goTo(t, browser, n.hub.ServiceURL)
+		seen := n.goTo(t, browser, n.Hub.ServiceURL)
 		authorize, token := n.since(mark)
 		require.Equal(t, []int{0, 0}, []int{authorize, token}, "nothing follows by itself")
 		n.refused(t, browser, seen)
@@ -78,7 +75,7 @@ func (n *neighbourhood) cookies(t *testing.T) {
 	t.Run("for the admin's page", func(t *testing.T) {
 		eve := n.attacker(t)
 		n.toss(t, browser, eve.session+"; path="+servicePath+"admin", eve.hubSession+"; path="+servicePath+"admin")
-		n.refused(t, browser, n.goTo(t, browser, n.hub.ServiceURL+"admin"))
+		n.refused(t, browser, n.goTo(t, browser, n.Hub.ServiceURL+"admin"))
 	})
 	t.Run("a login that the attacker has begun and ended at the Hub", func(t *testing.T) {
 		for name, alsoHub := range map[string]bool{"alone": false, "with the attacker's Hub session": true} {
@@ -98,7 +95,7 @@ func (n *neighbourhood) cookies(t *testing.T) {
 		eve, fresh := n.attacker(t), n.victim(t)
 		n.toss(t, fresh, eve.session+"; path=/services/connect-github")
 		mark := n.mark()
-		seen := n.goTo(t, fresh, n.hub.ServiceURL)
+		seen := n.goTo(t, fresh, n.Hub.ServiceURL)
 		_, token := n.since(mark)
 		require.LessOrEqual(t, token, 1, "one login")
 		if seen.State == "error" { // its own cookie and the tossed one
@@ -108,7 +105,7 @@ func (n *neighbourhood) cookies(t *testing.T) {
 		require.Equal(t, "ada", seen.User)
 	})
 	t.Run("a server's, in place of ours: what is left is a page that names both", func(t *testing.T) {
-		eve, tokens := n.attacker(t), len(n.github.Tokens())
+		eve, tokens := n.attacker(t), len(n.GitHub.Tokens())
 		address := n.beginWebFlow(t, eve)
 		require.NoError(t, browser.Run(hubtest.Context(t), chromedp.Navigate(n.evil+"holiday?"+url.Values{"cookie": {
 			eve.session + "; path=" + servicePath + "; HttpOnly", eve.hubSession + "; path=/; HttpOnly"}}.Encode()), chromedp.WaitVisible(chromedp.CSS("#eves"))))
@@ -121,7 +118,7 @@ func (n *neighbourhood) cookies(t *testing.T) {
 		}
 		n.nothingOfOctocats(t, eve)
 		require.NoError(t, browser.Run(hubtest.Context(t), chromedp.Click(journey.NotYou), chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
-		require.Eventually(t, func() bool { return n.github.Tokens()[tokens].State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return n.GitHub.Tokens()[tokens].State == "revoked" }, hubtest.Patience, 50*time.Millisecond)
 		n.nothingOfOctocats(t, eve)
 	})
 }
@@ -131,7 +128,7 @@ func (n *neighbourhood) cookies(t *testing.T) {
 func (n *neighbourhood) beginLogin(t *testing.T, eve attacker) (cookie, back string) {
 	t.Helper()
 	client := n.client()
-	answer, err := client.Get(n.hub.ServiceURL)
+	answer, err := client.Get(n.Hub.ServiceURL)
 	require.NoError(t, err)
 	defer answer.Body.Close()
 	require.Len(t, answer.Cookies(), 1)
@@ -157,11 +154,11 @@ func TestSiblingBelowTheHubsDomain(t *testing.T) {
 	n := newNeighbourhood(t, hubtest.Options{Subdomains: true})
 	n.authorized(t)
 	browser := n.victim(t)
-	require.Equal(t, "ada", n.goTo(t, browser, n.hub.ServiceURL).User)
+	require.Equal(t, "ada", n.goTo(t, browser, n.Hub.ServiceURL).User)
 	for name, path := range map[string]string{"for GitHub's callback": servicePath + "github_callback", "for all": "/"} {
 		t.Run(name, func(t *testing.T) {
 			eve := n.attacker(t)
-			address, tokens := n.beginWebFlow(t, eve), len(n.github.Tokens())
+			address, tokens := n.beginWebFlow(t, eve), len(n.GitHub.Tokens())
 			site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				for _, cookie := range []string{eve.session, eve.hubSession} {
 					w.Header().Add("Set-Cookie", fmt.Sprintf("%s; Domain=hub.localhost; Path=%s", cookie, path))
@@ -173,13 +170,13 @@ func TestSiblingBelowTheHubsDomain(t *testing.T) {
 			require.NoError(t, err)
 			seen := n.goTo(t, browser, "http://eve.hub.localhost:"+port+"/holiday-pictures")
 			n.refused(t, browser, seen)
-			require.Len(t, n.github.Tokens(), tokens)
+			require.Len(t, n.GitHub.Tokens(), tokens)
 			n.nothingOfOctocats(t, eve)
 		})
 	}
 	t.Run("a service worker for our host", func(t *testing.T) {
 		n.toss(t, browser)
-		refused, err := hubtest.Read(hubtest.Context(t), browser.Tab(), chromedp.Evaluate[string](fmt.Sprintf("(%s)(%q)", register, n.hub.ServiceURL), chromedp.EvalAwaitPromise))
+		refused, err := hubtest.Read(hubtest.Context(t), browser.Tab(), chromedp.Evaluate[string](fmt.Sprintf("(%s)(%q)", register, n.Hub.ServiceURL), chromedp.EvalAwaitPromise))
 		require.NoError(t, err)
 		require.Equal(t, "SecurityError", refused)
 	})

@@ -34,7 +34,7 @@ func (n *neighbourhood) logins(t *testing.T) {
 		}
 		authorize, _ := n.since(mark)
 		require.Zero(t, authorize)
-		require.Equal(t, "ada", n.goTo(t, browser, n.hub.ServiceURL).User)
+		require.Equal(t, "ada", n.goTo(t, browser, n.Hub.ServiceURL).User)
 	})
 	t.Run("by tabs", func(t *testing.T) {
 		jar, err := cookiejar.New(nil)
@@ -42,7 +42,7 @@ func (n *neighbourhood) logins(t *testing.T) {
 		client := n.client()
 		client.Jar = jar
 		for range 60 {
-			answer, err := client.Get(n.hub.ServiceURL)
+			answer, err := client.Get(n.Hub.ServiceURL)
 			require.NoError(t, err)
 			require.NoError(t, answer.Body.Close())
 			require.Equal(t, 302, answer.StatusCode)

@@ -19,6 +19,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // neighbourhood is a world with the web flow, in which eve's server serves pages
@@ -38,21 +39,20 @@ func newNeighbourhood(t *testing.T, o hubtest.Options) *neighbourhood {
 	require.NoError(t, os.WriteFile(file, []byte(clientSecret+"\n"), 0o600))
 	o.ServiceEnv = map[string]string{"GHSCOPED_CLIENT_SECRET_FILE": file}
 	n := &neighbourhood{world: newWorld(t, o)}
-	require.NoError(t, n.github.PutApp(githubsim.App{
+	require.NoError(t, n.GitHub.PutApp(githubsim.App{
 		ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: clientSecret,
-		CallbackURLs: []string{n.hub.ServiceURL + "github_callback"},
+		CallbackURLs: []string{n.Hub.ServiceURL + "github_callback"},
 	}))
-	_, err := n.github.Install("octocat", "octocat/hello")
+	_, err := n.GitHub.Install("octocat", "octocat/hello")
 	require.NoError(t, err)
-	home := n.hub.Home("eve")
+	home := n.Hub.Home("eve")
 	require.NoError(t, os.MkdirAll(filepath.Join(home, ".jupyter"), 0o755))
 	extension, err := os.ReadFile("testdata/evilext.py")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(home, "evilext.py"), extension, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(home, ".jupyter", "jupyter_server_config.py"),
 		fmt.Appendf(nil, "import sys\nsys.path.insert(0, %q)\nc.ServerApp.jpserver_extensions = {'evilext': True}\n", home), 0o644))
-	n.evil, err = n.hub.StartServer(hubtest.Context(t), "eve", "")
-	require.NoError(t, err)
+	n.evil = n.StartServer(t, "eve", "")
 	return n
 }
 
@@ -72,8 +72,8 @@ func (n *neighbourhood) victim(t *testing.T) *hubtest.Browser {
 	t.Helper()
 	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
-	require.NoError(t, browser.SignIn(ctx, n.hub, "ada"))
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(n.github.URL()+"/login"),
+	require.NoError(t, browser.SignIn(ctx, n.Hub, "ada"))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(n.GitHub.URL()+"/login"),
 		chromedp.Click(journey.SimSignIn("octocat"), chromedp.NodeVisible), chromedp.WaitNotPresent(journey.SimSignIn("octocat"))))
 	return browser
 }
@@ -127,8 +127,7 @@ const (
 
 func (n *neighbourhood) attacker(t *testing.T) attacker {
 	t.Helper()
-	eve, err := n.hub.Visit(hubtest.Context(t), "eve")
-	require.NoError(t, err)
+	eve := n.Visit(t, "eve")
 	a := attacker{Visitor: eve}
 	for _, cookie := range eve.Cookies(n.service(t)) {
 		switch cookie.Name {
@@ -145,7 +144,7 @@ func (n *neighbourhood) attacker(t *testing.T) attacker {
 
 func (n *neighbourhood) service(t *testing.T) *url.URL {
 	t.Helper()
-	address, err := url.Parse(n.hub.ServiceURL)
+	address, err := url.Parse(n.Hub.ServiceURL)
 	require.NoError(t, err)
 	return address
 }
@@ -160,10 +159,9 @@ var (
 // they are.
 func (n *neighbourhood) beginWebFlow(t *testing.T, eve attacker) string {
 	t.Helper()
-	page, err := eve.Page(hubtest.Context(t))
-	require.NoError(t, err)
+	page := rig.Page(t, eve.Visitor)
 	form := url.Values{"csrf": {csrfOf.FindStringSubmatch(page)[1]}, "mode": {"web"}}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.hub.ServiceURL+"connect", strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.Hub.ServiceURL+"connect", strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Origin", n.service(t).Scheme+"://"+n.service(t).Host)
@@ -200,17 +198,15 @@ func (n *neighbourhood) client() *http.Client {
 // nothingOfOctocats demands that eve has no connection and her home no credential.
 func (n *neighbourhood) nothingOfOctocats(t *testing.T, eve attacker) {
 	t.Helper()
-	status, err := eve.Call(hubtest.Context(t), http.MethodGet, "api/connection", nil, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNotFound, status)
-	require.NoFileExists(t, filepath.Join(n.hub.Home("eve"), journey.CredentialFile))
+	require.Equal(t, http.StatusNotFound, rig.Call(t, eve, http.MethodGet, "api/connection", nil, nil))
+	require.NoFileExists(t, n.CredentialFile("eve"))
 }
 
 // since counts what the Hub has been asked for since a mark in its log.
 func (n *neighbourhood) since(mark int) (authorize, token int) {
-	log := string(n.hub.Log.Bytes()[mark:])
+	log := string(n.Hub.Log.Bytes()[mark:])
 	return strings.Count(log, "GET /hub/api/oauth2/authorize?"), strings.Count(log, "POST /hub/api/oauth2/token")
 }
 
 // mark is the place in the Hub's log now.
-func (n *neighbourhood) mark() int { return len(n.hub.Log.Bytes()) }
+func (n *neighbourhood) mark() int { return len(n.Hub.Log.Bytes()) }

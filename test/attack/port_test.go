@@ -23,6 +23,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // impostor answers at the port of a server that has died, as somebody else on the
@@ -151,7 +152,7 @@ func (w *world) serverProcess(ctx context.Context, t *testing.T, server string) 
 	var user struct {
 		Servers map[string]struct{ State struct{ PID int } }
 	}
-	_, err := w.hub.API(ctx, w.hub.AdminToken, http.MethodGet, "/users/ada", nil, &user)
+	_, err := w.Hub.API(ctx, w.Hub.AdminToken, http.MethodGet, "/users/ada", nil, &user)
 	require.NoError(t, err)
 	pid = user.Servers[server].State.PID
 	require.NotZero(t, pid)
@@ -169,7 +170,7 @@ func (w *world) serverProcess(ctx context.Context, t *testing.T, server string) 
 // that is signed, but can be read by whoever answers there.
 func browserToken(ctx context.Context, t *testing.T, w *world, ada *hubtest.Visitor) string {
 	t.Helper()
-	address, err := w.hub.ServerURL(ctx, "ada", "")
+	address, err := w.Hub.ServerURL(ctx, "ada", "")
 	require.NoError(t, err)
 	require.NoError(t, ada.Open(ctx, address+"lab"))
 	at, err := url.Parse(address)
@@ -193,25 +194,18 @@ func TestPortOfADeadServerGetsNoGitHubToken(t *testing.T) {
 	// The Hub does not notice: it looks every 30 seconds, which is time enough.
 	w := newWorld(t, hubtest.Options{Version: "hub5", Extra: "c.Spawner.poll_interval = 0\n"})
 	ctx := hubtest.Context(t)
-	for _, server := range []string{"", "joint"} {
-		_, err := w.hub.StartServer(ctx, "ada", server)
-		require.NoError(t, err)
-	}
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	other, err := w.hub.ServerURL(ctx, "ada", "joint")
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
+	other := w.StartServer(t, "ada", "joint")
+	ada := w.Visit(t, "ada")
 	_, joint := w.serverProcess(ctx, t, "joint")
 	cookie := browserToken(ctx, t, w, ada)
 	f := &impostor{show: func(string) string { return "" }}
 	takePort(t, w, f)
 
 	var flow journey.Flow
-	status, err := ada.Call(ctx, http.MethodPost, "api/flows", map[string]any{"servers": []string{""}}, &flow)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, status)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	require.NoError(t, journey.Until(ctx, ada, "connected"))
+	require.Equal(t, http.StatusCreated, rig.Call(t, ada, http.MethodPost, "api/flows", map[string]any{"servers": []string{""}}, &flow))
+	require.NoError(t, w.GitHub.Approve(flow.UserCode, "octocat"))
+	rig.UntilFlow(t, ada, "connected")
 
 	requireNothing := func(t *testing.T) {
 		t.Helper()
@@ -230,7 +224,7 @@ func TestPortOfADeadServerGetsNoGitHubToken(t *testing.T) {
 		require.Empty(t, f.got, "it got something")
 		require.Equal(t, "server_unproven", connection.Deliveries[0].Error.Code)
 		require.NotEmpty(t, f.seen)
-		require.Equal(t, http.StatusForbidden, get(ctx, t, w.hub.APIURL+"/user", f.seen[len(f.seen)-1]), "what it saw is alive")
+		require.Equal(t, http.StatusForbidden, get(ctx, t, w.Hub.APIURL+"/user", f.seen[len(f.seen)-1]), "what it saw is alive")
 		require.Contains(t, []int{http.StatusForbidden, http.StatusFound}, get(ctx, t, other+"api/contents", f.seen[len(f.seen)-1]))
 	}
 	requireNothing(t)
@@ -247,19 +241,15 @@ func TestPortOfADeadServerGetsNoGitHubToken(t *testing.T) {
 				f.show, f.kernels = show, kernels
 				f.mu.Unlock()
 				again := w.audited("delivered") + 1
-				status, err := ada.Call(ctx, http.MethodPost, "api/deliveries", map[string]any{"server": ""}, nil)
-				require.NoError(t, err)
-				require.Less(t, status, 300)
+				require.Less(t, rig.Call(t, ada, http.MethodPost, "api/deliveries", map[string]any{"server": ""}, nil), 300)
 				require.Eventually(t, func() bool { return w.audited("delivered") == again }, hubtest.Patience, 50*time.Millisecond)
 				requireNothing(t)
 			})
 		}
 	}
-	require.False(t, bytes.Contains(w.hub.Log.Bytes(), []byte(joint["JUPYTERHUB_API_TOKEN"])), "a token that was shown is in a log")
+	require.False(t, bytes.Contains(w.Hub.Log.Bytes(), []byte(joint["JUPYTERHUB_API_TOKEN"])), "a token that was shown is in a log")
 
-	status, err = ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
-	require.NoError(t, err)
-	require.Less(t, status, 300)
+	require.Less(t, rig.Call(t, ada, http.MethodDelete, "api/connection", nil, nil), 300)
 	require.Eventually(t, func() bool { return w.audited("removed") == 1 }, hubtest.Patience, 50*time.Millisecond)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -268,5 +258,5 @@ func TestPortOfADeadServerGetsNoGitHubToken(t *testing.T) {
 
 // audited is how many events of an action the audit has.
 func (w *world) audited(action string) int {
-	return bytes.Count(w.hub.Log.Bytes(), []byte(`"action":"`+action+`"`))
+	return bytes.Count(w.Hub.Log.Bytes(), []byte(`"action":"`+action+`"`))
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
-	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -115,49 +114,41 @@ func unproxied(text string) string { return strings.ReplaceAll(text, "127.0.0.1"
 // proxy sees tunnels to GitHub, and nothing of the Hub or of users' servers.
 func TestProxyForGitHubOnly(t *testing.T) {
 	t.Parallel()
-	ctx := hubtest.Context(t)
-	p, github, folder := newProxy(t), rig.NewGitHub(t, githubsim.Options{Interval: time.Second, TLS: true}), t.TempDir()
-	authority := filepath.Join(folder, "ca.pem")
+	p, github, authority := newProxy(t), rig.NewGitHub(t, githubsim.Options{Interval: time.Second, TLS: true}), filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(authority, github.CAPEM(), 0o600))
 	web, err := url.Parse(github.URL())
 	require.NoError(t, err)
 	gitHubURL := "https://" + net.JoinHostPort(gitHubName, web.Port())
-	var env []string
-	hub := hubtest.New(t, hubtest.Options{Users: []string{"ada"}, External: func(hubEnv []string) error {
-		env = append(slices.Concat(hubEnv, rig.GitHubEnv(github), p.env()), "SSL_CERT_FILE="+authority,
+	hub := hubtest.Options{Users: []string{"ada"}}
+	w := rig.NewWorld(t, rig.WorldOptions{Program: service, Hub: hub, GitHub: github, Serve: func(w *rig.World) error {
+		w.Env = append(slices.Concat(w.Env, p.env()), "SSL_CERT_FILE="+authority,
 			"GHSCOPED_GITHUB_URL="+gitHubURL, "GHSCOPED_APP_URL="+strings.Replace(github.Info().AppURL, github.URL(), gitHubURL, 1),
-			"GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"),
-			"GHSCOPED_PROXY_URL="+unproxied(origin(t, rig.Variable(hubEnv, "JUPYTERHUB_PUBLIC_HUB_URL"))),
-			"JUPYTERHUB_API_URL="+unproxied(rig.Variable(hubEnv, "JUPYTERHUB_API_URL")))
-		rig.Run(t, env, service, "serve")
-		return nil
+			"GHSCOPED_PROXY_URL="+unproxied(origin(t, rig.Variable(w.Env, "JUPYTERHUB_PUBLIC_HUB_URL"))),
+			"JUPYTERHUB_API_URL="+unproxied(rig.Variable(w.Env, "JUPYTERHUB_API_URL")))
+		return w.Run()
 	}})
-	_, err = hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	ada, err := hub.Visit(ctx, "ada") // signs in: the exchange of the Hub's code
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
+	ada := w.Visit(t, "ada") // signs in: the exchange of the Hub's code
 	require.Empty(t, p.others(), "signing in")
 
 	before := p.count()
-	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return github.Approve(code, "octocat") }))
+	w.Connect(t, ada, "octocat")
 	require.Greater(t, p.count(), before, "GitHub is reached through the proxy")
 	require.Eventually(t, func() bool { // by terminal: HTTP and a websocket
-		var connection journey.Connection
-		_, err := ada.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
-		return err == nil && len(connection.Deliveries) == 1 && connection.Deliveries[0].State == "delivered"
+		deliveries := rig.Connection(t, ada).Deliveries
+		return len(deliveries) == 1 && deliveries[0].State == "delivered"
 	}, hubtest.Patience, 50*time.Millisecond)
 	require.Empty(t, p.others(), "connecting and delivering")
 
 	t.Run("doctor", func(t *testing.T) {
-		said := run(t, env, service, "doctor")
+		said := run(t, w.Env, service, "doctor")
 		require.Contains(t, said, "GitHub answers")
 		require.Empty(t, p.others(), said)
 	})
 	t.Run("ghscoped in a user's server", func(t *testing.T) {
-		token, err := hub.ServerToken(ctx, "ada", "")
-		require.NoError(t, err)
+		token := w.ServerToken(t, "ada", "")
 		env := append(p.env(), "HOME="+t.TempDir(), "PATH="+os.Getenv("PATH"), "SSL_CERT_FILE="+authority, "GHSCOPED_GITHUB_URL="+gitHubURL,
-			"JUPYTERHUB_API_TOKEN="+token, "JUPYTERHUB_API_URL="+unproxied(hub.APIURL), "GHSCOPED_URL="+unproxied(hub.ServiceURL))
+			"JUPYTERHUB_API_TOKEN="+token, "JUPYTERHUB_API_URL="+unproxied(w.Hub.APIURL), "GHSCOPED_URL="+unproxied(w.Hub.ServiceURL))
 		require.Contains(t, run(t, env, command, "status"), "octocat")
 		run(t, env, command, "doctor")
 		require.Empty(t, p.others())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // greedy is a configuration of ada's server "joint", as whoever may run code in it
@@ -71,22 +72,15 @@ type shared struct {
 func newShared(t *testing.T, o hubtest.Options) *shared {
 	t.Helper()
 	s := &shared{world: newWorld(t, o), caught: filepath.Join(t.TempDir(), "caught")}
-	ctx := hubtest.Context(t)
-	_, err := s.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	s.other, err = s.hub.ServerURL(ctx, "ada", "")
-	require.NoError(t, err)
-	s.other += "api/contents"
+	s.other = s.StartServer(t, "ada", "") + "api/contents"
 
-	folder := filepath.Join(s.hub.Home("ada"), ".jupyter")
+	folder := filepath.Join(s.Hub.Home("ada"), ".jupyter")
 	require.NoError(t, os.MkdirAll(folder, 0o755))
 	for _, name := range []string{"jupyter_server_config.py", "jupyter_notebook_config.py"} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), fmt.Appendf(nil, greedy, s.other, s.caught), 0o644))
 	}
-	_, err = s.hub.StartServer(ctx, "ada", "joint")
-	require.NoError(t, err)
-	s.ada, err = s.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
+	s.StartServer(t, "ada", "joint")
+	s.ada = s.Visit(t, "ada")
 	return s
 }
 
@@ -118,7 +112,7 @@ func (s *shared) requireHarmless(t *testing.T) {
 	require.Contains(t, []int{http.StatusForbidden, http.StatusFound}, c.Other, "it opened another server")
 	require.Equal(t, "ada", c.User.Name)
 	require.Equal(t, []string{"access:servers!server=ada/joint", "read:users:groups!user=ada", "read:users:name!user=ada"}, c.User.Scopes)
-	require.Equal(t, http.StatusForbidden, get(ctx, t, s.hub.APIURL+"/user", c.Token), "it is alive")
+	require.Equal(t, http.StatusForbidden, get(ctx, t, s.Hub.APIURL+"/user", c.Token), "it is alive")
 	require.Equal(t, http.StatusForbidden, get(ctx, t, s.other, c.Token))
 }
 
@@ -128,7 +122,7 @@ func (s *shared) requireAudited(t *testing.T, action, method string) {
 	t.Helper()
 	var event struct{ Server, Method, Outcome string }
 	require.Eventually(t, func() bool {
-		for line := range bytes.Lines(s.hub.Log.Bytes()) {
+		for line := range bytes.Lines(s.Hub.Log.Bytes()) {
 			if bytes.Contains(line, []byte(`"action":"`+action+`"`)) && json.Unmarshal(line, &event) == nil {
 				return true
 			}
@@ -160,21 +154,16 @@ func TestServerTokenOpensOneServerAndDies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShared(t, o)
-			ctx := hubtest.Context(t)
 			method := name[strings.Index(name, ", ")+2:]
 
 			var flow journey.Flow
-			status, err := s.ada.Call(ctx, http.MethodPost, "api/flows", map[string]any{"servers": []string{"joint"}}, &flow)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusCreated, status)
-			require.NoError(t, s.github.Approve(flow.UserCode, "octocat"))
-			require.NoError(t, journey.Until(ctx, s.ada, "connected"))
+			require.Equal(t, http.StatusCreated, rig.Call(t, s.ada, http.MethodPost, "api/flows", map[string]any{"servers": []string{"joint"}}, &flow))
+			require.NoError(t, s.GitHub.Approve(flow.UserCode, "octocat"))
+			rig.UntilFlow(t, s.ada, "connected")
 			s.requireAudited(t, "delivered", method)
 			s.requireHarmless(t)
 
-			status, err = s.ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusNoContent, status)
+			require.Equal(t, http.StatusNoContent, rig.Call(t, s.ada, http.MethodDelete, "api/connection", nil, nil))
 			s.requireAudited(t, "removed", method)
 			s.requireHarmless(t)
 		})

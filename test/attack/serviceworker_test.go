@@ -27,16 +27,16 @@ const register = `(scope) => navigator.serviceWorker.register("sw.js", {scope}).
 func (n *neighbourhood) serviceWorker(t *testing.T) {
 	ctx := hubtest.Context(t)
 	browser := n.victim(t)
-	require.Equal(t, "ada", n.goTo(t, browser, n.hub.ServiceURL).User)
+	require.Equal(t, "ada", n.goTo(t, browser, n.Hub.ServiceURL).User)
 	n.toss(t, browser)
 	worker, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string]("("+register+")("+`"`+servicePath+`")`, chromedp.EvalAwaitPromise))
 	require.NoError(t, err)
 	require.Equal(t, "activated", worker)
 
 	for _, path := range []string{"", "admin", "github_callback?state=x&code=y"} {
-		require.NoError(t, browser.Run(ctx, chromedp.Navigate(n.hub.ServiceURL+path), chromedp.WaitVisible(chromedp.CSS("#fake"))), "it works at all")
+		require.NoError(t, browser.Run(ctx, chromedp.Navigate(n.Hub.ServiceURL+path), chromedp.WaitVisible(chromedp.CSS("#fake"))), "it works at all")
 	}
-	notes, err := os.ReadFile(filepath.Join(n.hub.Home("eve"), "notes.txt"))
+	notes, err := os.ReadFile(filepath.Join(n.Hub.Home("eve"), "notes.txt"))
 	require.NoError(t, err)
 	require.Len(t, strings.Fields(string(notes)), 3)
 	require.Contains(t, string(notes), "status=200", "it fetched ada's page")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // allowShares lets ada share servers, and the service see with whom.
@@ -28,34 +29,27 @@ func TestServersThatWereNotChosenGetNothing(t *testing.T) {
 				"GHSCOPED_HUB_ALLOWED_SCOPES": `["read:users!user", "read:servers!user", "tokens!user", "servers!user", "read:shares!user"]`,
 			}})
 			ctx := hubtest.Context(t)
-			_, err := w.hub.StartServer(ctx, "ada", "")
-			require.NoError(t, err)
-			joint, err := w.hub.StartServer(ctx, "ada", "joint")
-			require.NoError(t, err)
-			adas, err := w.hub.UserToken(ctx, "ada")
-			require.NoError(t, err)
-			status, err := w.hub.API(ctx, adas, http.MethodPost, "/shares/ada/joint", map[string]any{"user": "eve"}, nil)
+			w.StartServer(t, "ada", "")
+			joint := w.StartServer(t, "ada", "joint")
+			adas := w.UserToken(t, "ada")
+			status, err := w.Hub.API(ctx, adas, http.MethodPost, "/shares/ada/joint", map[string]any{"user": "eve"}, nil)
 			require.NoError(t, err)
 			require.Less(t, status, 300)
 
-			ada, err := w.hub.Visit(ctx, "ada")
-			require.NoError(t, err)
-			page, err := ada.Page(ctx)
-			require.NoError(t, err)
+			ada := w.Visit(t, "ada")
+			page := rig.Page(t, ada)
 			require.Contains(t, page, "Shared with")
 			require.Regexp(t, `name="server" value=""\s+checked`, page)
 			require.NotRegexp(t, `name="server" value="joint"\s+checked`, page)
-			token := w.connect(ctx, t, ada)
+			token := w.connect(t, ada)
 			var connection struct {
 				Servers []string
 				journey.Connection
 			}
-			_, err = ada.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
-			require.NoError(t, err)
+			rig.Call(t, ada, http.MethodGet, "api/connection", nil, &connection)
 			require.Equal(t, []string{""}, connection.Servers)
 
-			eves, err := w.hub.UserToken(ctx, "eve")
-			require.NoError(t, err)
+			eves := w.UserToken(t, "eve")
 			terminal, err := hubtest.OpenTerminal(ctx, joint, eves)
 			require.NoError(t, err)
 			eve := func(line string) string {
@@ -68,19 +62,15 @@ func TestServersThatWereNotChosenGetNothing(t *testing.T) {
 			require.Contains(t, eve(w.askCredential()), "server_not_chosen")
 			require.Contains(t, eve(w.ask(http.MethodGet, "api/connection", "")), "server_not_chosen")
 			require.Contains(t, eve(w.ask(http.MethodDelete, "api/connection", "")), "server_not_chosen")
-			env := "GHSCOPED_GITHUB_URL=" + w.github.URL() + " GHSCOPED_URL=" + w.hub.ServiceURL + " "
+			env := "GHSCOPED_GITHUB_URL=" + w.GitHub.URL() + " GHSCOPED_URL=" + w.Hub.ServiceURL + " "
 			require.Contains(t, eve(env+command+" status"), "not one of those that you allowed")
 			question := `printf 'protocol=http\nhost=` + w.host() + `\n\n' | ` + env + command + " git-credential-ghscoped get"
 			require.Contains(t, eve(question), "have not allowed this server")
 
 			// A token of a user's own is no server's.
-			status, err = w.hub.Holder(adas).Call(ctx, http.MethodPost, "api/credential", map[string]string{"protocol": "http", "host": w.host()}, nil)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusForbidden, status)
+			require.Equal(t, http.StatusForbidden, rig.Call(t, w.Hub.Holder(adas), http.MethodPost, "api/credential", map[string]string{"protocol": "http", "host": w.host()}, nil))
 
-			status, err = ada.Call(ctx, http.MethodPost, "api/deliveries", map[string]any{"server": "joint"}, nil)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusAccepted, status)
+			require.Equal(t, http.StatusAccepted, rig.Call(t, ada, http.MethodPost, "api/deliveries", map[string]any{"server": "joint"}, nil))
 			said, _, err := terminal.Run(ctx, w.askCredential())
 			require.NoError(t, err)
 			require.Contains(t, said, token, "ada has allowed it")
@@ -94,12 +84,9 @@ func TestServersThatWereNotChosenGetNothing(t *testing.T) {
 func TestProgramsDeliverNothing(t *testing.T) {
 	w := newWorld(t, hubtest.Options{Version: "hub5"})
 	ctx := hubtest.Context(t)
-	_, err := w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	_, err = w.hub.StartServer(ctx, "ada", "other")
-	require.NoError(t, err)
-	terminal, err := w.hub.OpenTerminal(ctx, "ada", "")
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
+	w.StartServer(t, "ada", "other")
+	terminal := w.OpenTerminal(t, "ada", "")
 	type answer struct {
 		ID       string
 		UserCode string `json:"user_code"`
@@ -112,23 +99,20 @@ func TestProgramsDeliverNothing(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &said), text)
 		return said
 	}
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
+	ada := w.Visit(t, "ada")
 
 	require.Equal(t, "servers_named", program(http.MethodPost, "api/flows", `{"servers":["other"]}`).Error.Code)
 	begun := program(http.MethodPost, "api/flows", "{}")
 	require.NotEmpty(t, begun.UserCode)
-	page, err := ada.Page(ctx)
-	require.NoError(t, err)
+	page := rig.Page(t, ada)
 	require.NotContains(t, page, begun.UserCode)
 	require.NotContains(t, page, begun.UserCode[:4])
 	require.Contains(t, page, `id="asking"`)
-	require.NoError(t, w.github.Approve(begun.UserCode, "mona"))
-	require.NoError(t, journey.Until(ctx, ada, "connected"))
+	require.NoError(t, w.GitHub.Approve(begun.UserCode, "mona"))
+	rig.UntilFlow(t, ada, "connected")
 
 	for range 3 { // whatever waited for her is planned by now
-		page, err = ada.Page(ctx)
-		require.NoError(t, err)
+		page = rig.Page(t, ada)
 	}
 	require.Contains(t, page, `id="by-program"`)
 	var connection struct {
@@ -136,34 +120,28 @@ func TestProgramsDeliverNothing(t *testing.T) {
 		Program *string
 		journey.Connection
 	}
-	_, err = ada.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
-	require.NoError(t, err)
+	rig.Call(t, ada, http.MethodGet, "api/connection", nil, &connection)
 	require.Empty(t, connection.Deliveries)
 	require.NotNil(t, connection.Program)
 
 	// She disconnects and connects her own account; the program tries again.
-	status, err := ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNoContent, status)
+	require.Equal(t, http.StatusNoContent, rig.Call(t, ada, http.MethodDelete, "api/connection", nil, nil))
 	var flow answer
-	status, err = ada.Call(ctx, http.MethodPost, "api/flows", nil, &flow)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusCreated, status)
+	require.Equal(t, http.StatusCreated, rig.Call(t, ada, http.MethodPost, "api/flows", nil, &flow))
 	seen := program(http.MethodPost, "api/flows", "{}")
 	require.Equal(t, flow.ID, seen.ID)
 	require.Empty(t, seen.UserCode)
 	require.Equal(t, "not_begun_here", program(http.MethodDelete, "api/flows/current", "").Error.Code)
-	require.NoError(t, w.github.Approve(flow.UserCode, "octocat"))
-	require.NoError(t, journey.Until(ctx, ada, "connected"))
+	require.NoError(t, w.GitHub.Approve(flow.UserCode, "octocat"))
+	rig.UntilFlow(t, ada, "connected")
 	begun = program(http.MethodPost, "api/flows", "{}")
-	require.NoError(t, w.github.Approve(begun.UserCode, "mona"))
+	require.NoError(t, w.GitHub.Approve(begun.UserCode, "mona"))
 	require.Error(t, journey.Until(ctx, ada, "connected"))
 	failed, err := journey.Current(ctx, ada)
 	require.NoError(t, err)
 	require.Equal(t, "other_account_connected", failed.Error.Code)
-	_, err = ada.Call(ctx, http.MethodGet, "api/connection", nil, &connection)
-	require.NoError(t, err)
+	rig.Call(t, ada, http.MethodGet, "api/connection", nil, &connection)
 	require.Equal(t, "octocat", connection.Login)
-	tokens := w.github.Tokens()
+	tokens := w.GitHub.Tokens()
 	w.requireRevoked(t, tokens[len(tokens)-1].Token)
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/test/rig"
@@ -29,49 +27,35 @@ import (
 func TestStreamsOfOneUserDoNotEndThePod(t *testing.T) {
 	t.Parallel()
 	ctx := hubtest.Context(t)
-	folder := t.TempDir()
-	github := rig.NewGitHub(t, githubsim.Options{Interval: time.Second})
-	var program *hubtest.Program
-	hub := hubtest.New(t, hubtest.Options{Users: []string{"ada", "eve"}, External: func(env []string) error {
-		env = append(append(env, rig.GitHubEnv(github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"))
-		program = rig.Run(t, env, service, "serve")
-		return nil
-	}})
-	token := func(user string) string {
-		token, err := hub.ServerToken(ctx, user, "")
-		require.NoError(t, err)
-		return token
-	}
+	w := rig.NewWorld(t, rig.WorldOptions{Program: service, Hub: hubtest.Options{Users: []string{"ada", "eve"}}, Serve: (*rig.World).Run})
 
 	t.Run("5200 streams", func(t *testing.T) {
 		const streams = 5200
-		eve := token("eve")
-		before, err := rig.Resident(program.PID())
+		eve := w.ServerToken(t, "eve", "")
+		before, err := rig.Resident(w.Service.PID())
 		require.NoError(t, err)
 		statuses, open := map[int]int{}, []net.Conn{}
 		for range streams {
-			conn, status := stream(t, hub.ServiceAddr, eve)
+			conn, status := stream(t, w.Hub.ServiceAddr, eve)
 			open = append(open, conn)
 			statuses[status]++
 		}
-		after, err := rig.Resident(program.PID())
+		after, err := rig.Resident(w.Service.PID())
 		require.NoError(t, err)
 		t.Logf("%v; memory from %d to %d kB", statuses, before>>10, after>>10)
 		require.Equal(t, map[int]int{http.StatusOK: 20, http.StatusTooManyRequests: streams - 20}, statuses)
 		require.Less(t, after-before, int64(streams*8000))
-		_, status := stream(t, hub.ServiceAddr, token("ada"))
+		_, status := stream(t, w.Hub.ServiceAddr, w.ServerToken(t, "ada", ""))
 		require.Equal(t, http.StatusOK, status, "somebody else's")
 		for _, conn := range open {
 			_ = conn.Close()
 		}
 	})
 
-	ada := token("ada")
+	ada := w.ServerToken(t, "ada", "")
 	browser := hubtest.NewBrowser(t)
 	statuses := follows(t, browser)
-	require.NoError(t, browser.SignIn(ctx, hub, "ada"))
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(hub.ServiceURL),
-		chromedp.Click(hubtest.HubConsent, chromedp.NodeVisible), chromedp.WaitReady(journey.State)))
+	w.OpenPage(t, browser, "ada")
 	require.Equal(t, http.StatusOK, next(ctx, t, statuses))
 
 	t.Run("a page that is loaded 30 times", func(t *testing.T) {
@@ -86,15 +70,13 @@ func TestStreamsOfOneUserDoNotEndThePod(t *testing.T) {
 		var open []net.Conn
 		for status := http.StatusOK; status == http.StatusOK; {
 			var conn net.Conn
-			conn, status = stream(t, hub.ServiceAddr, ada)
+			conn, status = stream(t, w.Hub.ServiceAddr, ada)
 			open = append(open, conn)
 		}
-		require.NoError(t, browser.Run(ctx, chromedp.Navigate(hub.ServiceURL), chromedp.WaitReady(journey.State)))
+		require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL), chromedp.WaitReady(journey.State)))
 		require.Equal(t, http.StatusTooManyRequests, next(ctx, t, statuses))
 		// It follows by asking, and says nothing of all that.
-		holder := hub.Holder(ada)
-		_, err := journey.Begin(ctx, holder)
-		require.NoError(t, err)
+		rig.Begin(t, w.Hub.Holder(ada))
 		require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(journey.Asking)))
 		hidden, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[bool](
 			`["problem", "offline", "signed-out"].every((id) => document.getElementById(id).hidden)`))
