@@ -35,7 +35,7 @@ type broken struct {
 }
 
 func change(changes ...string) func(*testing.T, *world) []string {
-	return func(_ *testing.T, w *world) []string { return with(w.env, changes...) }
+	return func(_ *testing.T, w *world) []string { return with(w.Env, changes...) }
 }
 
 // app is the service's environment with a GitHub that has this App.
@@ -43,7 +43,7 @@ func app(edit func(*githubsim.App)) func(*testing.T, *world) []string {
 	return func(t *testing.T, w *world) []string {
 		a := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: "right"}
 		edit(&a)
-		return with(w.env, rig.GitHubEnv(rig.NewGitHub(t, githubsim.Options{Apps: []githubsim.App{a}}))...)
+		return with(w.Env, rig.GitHubEnv(rig.NewGitHub(t, githubsim.Options{Apps: []githubsim.App{a}}))...)
 	}
 }
 
@@ -176,21 +176,19 @@ func brokenAtTheHub() map[string]broken {
 	return map[string]broken{
 		"Hub down": {fails: []string{"hub-api"}, says: "Nothing answers",
 			set: func(t *testing.T, w *world) []string {
-				return with(w.env, "JUPYTERHUB_API_URL="+nobody(t)+"/hub/api")
+				return with(w.Env, "JUPYTERHUB_API_URL="+nobody(t)+"/hub/api")
 			}},
 		"Hub address that is no API": {fails: []string{"hub-api"}, says: "no JupyterHub's REST API",
 			set: func(_ *testing.T, w *world) []string {
-				return with(w.env, "JUPYTERHUB_API_URL="+w.hub.URL+"hub")
+				return with(w.Env, "JUPYTERHUB_API_URL="+w.Hub.URL+"hub")
 			}},
 		"Hub token wrong": {set: change("JUPYTERHUB_API_TOKEN=no-such-token"), fails: []string{"hub-token"}, says: "does not know the service's token"},
 		"Hub token of a user": {fails: []string{"hub-token"}, says: "of the user ada",
 			set: func(t *testing.T, w *world) []string {
-				token, err := w.hub.UserToken(t.Context(), "ada")
-				require.NoError(t, err)
-				return with(w.env, "JUPYTERHUB_API_TOKEN="+token)
+				return with(w.Env, "JUPYTERHUB_API_TOKEN="+w.UserToken(t, "ada"))
 			}},
 		"Hub token of another service": {fails: []string{"hub-token"}, says: "of the service greedy",
-			set: func(_ *testing.T, w *world) []string { return with(w.env, "JUPYTERHUB_API_TOKEN="+w.greedy.Token) }},
+			set: func(_ *testing.T, w *world) []string { return with(w.Env, "JUPYTERHUB_API_TOKEN="+w.greedy.Token) }},
 		"service with a role": {fails: []string{"hub-scopes"}, says: "access:servers",
 			set: func(t *testing.T, w *world) []string {
 				_, env := w.alone(t)
@@ -198,13 +196,13 @@ func brokenAtTheHub() map[string]broken {
 			}},
 		"another OAuth client": {set: change("JUPYTERHUB_CLIENT_ID=service-other"), fails: []string{"settings"}, says: "the service signs in as"},
 		"proxy where nothing is": {fails: []string{"proxy"}, says: "nothing answers",
-			set: func(t *testing.T, w *world) []string { return with(w.env, "GHSCOPED_PROXY_URL="+nobody(t)) }},
+			set: func(t *testing.T, w *world) []string { return with(w.Env, "GHSCOPED_PROXY_URL="+nobody(t)) }},
 		"proxy that is the Hub itself": {fails: []string{"proxy"}, says: "is the Hub itself",
 			set: func(_ *testing.T, w *world) []string {
-				return with(w.env, "GHSCOPED_PROXY_URL="+strings.TrimSuffix(w.hub.APIURL, "/hub/api"))
+				return with(w.Env, "GHSCOPED_PROXY_URL="+strings.TrimSuffix(w.Hub.APIURL, "/hub/api"))
 			}},
 		"proxy that is something else": {fails: []string{"proxy"}, says: "is not this Hub's proxy",
-			set: func(_ *testing.T, w *world) []string { return with(w.env, "GHSCOPED_PROXY_URL="+w.github.URL()) }},
+			set: func(_ *testing.T, w *world) []string { return with(w.Env, "GHSCOPED_PROXY_URL="+w.GitHub.URL()) }},
 	}
 }
 
@@ -213,17 +211,17 @@ func brokenAtGitHub() map[string]broken {
 		"GitHub out of reach": {fails: []string{"github-web", "github-api"}, says: "does not answer",
 			set: func(t *testing.T, w *world) []string {
 				address := nobody(t)
-				return with(w.env, "GHSCOPED_GITHUB_URL="+address, "GHSCOPED_APP_URL="+address+"/apps/x")
+				return with(w.Env, "GHSCOPED_GITHUB_URL="+address, "GHSCOPED_APP_URL="+address+"/apps/x")
 			}},
 		"GitHub that is something else": {fails: []string{"github-web", "github-api"}, says: "is not GitHub",
 			set: func(t *testing.T, w *world) []string {
 				other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }))
 				t.Cleanup(other.Close)
-				return with(w.env, "GHSCOPED_GITHUB_URL="+other.URL, "GHSCOPED_APP_URL="+other.URL+"/apps/"+githubsim.DefaultSlug)
+				return with(w.Env, "GHSCOPED_GITHUB_URL="+other.URL, "GHSCOPED_APP_URL="+other.URL+"/apps/"+githubsim.DefaultSlug)
 			}},
 		"GitHub without its API": {fails: []string{"github-api"}, says: "is not GitHub's API",
 			set: func(t *testing.T, w *world) []string {
-				address, err := url.Parse(w.github.URL())
+				address, err := url.Parse(w.GitHub.URL())
 				require.NoError(t, err)
 				pages := httputil.NewSingleHostReverseProxy(address)
 				front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -234,7 +232,7 @@ func brokenAtGitHub() map[string]broken {
 					pages.ServeHTTP(w, r)
 				}))
 				t.Cleanup(front.Close)
-				return with(w.env, "GHSCOPED_GITHUB_URL="+front.URL, "GHSCOPED_APP_URL="+front.URL+"/apps/"+githubsim.DefaultSlug)
+				return with(w.Env, "GHSCOPED_GITHUB_URL="+front.URL, "GHSCOPED_APP_URL="+front.URL+"/apps/"+githubsim.DefaultSlug)
 			}},
 		"client id wrong": {set: change("GHSCOPED_CLIENT_ID=Iv23wrong"), fails: []string{"device-flow", "app-public"}, says: "knows no App with the client id Iv23wrong"},
 		"device flow off": {set: app(func(a *githubsim.App) { a.NoDeviceFlow = true }), fails: []string{"device-flow"}, says: "does not allow the device flow"},
@@ -247,10 +245,9 @@ func brokenAtGitHub() map[string]broken {
 			fails: []string{"permissions"}, says: `Contents is "read"`},
 		"App's key wrong": {fails: []string{"app-key"}, says: "do not fit together",
 			set: func(t *testing.T, w *world) []string {
-				key, _, err := rig.NewAppKey()
+				bots, _, err := rig.BotSettings(t.TempDir(), "version: 1\nrules:\n  - name: r\n    callers: [\"service:nbbot\"]\n    repositories: [octocat/hello]\n    permissions: {contents: read}\n    reason: \"to look\"\n")
 				require.NoError(t, err)
-				policy := "version: 1\nrules:\n  - name: r\n    callers: [\"service:nbbot\"]\n    repositories: [octocat/hello]\n    permissions: {contents: read}\n    reason: \"to look\"\n"
-				return with(w.env, "GHSCOPED_APP_PRIVATE_KEY_FILE="+file(t, string(key), 0o600), "GHSCOPED_BOT_POLICY="+file(t, policy, 0o600))
+				return with(w.Env, bots...)
 			}},
 		"tokens that never expire": {fails: []string{"token-expiry"}, says: "would never have expired",
 			set: func(t *testing.T, w *world) []string {
@@ -264,7 +261,7 @@ func brokenAtGitHub() map[string]broken {
 			set: func(t *testing.T, w *world) []string {
 				github := rig.NewGitHub(t, githubsim.Options{})
 				github.Advance(10 * time.Minute)
-				return with(w.env, rig.GitHubEnv(github)...)
+				return with(w.Env, rig.GitHubEnv(github)...)
 			}},
 	}
 }
@@ -286,12 +283,12 @@ func TestWhereAllIsWell(t *testing.T) {
 }
 
 func eachCheckSaysSo(t *testing.T, w *world) {
-	code, out := examine(t, w.env)
+	code, out := examine(t, w.Env)
 	t.Log("\n" + out)
 	require.Contains(t, out, "leads to the Hub and to this service")
 	require.Equal(t, 0, code, out)
 	require.NotContains(t, out, "\x1b", "no colours in a pipe")
-	require.NotContains(t, out, rig.Variable(w.env, "JUPYTERHUB_API_TOKEN"))
+	require.NotContains(t, out, rig.Variable(w.Env, "JUPYTERHUB_API_TOKEN"))
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(out), "\n"), func(line string) bool { return strings.HasPrefix(line, " ") }) // what to do
 	require.Len(t, lines, 19)
 	for _, line := range lines {
@@ -307,7 +304,7 @@ func eachCheckSaysSo(t *testing.T, w *world) {
 
 	// The same from the file of a process's environment, as for a service that
 	// the Hub manages.
-	environ := file(t, strings.Join(w.env, "\x00")+"\x00", 0o600)
+	environ := file(t, strings.Join(w.Env, "\x00")+"\x00", 0o600)
 	code, out = examine(t, nil, "--env-file", environ)
 	require.Equal(t, 0, code, out)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/check"
-	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
@@ -29,33 +28,22 @@ func TestMain(m *testing.M) {
 	rig.Main(m, rig.Building(map[*string]string{&program: "cmd/ghscoped-service"}))
 }
 
-// world is a Hub, a GitHub, and the service between them.
+// world is a Hub, a GitHub, and the service beside them.
 type world struct {
-	hub    *hubtest.Hub
+	*rig.World
 	greedy rig.Service // one more service, with a role it should not have
-	github *githubsim.Server
-	// env is the environment of the running service.
-	env []string
-	dir string
 }
 
-func newWorld(t *testing.T, o hubtest.Options) *world {
+func newWorld(t *testing.T, hub hubtest.Options) *world {
 	t.Helper()
 	silent := httptest.NewServer(http.NotFoundHandler()) // the Hub waits until a service answers
 	t.Cleanup(silent.Close)
-	w := &world{github: rig.NewGitHub(t, githubsim.Options{}), dir: t.TempDir(),
-		greedy: rig.Service{Name: "greedy", Address: silent.URL, Token: rand.Text()}}
-	o.Users = []string{"ada"}
-	o.Extra = rig.Register(w.greedy) + `c.JupyterHub.extra_user_scopes.add(ACCESS)
+	greedy := rig.Service{Name: "greedy", Address: silent.URL, Token: rand.Text()}
+	hub.Users = []string{"ada"}
+	hub.Extra = rig.Register(greedy) + `c.JupyterHub.extra_user_scopes.add(ACCESS)
 c.JupyterHub.load_roles.append({"name": "greedy", "services": ["greedy"], "scopes": ["access:servers", "list:users"]})
 `
-	o.External = func(env []string) error {
-		w.env = with(append(env, rig.GitHubEnv(w.github)...), "GHSCOPED_STORE=bolt:"+filepath.Join(w.dir, "ghscoped.db"))
-		rig.Run(t, w.env, program)
-		return nil
-	}
-	w.hub = hubtest.New(t, o)
-	return w
+	return &world{rig.NewWorld(t, rig.WorldOptions{Program: program, Hub: hub, Serve: (*rig.World).Run}), greedy}
 }
 
 // with is an environment with some variables set otherwise; NAME= alone unsets.
@@ -84,7 +72,7 @@ func nobody(t *testing.T) string {
 func (w *world) alone(t *testing.T, changes ...string) (store string, env []string) {
 	t.Helper()
 	store = filepath.Join(t.TempDir(), "ghscoped.db")
-	return store, with(w.env, append([]string{"GHSCOPED_STORE=bolt:" + store, "GHSCOPED_LISTEN=" + rig.FreeAddress(t)}, changes...)...)
+	return store, with(w.Env, append([]string{"GHSCOPED_STORE=bolt:" + store, "GHSCOPED_LISTEN=" + rig.FreeAddress(t)}, changes...)...)
 }
 
 // examine runs the doctor.

@@ -40,9 +40,9 @@ type mount struct {
 func TestTheDocumentsLinesWorkInARealServer(t *testing.T) {
 	w := newWorld(t)
 	ctx := hubtest.Context(t)
-	_, err := w.hub.StartServer(ctx, "ada", "")
+	_, err := w.Hub.StartServer(ctx, "ada", "")
 	require.NoError(t, err)
-	terminal, err := w.hub.OpenTerminal(ctx, "ada", "")
+	terminal, err := w.Hub.OpenTerminal(ctx, "ada", "")
 	require.NoError(t, err)
 
 	t.Run("an init container and the Hub's lines", func(t *testing.T) { w.cluster(ctx, t, terminal) })
@@ -86,13 +86,13 @@ func (w *world) cluster(ctx context.Context, t *testing.T, terminal *hubtest.Ter
 	for name, value := range values.Singleuser.ExtraEnv {
 		values.Singleuser.ExtraEnv[name] = w.here(value, folder)
 	}
-	must("test $GHSCOPED_URL = " + w.hub.ServiceURL) // by the Hub's line
+	must("test $GHSCOPED_URL = " + w.Hub.ServiceURL) // by the Hub's line
 	file := values.Singleuser.ExtraFiles["gitconfig"]
 	require.Equal(t, "/etc/gitconfig", file.MountPath)
 	system := filepath.Join(t.TempDir(), "gitconfig")
 	require.NoError(t, os.WriteFile(system, []byte(w.here(file.StringData, folder)), 0o644))
 	must("unset GHSCOPED_URL GIT_CONFIG_NOSYSTEM; export NO_COLOR=1 GIT_TERMINAL_PROMPT=0 GIT_CONFIG_SYSTEM=/dev/null")
-	private := w.github.URL() + "/octocat/notes"
+	private := w.GitHub.URL() + "/octocat/notes"
 	_, status, err := terminal.Run(ctx, "git ls-remote "+private)
 	require.NoError(t, err)
 	require.NotZero(t, status, "without these lines")
@@ -141,7 +141,7 @@ func (w *world) image(ctx context.Context, t *testing.T, terminal *hubtest.Termi
 	buildah("config", "--env", "PATH=/usr/local/bin:/usr/bin:/bin", base)
 	buildah("commit", base, "localhost/base")
 	run(t, source, nil, "cp", w.bin+"/ghscoped", "ghscoped")
-	recipe := "FROM localhost/base\nENV GHSCOPED_GITHUB_URL=" + w.github.URL() + "\n" + strings.Join(blocks(t, "dockerfile"), "\n")
+	recipe := "FROM localhost/base\nENV GHSCOPED_GITHUB_URL=" + w.GitHub.URL() + "\n" + strings.Join(blocks(t, "dockerfile"), "\n")
 	require.NoError(t, os.WriteFile(filepath.Join(source, "Dockerfile"), []byte(recipe), 0o600))
 	buildah("build", "--isolation", "chroot", "--tag", "localhost/server", source)
 
@@ -155,13 +155,13 @@ func (w *world) image(ctx context.Context, t *testing.T, terminal *hubtest.Termi
 		require.NoError(t, err)
 		return string(printed)
 	}
-	require.Contains(t, inside("git config --system --get-all credential."+w.github.URL()+".helper"), "/usr/local/bin/ghscoped git-credential-ghscoped")
+	require.Contains(t, inside("git config --system --get-all credential."+w.GitHub.URL()+".helper"), "/usr/local/bin/ghscoped git-credential-ghscoped")
 	require.Contains(t, inside("gh-scoped-creds --help"), "ghscoped gh-scoped-creds [flags]")
 	require.Contains(t, inside("echo | git-credential-ghscoped get; echo silent"), "silent")
 	own, _, err := terminal.Run(ctx, "echo $JUPYTERHUB_API_TOKEN") // of the server, connected by now
 	require.NoError(t, err)
-	host := strings.TrimPrefix(w.github.URL(), "http://")
-	answer := inside("printf 'protocol=http\\nhost=" + host + "\\n\\n' | JUPYTERHUB_API_TOKEN=" + strings.TrimSpace(own) + " GHSCOPED_URL=" + w.hub.ServiceURL + " HOME=/ git credential fill")
+	host := strings.TrimPrefix(w.GitHub.URL(), "http://")
+	answer := inside("printf 'protocol=http\\nhost=" + host + "\\n\\n' | JUPYTERHUB_API_TOKEN=" + strings.TrimSpace(own) + " GHSCOPED_URL=" + w.Hub.ServiceURL + " HOME=/ git credential fill")
 	require.Contains(t, answer, "password=ghu_")
 }
 

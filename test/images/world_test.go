@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,26 +32,27 @@ func blocks(t *testing.T, language string) []string {
 	return found
 }
 
-// world is a GitHub, and a Hub whose configuration ends with the document's.
+// world is one with a Hub whose configuration ends with the document's.
 type world struct {
-	bin    string
-	github *githubsim.Server
-	hub    *hubtest.Hub
+	*rig.World
+	bin string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{bin: t.TempDir(), github: rig.NewGitHub(t, githubsim.Options{Interval: time.Second})}
+	bin := t.TempDir()
 	for _, program := range []string{"cmd/ghscoped", "cmd/ghscoped-service"} {
-		_, err := rig.Build(w.bin, program)
+		_, err := rig.Build(bin, program)
 		require.NoError(t, err)
 	}
-	_, err := w.github.Install("octocat", "notes")
+	github := rig.NewGitHub(t, githubsim.Options{Interval: time.Second})
+	_, err := github.Install("octocat", "notes")
 	require.NoError(t, err)
 	port := hubtest.FreePort(t)
-	w.hub = hubtest.New(t, hubtest.Options{Port: port, Users: []string{"ada"}, External: w.service(t), Extra: configuration(t, port),
-		ServerEnv: map[string]string{"GHSCOPED_GITHUB_URL": w.github.URL()}})
-	return w
+	hub := hubtest.Options{Port: port, Users: []string{"ada"}, Extra: configuration(t, port),
+		ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull", "GHSCOPED_LOG_LEVEL": "warn"},
+		ServerEnv:  map[string]string{"GHSCOPED_GITHUB_URL": github.URL()}}
+	return &world{rig.NewWorld(t, rig.WorldOptions{Program: bin + "/ghscoped-service", Hub: hub, GitHub: github, Serve: (*rig.World).Run}), bin}
 }
 
 // configuration is the document's, which replaces the rig's own lines.
@@ -70,36 +70,18 @@ c.Spawner.environment.update(given)
 `
 }
 
-func (w *world) service(t *testing.T) func([]string) error {
-	return func(env []string) error {
-		started, err := rig.Start(append(append(env, rig.GitHubEnv(w.github)...),
-			"GHSCOPED_STORE=bolt:"+filepath.Join(t.TempDir(), "store.db"), "GHSCOPED_DELIVERY=pull", "GHSCOPED_LOG_LEVEL=warn"), nil, w.bin+"/ghscoped-service", "serve")
-		if err == nil {
-			t.Cleanup(func() { require.NoError(t, started.Stop(15*time.Second)) })
-		}
-		return err
-	}
-}
-
 // here puts what is on this machine in place of what the document names.
 func (w *world) here(text, folder string) string {
-	return strings.NewReplacer("/opt/ghscoped", folder, "https://github.com", w.github.URL(), "http://proxy-public/", w.hub.URL).Replace(text)
+	return strings.NewReplacer("/opt/ghscoped", folder, "https://github.com", w.GitHub.URL(), "http://proxy-public/", w.Hub.URL).Replace(text)
 }
 
 // approve approves the one code that waits.
 func (w *world) approve(ctx context.Context) error {
-	for {
-		for _, device := range w.github.Stats().DeviceCodes {
-			if device.State == "pending" {
-				return w.github.Approve(device.UserCode, "octocat")
-			}
-		}
-		select {
-		case <-time.After(50 * time.Millisecond): // GitHub tells nobody of a new code
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	code, err := rig.Pending(ctx, w.GitHub, func(githubsim.DevicePolls) bool { return true })
+	if err != nil {
+		return err
 	}
+	return w.GitHub.Approve(code, "octocat")
 }
 
 // run runs a program of this machine and returns what it printed.

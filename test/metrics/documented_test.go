@@ -44,14 +44,12 @@ type metric struct {
 func registered(t *testing.T) map[string]metric {
 	t.Helper()
 	folder := t.TempDir()
-	policy, key := botFiles(t)
-	cfg, err := config.Load("", []string{
+	cfg, err := config.Load("", append(withBots(t),
 		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_SERVICE_URL=http://127.0.0.1:1",
 		"JUPYTERHUB_API_URL=http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN=token", "GHSCOPED_PROXY_URL=http://127.0.0.1:1",
 		"GHSCOPED_CLIENT_ID=Iv23example", "GHSCOPED_APP_URL=https://github.com/apps/example",
-		"GHSCOPED_STORE=bolt:" + filepath.Join(folder, "store.db"),
-		"GHSCOPED_BOT_POLICY=" + policy, "GHSCOPED_APP_PRIVATE_KEY_FILE=" + key,
-	}, os.ReadFile)
+		"GHSCOPED_STORE=bolt:"+filepath.Join(folder, "store.db"),
+	), os.ReadFile)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	_, err = app.New(cfg, app.Dependencies{
@@ -73,16 +71,13 @@ func registered(t *testing.T) map[string]metric {
 	return found
 }
 
-// botFiles enable bot tokens: a policy that allows nothing, and some key.
-func botFiles(t *testing.T) (policy, key string) {
+// withBots are the settings that enable bot tokens, with a policy that allows
+// nothing.
+func withBots(t *testing.T) []string {
 	t.Helper()
-	folder := t.TempDir()
-	policy, key = filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "key.pem")
-	some, _, err := rig.NewAppKey()
+	env, _, err := rig.BotSettings(t.TempDir(), "version: 1\nrules: []\n")
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(policy, []byte("version: 1\nrules: []\n"), 0o600))
-	require.NoError(t, os.WriteFile(key, some, 0o600))
-	return policy, key
+	return env
 }
 
 var description = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"),.* constLabels: \{(.*?)\}, variableLabels: \{(.*?)\}`)

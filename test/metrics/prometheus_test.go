@@ -15,30 +15,24 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
-	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
-// world is a service at work: a Hub that manages it, a GitHub, and a Prometheus
-// that scrapes it.
+// world is a service at work, and a Prometheus that scrapes it.
 type world struct {
-	hub     *hubtest.Hub
-	github  *githubsim.Server
-	metrics string // http://HOST:PORT of metrics and health
-	prom    string // http://HOST:PORT of Prometheus
+	*rig.World
+	metrics string // HOST:PORT of metrics and health
+	prom    string // HOST:PORT of Prometheus
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	service, err := rig.Build(t.TempDir(), "cmd/ghscoped-service")
 	require.NoError(t, err)
-	w := &world{github: rig.NewGitHub(t, githubsim.Options{Interval: time.Second}), metrics: rig.FreeAddress(t), prom: rig.FreeAddress(t)}
-	policy, key := botFiles(t)
-	env := rig.ByName(append(rig.GitHubEnv(w.github), "GHSCOPED_METRICS_ADDR="+w.metrics,
-		"GHSCOPED_BOT_POLICY="+policy, "GHSCOPED_APP_PRIVATE_KEY_FILE="+key))
-	w.hub = hubtest.New(t, hubtest.Options{Users: []string{"ada"}, ServiceCommand: []string{service, "serve"}, ServiceEnv: env})
+	metrics, prom := rig.FreeAddress(t), rig.FreeAddress(t)
+	hub := hubtest.Options{Users: []string{"ada"}, ServiceEnv: rig.ByName(append(withBots(t), "GHSCOPED_METRICS_ADDR="+metrics))}
+	w := &world{rig.NewWorld(t, rig.WorldOptions{Program: service, Hub: hub}), metrics, prom}
 	w.startPrometheus(t)
 	return w
 }
@@ -63,22 +57,15 @@ scrape_configs:
 // connectAndLeave is what a person does, so that there is something to count.
 func (w *world) connectAndLeave(t *testing.T) {
 	t.Helper()
-	ctx := hubtest.Context(t)
-	_, err := w.hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	ada, err := w.hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	_, err = ada.Page(ctx)
-	require.NoError(t, err)
-	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return w.github.Approve(code, "octocat") }))
-	_, err = ada.Call(ctx, http.MethodDelete, "api/connection", nil, nil)
-	require.NoError(t, err)
+	w.StartServer(t, "ada", "")
+	ada := w.Visit(t, "ada")
+	rig.Page(t, ada)
+	w.Connect(t, ada, "octocat")
+	rig.Call(t, ada, http.MethodDelete, "api/connection", nil, nil)
 	// The empty policy refuses it.
-	status, err := w.hub.Holder(w.hub.AdminToken).Call(ctx, http.MethodPost, "api/bot-tokens", map[string]any{
+	require.Equal(t, http.StatusForbidden, rig.Call(t, w.Hub.Holder(w.Hub.AdminToken), http.MethodPost, "api/bot-tokens", map[string]any{
 		"repositories": []string{"octocat/hello"}, "permissions": map[string]string{"contents": "read"},
-	}, nil)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusForbidden, status)
+	}, nil))
 }
 
 func get(t *testing.T, address string) []byte {
