@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 	"github.com/ghscoped/ghscoped-service/internal/store/redistest"
 	"github.com/ghscoped/ghscoped-service/test/rig"
@@ -71,17 +70,12 @@ type contender struct {
 func startBoth(ctx context.Context, b *testing.B) (ours, theirs *contender) {
 	root, err := hubtest.Root()
 	require.NoError(b, err)
-	github := githubsim.New(githubsim.Options{})
-	require.NoError(b, github.Start())
-	b.Cleanup(func() { require.NoError(b, github.Close()) })
 	other := rig.NewService("python", redistest.FreePort(b))
 	ours = &contender{command: []string{service, "serve"}, path: "api/flows/current", status: http.StatusNotFound}
 	theirs = &contender{command: []string{filepath.Join(root, ".demo", "hub6", "bin", "python"), filepath.Join(root, "test", "bench", "sessions.py")}, path: "api/who", status: http.StatusOK}
-	store := "GHSCOPED_STORE=bolt:" + filepath.Join(b.TempDir(), "store.db")
-	hub := hubtest.New(b, hubtest.Options{Users: []string{"ada"}, Extra: rig.Register(other), External: func(env []string) error {
-		theirs.env = other.Env(env)
-		ours.env = append(env, "GHSCOPED_CLIENT_ID="+githubsim.DefaultClientID, "GHSCOPED_APP_URL="+github.Info().AppURL,
-			"GHSCOPED_GITHUB_URL="+github.URL(), "GHSCOPED_LOG_LEVEL=warn", store)
+	hub := hubtest.Options{Users: []string{"ada"}, Extra: rig.Register(other), ServiceEnv: map[string]string{"GHSCOPED_LOG_LEVEL": "warn"}}
+	w := rig.NewWorld(b, rig.WorldOptions{Hub: hub, Serve: func(w *rig.World) error {
+		theirs.env, ours.env = other.Env(w.Env), w.Env
 		if err := theirs.start(ctx); err != nil {
 			return err
 		}
@@ -91,8 +85,8 @@ func startBoth(ctx context.Context, b *testing.B) (ours, theirs *contender) {
 		require.NoError(b, ours.process.Stop(10*time.Second))
 		require.NoError(b, theirs.process.Stop(10*time.Second))
 	})
-	ours.signIn(ctx, b, hub)
-	theirs.signIn(ctx, b, other.Hub(hub))
+	ours.signIn(ctx, b, w.Hub)
+	theirs.signIn(ctx, b, other.Hub(w.Hub))
 	return ours, theirs
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
-	"github.com/ghscoped/ghscoped-service/internal/hubtest/journey"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -81,14 +80,11 @@ for service in c.JupyterHub.services:
 // requireJourney: a user gets a code, approves it, and has the credential.
 func (m *machine) requireJourney(t *testing.T, hub *hubtest.Hub) {
 	t.Helper()
-	ctx := hubtest.Context(t)
-	require.NoError(t, hub.ServiceAnswers(ctx))
-	_, err := hub.StartServer(ctx, "ada", "")
-	require.NoError(t, err)
-	ada, err := hub.Visit(ctx, "ada")
-	require.NoError(t, err)
-	require.NoError(t, journey.ConnectByAPI(ctx, ada, func(code string) error { return m.github.Approve(code, "octocat") }))
-	require.FileExists(t, filepath.Join(hub.Home("ada"), journey.CredentialFile))
+	require.NoError(t, hub.ServiceAnswers(hubtest.Context(t)))
+	w := rig.World{Hub: hub, GitHub: m.github}
+	w.StartServer(t, "ada", "")
+	w.Connect(t, w.Visit(t, "ada"), "octocat")
+	require.FileExists(t, w.CredentialFile("ada"))
 }
 
 func TestTheManagedBlocksWorkOnARealHub(t *testing.T) {
