@@ -32,7 +32,7 @@ func botExamples(t *testing.T, key string) []string {
 	return found
 }
 
-func TestThePoliciesInTheDocumentAreGood(t *testing.T) {
+func TestPoliciesInTheDocumentAreGood(t *testing.T) {
 	t.Parallel()
 	for _, text := range botExamples(t, "rules") {
 		_, err := bot.ParsePolicy([]byte(text))
@@ -44,7 +44,7 @@ func TestThePoliciesInTheDocumentAreGood(t *testing.T) {
 	}
 }
 
-func TestThePolicyAnswersAsTheDocumentSays(t *testing.T) {
+func TestPolicyAnswersAsTheDocumentSays(t *testing.T) {
 	t.Parallel()
 	policy, err := bot.ParsePolicy([]byte(botExamples(t, "rules")[0]))
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestThePolicyAnswersAsTheDocumentSays(t *testing.T) {
 	}
 }
 
-func TestTheDocumentExplainsAsTheCommandDoes(t *testing.T) {
+func TestPolicyExplainIsAsTheDocumentShows(t *testing.T) {
 	t.Parallel()
 	policy, err := bot.ParsePolicy([]byte(botExamples(t, "rules")[0]))
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestTheDocumentExplainsAsTheCommandDoes(t *testing.T) {
 	require.Contains(t, document, "refused: "+decision.Why+"\n")
 }
 
-func TestTheDocumentNamesPermissionsThatExist(t *testing.T) {
+func TestPermissionsThatTheDocumentNamesExist(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile("`([a-z_]+):(read|write)`").FindAllStringSubmatch(botsDocument(t), -1)
 	require.Greater(t, len(named), 15)

@@ -39,7 +39,7 @@ func documents(t *testing.T) map[string]string {
 	return found
 }
 
-func TestEveryRelativeLinkLeadsSomewhere(t *testing.T) {
+func TestRelativeLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
 	all := documents(t)
@@ -69,7 +69,7 @@ func anchors(text string) []string {
 	return found
 }
 
-func TestEveryTestThatADocumentNamesExists(t *testing.T) {
+func TestTestsThatADocumentNamesExist(t *testing.T) {
 	t.Parallel()
 	name := regexp.MustCompile("`(Test[A-Z]\\w+)`")
 	exists := testNames(t)
@@ -102,7 +102,7 @@ func testNames(t *testing.T) map[string]bool {
 	return found
 }
 
-func TestEveryYAMLBlockIsYAML(t *testing.T) {
+func TestYAMLBlocksAreYAML(t *testing.T) {
 	t.Parallel()
 	block := regexp.MustCompile("(?s)```ya?ml\n(.*?)```")
 	for path, text := range documents(t) {

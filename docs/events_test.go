@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryAuditActionIsInTheReference(t *testing.T) {
+func TestAuditActionsAreInTheReference(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("reference.md")
 	require.NoError(t, err)

@@ -46,7 +46,7 @@ func page(t *testing.T, pages *web.Pages, lang string, s picturebook.Sample) str
 	return b.String()
 }
 
-func TestEveryStateRendersInEveryLanguage(t *testing.T) {
+func TestRenderEveryStateInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, s := range picturebook.Samples(now) {
@@ -71,7 +71,7 @@ func TestEveryStateRendersInEveryLanguage(t *testing.T) {
 	}
 }
 
-func TestNothingIsInline(t *testing.T) {
+func TestRenderNothingInline(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	inline := regexp.MustCompile(`(?i)<style|<script(?: [^>]*)?>[^<]|<[a-z][^>]*\s(?:style|on[a-z]+)\s*=\s*["']?[^>]*>|<base`)
@@ -86,7 +86,7 @@ func TestNothingIsInline(t *testing.T) {
 	require.Regexp(t, inline, `<a href="#" onclick="x()">`)
 }
 
-func TestNamesOfOthersAreText(t *testing.T) {
+func TestRenderNamesOfOthersAsText(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, s := range picturebook.Samples(now) {
@@ -103,7 +103,7 @@ func TestNamesOfOthersAreText(t *testing.T) {
 	}
 }
 
-func TestOnlyADocumentWithATokenCarriesIt(t *testing.T) {
+func TestRenderTheCSRFTokenInADocumentOnly(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, s := range picturebook.Samples(now) {
@@ -128,7 +128,7 @@ func TestOnlyADocumentWithATokenCarriesIt(t *testing.T) {
 	}
 }
 
-func TestEveryAddressLiesUnderThePrefixes(t *testing.T) {
+func TestRenderEveryAddressUnderThePrefixes(t *testing.T) {
 	t.Parallel()
 	address := regexp.MustCompile(` (?:href|src|action)="([^"]*)"`)
 	for _, prefixes := range [][2]string{
@@ -220,7 +220,7 @@ func TestLanguageIsTheOneTheBrowserPrefers(t *testing.T) {
 	}
 }
 
-func TestFivehundredRepositoriesStayWithinTheBudget(t *testing.T) {
+func TestRenderFivehundredRepositoriesWithinTheBudget(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, s := range picturebook.Samples(now) {
@@ -268,7 +268,7 @@ func TestStaticFilesAreKeptForGoodUnderTheirContentsName(t *testing.T) {
 	}
 }
 
-func TestAProblemIsExplainedInThePersonsLanguage(t *testing.T) {
+func TestRenderAProblemInThePersonsLanguage(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	failed := func(lang string, p web.Problem) string {
@@ -304,7 +304,7 @@ var forPrograms = []string{
 	"repository_invalid", "several_owners", "unavailable",
 }
 
-func TestTroubleIsToldWhileAFlowGoesOn(t *testing.T) {
+func TestRenderTroubleWhileAFlowContinues(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, state := range []web.State{web.Pending, web.Approved, web.Delivering} {
@@ -321,7 +321,7 @@ func TestTroubleIsToldWhileAFlowGoesOn(t *testing.T) {
 	}
 }
 
-func TestAnEndIsCalledWhatItIs(t *testing.T) {
+func TestRenderAnEndAsWhatItIs(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	const access, connect = "Your access has ended", "Connect GitHub"
@@ -353,7 +353,7 @@ func TestAnEndIsCalledWhatItIs(t *testing.T) {
 	}
 }
 
-func TestTheEndIsSaidAsTheDeployerSetIt(t *testing.T) {
+func TestRenderTheEndAsTheDeployerSetIt(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for lang, says := range map[string]struct{ atOnce, prolonged string }{
@@ -374,7 +374,7 @@ func TestTheEndIsSaidAsTheDeployerSetIt(t *testing.T) {
 	}
 }
 
-func TestAWebFlowThatWaitsCanGoOn(t *testing.T) {
+func TestRenderAWebFlowThatWaitsSoThatItCanContinue(t *testing.T) {
 	t.Parallel()
 	html := page(t, newPages(t, options()), "en", picturebook.Sample{View: &web.View{User: "ada", Now: now, State: web.Pending,
 		CSRF: "marker", WebFlow: true, Flow: &web.Flow{Mode: web.Web, ExpiresAt: now.Add(time.Minute)}}})
@@ -382,7 +382,7 @@ func TestAWebFlowThatWaitsCanGoOn(t *testing.T) {
 		"the tab may have been closed on the way")
 }
 
-func TestEveryErrorOfTheServiceIsTranslated(t *testing.T) {
+func TestRenderEveryErrorOfTheServiceTranslated(t *testing.T) {
 	t.Parallel()
 	german := texts(t, "de")
 	made := regexp.MustCompile(`(?:Code: +|Code[A-Z]\w+ += +|refuse\([^,()]+, )"([a-z_]+)"|^\t"([a-z_]+)": +\{Message`)
@@ -402,7 +402,7 @@ func TestEveryErrorOfTheServiceIsTranslated(t *testing.T) {
 	require.Greater(t, found, 40, "the search finds them")
 }
 
-func TestTheCodeIsReadWithoutSpaces(t *testing.T) {
+func TestRenderTheCodeWithoutSpaces(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for _, code := range []string{"WDJB-MJHT", "ABCD1234", "A-B-C"} {
@@ -412,7 +412,7 @@ func TestTheCodeIsReadWithoutSpaces(t *testing.T) {
 	}
 }
 
-func TestTheVersionChangesWithWhatIsSaidAndNotWithTime(t *testing.T) {
+func TestVersionChangesWithWhatIsSaidAndNotWithTime(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	version := func(v web.View) string {
@@ -429,7 +429,7 @@ func TestTheVersionChangesWithWhatIsSaidAndNotWithTime(t *testing.T) {
 	require.NotEqual(t, version(v), version(other))
 }
 
-func TestWhatCannotBeShownIsAnErrorAndWritesNothing(t *testing.T) {
+func TestRenderIsAnErrorAndWritesNothingWhereItCannot(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())
 	for name, write := range map[string]func(w io.Writer) error{
@@ -447,7 +447,7 @@ func TestWhatCannotBeShownIsAnErrorAndWritesNothing(t *testing.T) {
 	}
 }
 
-func TestThePageOnToGitHubLeadsThereWithAndWithoutAClick(t *testing.T) {
+func TestRedirectLeadsToGitHubWithAndWithoutAClick(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	require.NoError(t, newPages(t, options()).Leave(&b, "en", web.LeaveView{URL: "https://github.com/login"}))
@@ -455,7 +455,7 @@ func TestThePageOnToGitHubLeadsThereWithAndWithoutAClick(t *testing.T) {
 	require.Contains(t, b.String(), `href="https://github.com/login"`)
 }
 
-func TestAnUnknownLanguageIsEnglish(t *testing.T) {
+func TestLanguageThatIsUnknownIsEnglish(t *testing.T) {
 	t.Parallel()
 	require.Contains(t, page(t, newPages(t, options()), "xx", picturebook.Samples(now)[0]), `<html lang="en">`)
 }

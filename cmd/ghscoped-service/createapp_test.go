@@ -94,7 +94,7 @@ func (l *listener) Write(text []byte) (int, error) {
 	return l.Buffer.Write(text)
 }
 
-func TestAnAppIsCreatedByTheFormThatTheProgramServes(t *testing.T) {
+func TestCreateAppByTheFormThatTheProgramServes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		args  []string
@@ -156,7 +156,7 @@ func requireRegistered(t *testing.T, github *githubsim.Server, slug, owner strin
 	require.Contains(t, string(body), `"login":"`+owner+`"`)
 }
 
-func TestAnAppIsCreatedByAPrintedFormAndAPastedAddress(t *testing.T) {
+func TestCreateAppByAPrintedFormAndAPastedAddress(t *testing.T) {
 	t.Parallel()
 	github, folder := newGitHub(t), t.TempDir()
 	args := []string{"--hub", "https://hub.example.org", "--github-url", github.URL(), "--out", folder}

@@ -40,7 +40,7 @@ func TestDoctorRefusesWrongOptions(t *testing.T) {
 	}
 }
 
-func TestVariablesComeFromAFileToo(t *testing.T) {
+func TestDoctorTakesVariablesFromAFileToo(t *testing.T) {
 	t.Parallel()
 	process := []string{"A=process", "B=process"}
 	for name, test := range map[string]struct {
@@ -56,7 +56,7 @@ func TestVariablesComeFromAFileToo(t *testing.T) {
 	}
 }
 
-func TestColoursAreForTerminals(t *testing.T) {
+func TestDoctorColoursAreForTerminals(t *testing.T) {
 	t.Parallel()
 	var pipe bytes.Buffer
 	require.False(t, invocation{stdout: &pipe}.coloured())

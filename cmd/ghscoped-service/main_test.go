@@ -181,7 +181,7 @@ func TestCheckConfigPrintsTheSettingsWithoutSecrets(t *testing.T) {
 	require.NotContains(t, got.stdout, "marker-token")
 }
 
-func TestHealthIsAskedWhereTheServiceAnswers(t *testing.T) {
+func TestHealthcheckAsksWhereTheServiceAnswers(t *testing.T) {
 	t.Parallel()
 	for want, s := range map[string]config.Service{
 		"http://127.0.0.1:80/p/healthz": {Listen: ":80", Prefix: "/p/"},
@@ -267,7 +267,7 @@ func TestHelpNamesCommandsAndSettings(t *testing.T) {
 	require.Contains(t, got.stdout, "GHSCOPED_CLIENT_ID, GH_SCOPED_CREDS_CLIENT_ID")
 }
 
-func TestEachCommandHasItsHelp(t *testing.T) {
+func TestHelpOfEachCommand(t *testing.T) {
 	t.Parallel()
 	documented, err := os.ReadFile("doc.go")
 	require.NoError(t, err)

@@ -123,9 +123,9 @@ func TestCheckConfigNamesMistakesInThePolicyAndTheKey(t *testing.T) {
 	require.NotContains(t, got.stderr+got.stdout, "marker, not")
 }
 
-// TestTheServiceLeavesNoCoreDumps is about this process; test/bots looks at the
+// TestServeLeavesNoCoreDumps is about this process; test/bots looks at the
 // real one.
-func TestTheServiceLeavesNoCoreDumps(t *testing.T) {
+func TestServeLeavesNoCoreDumps(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, noCoreDumps())
 	var limit syscall.Rlimit

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestTheProgramPrintsItsAddressesAndEndsOnSIGTERM(t *testing.T) {
+func TestMainPrintsItsAddressesAndEndsOnSIGTERM(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	ca := filepath.Join(temp, "ca.pem")
@@ -52,7 +52,7 @@ func TestTheProgramPrintsItsAddressesAndEndsOnSIGTERM(t *testing.T) {
 	require.Empty(t, left)
 }
 
-func TestWrongFlagsAreRefused(t *testing.T) {
+func TestRunRefusesWrongFlags(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
 		"unknown flag": {"-nonsense"}, "missing key file": {"-app-public-key", "missing.pem"}, "missing world": {"-world", "missing.json"},
@@ -62,7 +62,7 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 	}
 }
 
-func TestAWorldFileReplacesTheDefaultWorld(t *testing.T) {
+func TestWorldFileReplacesTheDefaultWorld(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "world.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"accounts":[{"login":"hubot"}],"repositories":[{"full_name":"hubot/box"}]}`), 0o600))

@@ -46,7 +46,7 @@ func dial(t *testing.T, service *app.App) net.Conn {
 	return conn
 }
 
-func TestASlowClientIsCutOff(t *testing.T) {
+func TestStartCutsASlowClientOff(t *testing.T) {
 	t.Parallel()
 	const host = " HTTP/1.1\r\nHost: service\r\n"
 	headers := func(s *http.Server) *time.Duration { return &s.ReadHeaderTimeout }
@@ -79,7 +79,7 @@ func TestASlowClientIsCutOff(t *testing.T) {
 	}
 }
 
-func TestAClientThatReadsNoneOfItsAnswersIsCutOff(t *testing.T) {
+func TestStartCutsAClientOffThatReadsNoneOfItsAnswers(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{}, 1)
 	service := began(t, func(s *http.Server) {
@@ -116,7 +116,7 @@ func drip(t *testing.T, conn net.Conn) {
 	}()
 }
 
-func TestHugeHeadersAreRefused(t *testing.T) {
+func TestStartRefusesHugeHeaders(t *testing.T) {
 	t.Parallel()
 	service := began(t, func(*http.Server) {})
 	for size, status := range map[int]int{60 << 10: http.StatusOK, 80 << 10: http.StatusRequestHeaderFieldsTooLarge} {
@@ -131,7 +131,7 @@ func TestHugeHeadersAreRefused(t *testing.T) {
 	}
 }
 
-func TestHealthIsAnsweredWhileSlowClientsHoldTheirConnections(t *testing.T) {
+func TestStartAnswersHealthWhileSlowClientsHoldTheirConnections(t *testing.T) {
 	t.Parallel()
 	const slow = 200
 	taken, ended := make(chan struct{}, slow+1), atomic.Int32{}
@@ -158,7 +158,7 @@ func TestHealthIsAnsweredWhileSlowClientsHoldTheirConnections(t *testing.T) {
 	require.Zero(t, ended.Load(), "it was answered beside them, not after them")
 }
 
-func TestAListenerThatIsLostIsTold(t *testing.T) {
+func TestStartTellsThatAListenerIsLost(t *testing.T) {
 	t.Parallel()
 	service, _ := start(t, &slowHub{})
 	require.NoError(t, service.LoseListener())

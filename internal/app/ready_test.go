@@ -33,7 +33,7 @@ func (h *rotated) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, `{"kind":"service","name":"connect-github","scopes":[]}`)
 }
 
-func TestATokenThatTheHubRefusesIsToldAndReadAgainFromItsFile(t *testing.T) {
+func TestReadyTellsThatTheHubRefusesTheTokenAndItsFileIsReadAgain(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte("the-old-one\n"), 0o600))
@@ -86,7 +86,7 @@ func hasLabel(m *dto.Metric, name, value string) bool {
 	return false
 }
 
-func TestWithoutRedisThePageSaysSoAndTheSessionLasts(t *testing.T) {
+func TestReadyWithoutRedisThePageSaysSoAndTheSessionLasts(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
 	keys := filepath.Join(t.TempDir(), "keys")

@@ -98,7 +98,7 @@ func ask(address string) <-chan answer {
 	return told
 }
 
-func TestARequestUnderWayIsAnsweredBeforeTheServiceStops(t *testing.T) {
+func TestStopAnswersARequestUnderWayFirst(t *testing.T) {
 	t.Parallel()
 	hub := &slowHub{asked: make(chan struct{}, 1), letGo: make(chan struct{}), waiting: true}
 	service, address := start(t, hub)
@@ -123,7 +123,7 @@ func TestARequestUnderWayIsAnsweredBeforeTheServiceStops(t *testing.T) {
 	require.NoError(t, <-stopped)
 }
 
-func TestARequestThatTakesTooLongIsToldThatTheServiceStops(t *testing.T) {
+func TestStopTellsARequestThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	hub := &slowHub{asked: make(chan struct{}, 1), letGo: make(chan struct{}), waiting: true}
 	service, address := start(t, hub)
@@ -139,7 +139,7 @@ func TestARequestThatTakesTooLongIsToldThatTheServiceStops(t *testing.T) {
 	require.Contains(t, got.body, `"error"`)
 }
 
-func TestAnOpenEventStreamDoesNotHoldUpTheStop(t *testing.T) {
+func TestStopIsNotHeldUpByAnOpenEventStream(t *testing.T) {
 	t.Parallel()
 	service, address := start(t, &slowHub{})
 	request, err := http.NewRequest(http.MethodGet, address+"api/flows/current/events", nil)

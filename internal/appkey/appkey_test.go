@@ -23,7 +23,7 @@ func write(t *testing.T, path, kind string, der []byte) {
 	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 }
 
-func TestWhatIsSignedIsTheAppsForTenMinutes(t *testing.T) {
+func TestSignIsTheAppsForTenMinutes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.pem")
 	file := appkey.New(path)
@@ -49,7 +49,7 @@ func TestWhatIsSignedIsTheAppsForTenMinutes(t *testing.T) {
 	}
 }
 
-func TestAKeyThatIsNoneIsNamedWithoutBeingShown(t *testing.T) {
+func TestNewNamesAKeyThatIsNoneWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

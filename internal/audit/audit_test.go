@@ -22,7 +22,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func TestAnEventIsOneLineOfJSON(t *testing.T) {
+func TestEventIsOneLineOfJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := audit.New(&out, &memory{}, quiet())
@@ -43,7 +43,7 @@ func TestAnEventIsOneLineOfJSON(t *testing.T) {
 	}, first)
 }
 
-func TestTheLastHundredEventsAreRemembered(t *testing.T) {
+func TestRecordKeepsTheLastHundredEvents(t *testing.T) {
 	t.Parallel()
 	history := &memory{}
 	log := audit.New(&bytes.Buffer{}, history, quiet())
@@ -87,7 +87,7 @@ func (broken) Recent(context.Context, int) ([]audit.Event, error) {
 	return nil, errBroken
 }
 
-func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
+func TestEventThatCannotBeKeptIsLogged(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
 	log := audit.New(broken{}, broken{}, slog.New(slog.NewJSONHandler(&logged, nil)))
@@ -96,7 +96,7 @@ func TestAnEventThatCannotBeKeptIsLogged(t *testing.T) {
 	require.Contains(t, logged.String(), `"action":"delivered"`)
 }
 
-func TestWhatHappenedIsRememberedThoughNobodyWaits(t *testing.T) {
+func TestRecordKeepsWhatHappenedThoughNobodyWaits(t *testing.T) {
 	t.Parallel()
 	history := &memory{}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -85,7 +85,7 @@ func newGitHub(t *testing.T) (*githubsim.Server, bot.GitHub) {
 	return sim, client
 }
 
-func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {
+func TestIssueLetsABotPushWhereItsRuleSaysAndNowhereElse(t *testing.T) {
 	t.Parallel()
 	sim, client := newGitHub(t)
 	fakes := newStage(t, policyText, nil)
@@ -118,7 +118,7 @@ func TestABotPushesWhereItsRuleSaysAndNowhereElse(t *testing.T) {
 	require.Contains(t, strings.ToLower(out), "invalid username or token")
 }
 
-func TestTheFileInTheRealRepositoryDecides(t *testing.T) {
+func TestRepositoryFileInTheRealRepositoryDecides(t *testing.T) {
 	t.Parallel()
 	sim, client := newGitHub(t)
 	fakes := newStage(t, policyText, nil)

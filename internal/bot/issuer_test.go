@@ -210,7 +210,7 @@ func requireCode(t *testing.T, err error, code string) {
 	require.Equal(t, code, e.Code, "%v", err)
 }
 
-func TestATokenIsAuditedBeforeItIsGiven(t *testing.T) {
+func TestIssueAuditsATokenBeforeItIsGiven(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
 	token, err := s.Issue(t.Context(), nbbot, push("octo-org/shared", "octo-org/Handbook", "octo-org/shared"), "request-1")
@@ -226,7 +226,7 @@ func TestATokenIsAuditedBeforeItIsGiven(t *testing.T) {
 		TokenHash: token.Token.Hash(), ExpiresAt: token.ExpiresAt, Outcome: bot.Issued}}, s.events)
 }
 
-func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
+func TestIssueRefusedReachesNobodyButTheAudit(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		caller  bot.Caller
@@ -263,7 +263,7 @@ func TestARefusedRequestReachesNobodyButTheAudit(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNotWhatWasAskedForIsRevoked(t *testing.T) {
+func TestIssueRevokesATokenThatIsNotWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	for name, tamper := range map[string]func(*github.InstallationToken){
 		"all repositories": func(m *github.InstallationToken) { m.Selected = false },
@@ -292,7 +292,7 @@ func TestATokenThatIsNotWhatWasAskedForIsRevoked(t *testing.T) {
 	}
 }
 
-func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
+func TestIssueGivesNoTokenThatCannotBeTraced(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk full")
 	s := newStage(t, policyText, func(s *stage) { s.storeErr = broken })
@@ -325,7 +325,7 @@ func TestATokenThatCannotBeTracedIsNotGiven(t *testing.T) {
 	require.Contains(t, s.events[0].Why, "could not be revoked")
 }
 
-func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
+func TestIssueForgetsNoTokenThatCannotBeRevoked(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		goWrong func(*stage)
@@ -372,7 +372,7 @@ func TestATokenThatCannotBeRevokedIsNotForgotten(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForTheAppsNameWaitsNoLongerThanThereIsTime(t *testing.T) {
+func TestIssueWaitsForTheAppsNameNoLongerThanThereIsTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, policyText, nil)
@@ -405,7 +405,7 @@ func TestWhoWaitsForTheAppsNameWaitsNoLongerThanThereIsTime(t *testing.T) {
 	})
 }
 
-func TestACallerWhoLeavesLeavesNoTokenBehind(t *testing.T) {
+func TestIssueLeavesNoTokenBehindACallerWhoLeaves(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := newStage(t, policyText, func(s *stage) { s.minting = cancel })
@@ -414,7 +414,7 @@ func TestACallerWhoLeavesLeavesNoTokenBehind(t *testing.T) {
 	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "audit issued"}, s.log)
 }
 
-func TestATokenIsGivenAgainWhereTheRuleSaysSo(t *testing.T) {
+func TestIssueGivesATokenAgainWhereTheRuleSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
 	issue := func(c bot.Caller, r bot.Request) string {
@@ -527,7 +527,7 @@ func TestIssueAsksNoOwnerInVain(t *testing.T) {
 	}
 }
 
-func TestTheOwnerOfEachRepositoryHasTheLastWord(t *testing.T) {
+func TestIssueGivesTheOwnerOfEachRepositoryTheLastWord(t *testing.T) {
 	t.Parallel()
 	const yes = "version: 1\nallow:\n  - {callers: [service:nbbot], permissions: {contents: write}}\n"
 	const wide = "version: 1\nallow:\n  - {callers: ['service:*'], permissions: {contents: write, administration: write}}\n"
@@ -653,7 +653,7 @@ func (discard) Record(context.Context, audit.Event) {}
 
 func (discard) Keep(context.Context, audit.Event) error { return nil }
 
-func TestAnExclusiveTokenIsGivenToNobodyElse(t *testing.T) {
+func TestIssueGivesAnExclusiveTokenToNobodyElse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
 	own := push("octo-org/shared")
@@ -670,7 +670,7 @@ func TestAnExclusiveTokenIsGivenToNobodyElse(t *testing.T) {
 	require.True(t, given[shared.Token.Reveal()])
 }
 
-func TestATokenComesWithTheAppsName(t *testing.T) {
+func TestIssueGivesATokenWithTheAppsName(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
 	for range 2 {

@@ -35,7 +35,7 @@ func parse(t testing.TB, text string) *Policy {
 	return p
 }
 
-func TestAPolicyDecides(t *testing.T) {
+func TestPolicyDecides(t *testing.T) {
 	t.Parallel()
 	p := parse(t, goodPolicy)
 	nbbot, teacher := Caller{Kind: Service, Name: "nbbot"}, Caller{Kind: User, Name: "ada", Groups: []string{"x", "teachers-1"}}
@@ -90,7 +90,7 @@ func TestAPolicyDecides(t *testing.T) {
 	}
 }
 
-func TestAnExplanationNamesEachRule(t *testing.T) {
+func TestPolicyExplanationNamesEachRule(t *testing.T) {
 	t.Parallel()
 	p := parse(t, goodPolicy)
 	got := p.Explain(Caller{Kind: User, Name: "ada", Groups: []string{"teachers-1"}},
@@ -120,7 +120,7 @@ func TestParsePolicyRuleThatExcludesLessIsNoRepetition(t *testing.T) {
 	require.ErrorContains(t, err, `rule "two" can never match`)
 }
 
-func TestAnEmptyPolicyAllowsNothing(t *testing.T) {
+func TestPolicyThatIsEmptyAllowsNothing(t *testing.T) {
 	t.Parallel()
 	p := parse(t, "version: 1\nrules: []\n")
 	require.False(t, p.Explain(Caller{Kind: Service, Name: "a"}, Request{Repositories: []string{"o/r"}, Permissions: map[string]string{"contents": "read"}}).Allowed)
@@ -216,7 +216,7 @@ var badPolicies = map[string]struct {
 		`line 8: rule "two" can never match: rule "one" in line 3 allows all of it already`, false},
 }
 
-func TestABadPolicyIsRefusedByItsLine(t *testing.T) {
+func TestParsePolicyRefusesABadOneByItsLine(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, func() error { _, err := ParsePolicy([]byte(ruleWith("reuse", "50m"))); return err }())
 	for name, tc := range badPolicies {
@@ -231,7 +231,7 @@ func TestABadPolicyIsRefusedByItsLine(t *testing.T) {
 	}
 }
 
-func TestAllProblemsAreNamedAtOnce(t *testing.T) {
+func TestParsePolicyNamesAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := ParsePolicy([]byte("version: 3\nrules:\n  - name: a b\n    callers: [x]\n    colour: red\n"))
 	require.EqualError(t, err, `line 1: version must be 1
@@ -243,7 +243,7 @@ line 4: the caller "x" must be service:NAME, user:NAME or group:NAME
 line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse`)
 }
 
-func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
+func TestReadPolicyReadsNoFileThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	_, err := ParsePolicy([]byte(goodPolicy + strings.Repeat("#", maxPolicy)))
 	require.ErrorContains(t, err, "larger than")
@@ -253,7 +253,7 @@ func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 	require.ErrorContains(t, err, "more than 1000 rules")
 }
 
-func TestAPatternMatchesWholeNames(t *testing.T) {
+func TestPatternMatchesWholeNames(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		pattern, text string
@@ -269,7 +269,7 @@ func TestAPatternMatchesWholeNames(t *testing.T) {
 	require.False(t, glob(strings.Repeat("*a", 100)+"b", strings.Repeat("a", 1000)), "and not for ever")
 }
 
-func TestARepositoryFileAllowsWhatItSays(t *testing.T) {
+func TestRepositoryFileAllowsWhatItSays(t *testing.T) {
 	t.Parallel()
 	f, err := ParseRepositoryFile([]byte("version: 1\nallow:\n  - callers: [service:nbbot]\n    permissions: {contents: write}\n    reason: ours\n"))
 	require.NoError(t, err)
@@ -290,7 +290,7 @@ func TestARepositoryFileAllowsWhatItSays(t *testing.T) {
 	}
 }
 
-func TestAPolicyFollowsItsFile(t *testing.T) {
+func TestPolicyFollowsItsFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	_, err := OpenPolicy(path)
@@ -371,7 +371,7 @@ func TestPolicyFileErrLooksByItself(t *testing.T) {
 	require.ErrorContains(t, file.Err(), "is a directory")
 }
 
-func BenchmarkRefused(b *testing.B) {
+func BenchmarkBotTokenRefused(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("version: 1\nrules:\n")
 	for i := range 100 {

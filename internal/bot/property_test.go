@@ -125,10 +125,10 @@ func (w world) request() Request {
 	return Request{Permissions: w.permissions(), Repositories: w.some(3, func() string { return owner + "/" + w.pick("a", "A", "b", "c") })}
 }
 
-// TestThePolicyReadsAsAPersonReadsIt compares random policies and requests with
+// TestPolicyReadsAsAPersonReadsIt compares random policies and requests with
 // the plain reading, both ways, and a rule that is reported as one that can
 // never match with what it would have matched.
-func TestThePolicyReadsAsAPersonReadsIt(t *testing.T) {
+func TestPolicyReadsAsAPersonReadsIt(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -165,7 +165,7 @@ func asJSON(t testing.TB, text string) (any, bool) {
 	return back, true
 }
 
-func TestTheSchemaAndTheReaderAgree(t *testing.T) {
+func TestSchemaAndTheReaderAgree(t *testing.T) {
 	t.Parallel()
 	root := readSchema(t)
 	accepts := func(text string) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
-func TestTheServiceIsFoundByWhatTheHubTellsAServer(t *testing.T) {
+func TestFindTheServiceByWhatTheHubTellsAServer(t *testing.T) {
 	t.Parallel()
 	const usual = "/jhub/services/connect-github/"
 	for name, test := range map[string]struct {

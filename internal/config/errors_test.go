@@ -282,7 +282,7 @@ func TestInsteadNamesWhereAnOptionWent(t *testing.T) {
 	require.False(t, found)
 }
 
-func TestVariablesThatKubernetesAddsAreNotOurs(t *testing.T) {
+func TestLoadTakesNoVariablesThatKubernetesAdds(t *testing.T) {
 	t.Parallel()
 	_, err := load(managed(
 		"GHSCOPED_SERVICE_SERVICE_HOST=10.0.0.1", "GHSCOPED_SERVICE_SERVICE_PORT=8080",

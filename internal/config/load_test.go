@@ -75,7 +75,7 @@ func errorsOf(t *testing.T, err error) config.Errors {
 	return errs
 }
 
-func TestAManagedServiceNeedsOnlyTheAppAndTheProxy(t *testing.T) {
+func TestLoadNeedsOnlyTheAppAndTheProxyForAManagedService(t *testing.T) {
 	t.Parallel()
 	c, err := load(managed(), nil)
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestLoadConfigFlagWinsOverItsVariable(t *testing.T) {
 	require.Equal(t, "flag", c.Page.HubName)
 }
 
-func TestTheNamesOfGhScopedCredsAreAccepted(t *testing.T) {
+func TestLoadAcceptsTheNamesOfGhScopedCreds(t *testing.T) {
 	t.Parallel()
 	environ := append(without(managed(), "GHSCOPED_CLIENT_ID", "GHSCOPED_APP_URL"),
 		"GH_SCOPED_CREDS_CLIENT_ID=Iv1old", "GH_SCOPED_CREDS_APP_URL=https://github.com/apps/old")
@@ -141,7 +141,7 @@ func TestTheNamesOfGhScopedCredsAreAccepted(t *testing.T) {
 	require.Equal(t, "https://github.com/apps/old", c.GitHub.AppURL.String())
 }
 
-func TestAYAMLFileHoldsEveryKindOfValue(t *testing.T) {
+func TestLoadTakesEveryKindOfValueFromAYAMLFile(t *testing.T) {
 	t.Parallel()
 	disk := files{"c.yaml": `# what this Hub wants
 refresh: true
@@ -163,7 +163,7 @@ hub_name:
 	require.Empty(t, c.Page.HubName)
 }
 
-func TestAnotherGitHubIsNamedByItsAddress(t *testing.T) {
+func TestLoadNamesAnotherGitHubByItsAddress(t *testing.T) {
 	t.Parallel()
 	for web, api := range map[string]string{
 		"https://github.com":         "https://api.github.com",
@@ -180,7 +180,7 @@ func TestAnotherGitHubIsNamedByItsAddress(t *testing.T) {
 	}
 }
 
-func TestTheDeployerSaysWhatTheHubAllows(t *testing.T) {
+func TestLoadTakesWhatTheDeployerSaysThatTheHubAllows(t *testing.T) {
 	t.Parallel()
 	c, err := load(managed(`GHSCOPED_HUB_ALLOWED_SCOPES=["read:users!user","read:servers!user","tokens!user","access:servers!user"]`), nil)
 	require.NoError(t, err, "the Hub's empty list is no contradiction")
@@ -189,7 +189,7 @@ func TestTheDeployerSaysWhatTheHubAllows(t *testing.T) {
 	require.False(t, c.Hub.CanStart)
 }
 
-func TestTheProxyIsTheOriginOfTheHubsPublicAddress(t *testing.T) {
+func TestLoadTakesTheProxyFromTheHubsPublicAddress(t *testing.T) {
 	t.Parallel()
 	base := without(managed(), "GHSCOPED_PROXY_URL", "JUPYTERHUB_HOST", "JUPYTERHUB_PUBLIC_HUB_URL", "JUPYTERHUB_OAUTH_CALLBACK_URL")
 	for name, test := range map[string]struct {
@@ -220,7 +220,7 @@ func TestTheProxyIsTheOriginOfTheHubsPublicAddress(t *testing.T) {
 	}
 }
 
-func TestHostCookiesWhereTheHostIsTheServicesAlone(t *testing.T) {
+func TestLoadHostCookiesWhereTheHostIsTheServicesAlone(t *testing.T) {
 	t.Parallel()
 	base := without(managed(), "JUPYTERHUB_PUBLIC_URL", "JUPYTERHUB_PUBLIC_HUB_URL")
 	const own = "JUPYTERHUB_PUBLIC_URL=https://connect-github--service.hub.example.org/services/connect-github/"
@@ -241,7 +241,7 @@ func TestHostCookiesWhereTheHostIsTheServicesAlone(t *testing.T) {
 	}
 }
 
-func TestABasePathIsCarriedIntoWhatIsDerived(t *testing.T) {
+func TestLoadCarriesABasePathIntoWhatIsDerived(t *testing.T) {
 	t.Parallel()
 	environ := append(without(managed(), "JUPYTERHUB_BASE_URL", "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_OAUTH_CALLBACK_URL"),
 		"JUPYTERHUB_BASE_URL=/jhub", "JUPYTERHUB_HOST=https://hub.example.org")
@@ -252,7 +252,7 @@ func TestABasePathIsCarriedIntoWhatIsDerived(t *testing.T) {
 	require.Equal(t, "/jhub/services/connect-github/oauth_callback", c.Service.CallbackURL.String())
 }
 
-func TestAnExternalServiceInPullModeAsksForNoServers(t *testing.T) {
+func TestLoadAsksForNoServersInPullModeOutsideTheHub(t *testing.T) {
 	t.Parallel()
 	environ := []string{
 		"JUPYTERHUB_SERVICE_NAME=connect-github", "JUPYTERHUB_API_URL=http://hub:8081/hub/api",
@@ -271,7 +271,7 @@ func TestAnExternalServiceInPullModeAsksForNoServers(t *testing.T) {
 	require.Equal(t, []string{"access:services!service=connect-github", "read:users!user", "read:servers!user"}, c.Hub.LoginScopes)
 }
 
-func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {
+func TestLoadTrimsASecretFileWhichCanBeReadAgain(t *testing.T) {
 	t.Parallel()
 	disk := files{"/token": " first\n"}
 	environ := append(without(managed(), "JUPYTERHUB_API_TOKEN"), "GHSCOPED_HUB_TOKEN_FILE=/token")
@@ -289,7 +289,7 @@ func TestASecretFileIsTrimmedAndCanBeReadAgain(t *testing.T) {
 	require.ErrorContains(t, err, "the file cannot be read")
 }
 
-func TestAStoreOfSeveralProcessesIsNamedByItsAddress(t *testing.T) {
+func TestLoadNamesAStoreOfSeveralProcessesByItsAddress(t *testing.T) {
 	t.Parallel()
 	const address = "rediss://redis:6380/1?password_file=/redis-password"
 	c, err := load(managed("GHSCOPED_STORE="+address, "GHSCOPED_KEY_FILE=/keys"), files{"/keys": "k"})
@@ -300,7 +300,7 @@ func TestAStoreOfSeveralProcessesIsNamedByItsAddress(t *testing.T) {
 	require.False(t, c.Store.MakeKey)
 }
 
-func TestNoSecretIsPrintedWithTheConfiguration(t *testing.T) {
+func TestConfigPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	disk := files{"/secret": "marker-secret", "/key": "marker-key", "/policy": "rules: []"}
 	c, err := load(managed("GHSCOPED_CLIENT_SECRET_FILE=/secret",
@@ -321,7 +321,7 @@ func TestWriteHelpNamesEverySetting(t *testing.T) {
 	}
 }
 
-func TestEveryNameInTheTableIsUsedOnce(t *testing.T) {
+func TestSettingsUseEveryNameOnce(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range config.Table() {

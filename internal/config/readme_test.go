@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the README's table of settings anew")
 
-func TestREADMEHasTheTableOfSettings(t *testing.T) {
+func TestSettingsAreInTheREADME(t *testing.T) {
 	const (
 		path  = "../../README.md"
 		begin = "-update` -->\n"

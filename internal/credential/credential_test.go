@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-func TestWhatGitAsksIsRead(t *testing.T) {
+func TestParseWhatGitAsks(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, in string
@@ -47,7 +47,7 @@ func TestWhatGitAsksIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatGitWouldNotAskIsRefused(t *testing.T) {
+func TestParseRefusesWhatGitWouldNotAsk(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]string{
 		"a line without an equals sign": "protocol\n",
@@ -90,7 +90,7 @@ func TestRequestFor(t *testing.T) {
 	}
 }
 
-func TestTheAnswerIsWhatGitUnderstands(t *testing.T) {
+func TestWriteAnswersAsGitUnderstands(t *testing.T) {
 	t.Parallel()
 	answer := credential.Answer{Username: "x-access-token", Password: secret.New("ghu_1"), ExpiresAt: time.Unix(1700000000, 0)}
 	for _, c := range []struct {
@@ -113,7 +113,7 @@ func TestTheAnswerIsWhatGitUnderstands(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatWouldBeTwoIsNotWritten(t *testing.T) {
+func TestWriteRefusesAnAnswerThatWouldBeTwo(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"a\nhost=evil.example", "a\rb", "a\x00b", ""} {
 		var out bytes.Buffer

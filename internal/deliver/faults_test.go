@@ -12,7 +12,7 @@ import (
 
 // What needs mounts (a full disk, a read-only home) is in test/deliver.
 
-func TestAFaultHasANameAndLeavesNothingBehind(t *testing.T) {
+func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -69,7 +69,7 @@ func TestAFaultHasANameAndLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestARemovalDoesNotFollowASymlink(t *testing.T) {
+func TestScriptFollowsNoSymlinkInARemoval(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
@@ -78,7 +78,7 @@ func TestARemovalDoesNotFollowASymlink(t *testing.T) {
 	require.Equal(t, "precious", p.read("victim"))
 }
 
-func TestInputThatIsCutWritesNothing(t *testing.T) {
+func TestScriptWritesNothingOfInputThatIsCut(t *testing.T) {
 	t.Parallel()
 	d, err := New(Options{})
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func TestInputThatIsCutWritesNothing(t *testing.T) {
 
 // A variable of the environment stays one when a shell assigns to it: then
 // every program that is started would be given the token.
-func TestTheTokenReachesNoEnvironmentNorArgumentNorTrace(t *testing.T) {
+func TestScriptShowsTheTokenInNoEnvironmentArgumentOrTrace(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"sh", "bash"} { // busybox starts its own programs, whatever the path
 		t.Run(shell, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestTheTokenReachesNoEnvironmentNorArgumentNorTrace(t *testing.T) {
 // Of a shell without a printf of its own /proc would show the token, as an
 // argument of the program. Bash can be made one; mksh is one, and is tried too
 // where it is installed.
-func TestAShellWhosePrintfIsAProgramIsRefused(t *testing.T) {
+func TestScriptRefusesAShellWhosePrintfIsAProgram(t *testing.T) {
 	t.Parallel()
 	const without = "enable -n printf\n"
 	refused := map[string]struct{ shell, prelude string }{"bash without its printf": {asSh(t, "bash"), without}}
@@ -157,7 +157,7 @@ func TestAShellWhosePrintfIsAProgramIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheScriptHoldsNoSecret(t *testing.T) {
+func TestScriptHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	d, err := New(Options{GitIdentity: true, RewriteSSH: true, GHCommand: true})
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestTheScriptHoldsNoSecret(t *testing.T) {
 	}
 }
 
-func TestAHomeOfSomebodyElse(t *testing.T) {
+func TestScriptInAHomeOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.home = "/" // which is root's
@@ -184,7 +184,7 @@ func TestAHomeOfSomebodyElse(t *testing.T) {
 	require.NoFileExists(t, "/.gitconfig")
 }
 
-func TestSeveralDeliveriesAtOnceDoNotMixTheirFiles(t *testing.T) {
+func TestScriptDoesNotMixFilesOfSeveralDeliveriesAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(".gitconfig", "[user]\n\tname = Ada")

@@ -11,7 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/credential/credentialtest"
 )
 
-func TestWhatTheUserDoesToTheFileAfterwardsStays(t *testing.T) {
+func TestGitconfigKeepsWhatTheUserDoesAfterwards(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, before, after string }{
 		{"a section is added below", "[user]\n\tname = Ada\n", "BLOCK[alias]\n\tst = status\n"},
@@ -67,7 +67,7 @@ func TestWhatTheUserDoesToTheFileAfterwardsStays(t *testing.T) {
 	}
 }
 
-func TestAnEditorThatChangesTheLineEndsDoesNotHideTheBlock(t *testing.T) {
+func TestGitconfigBlockIsFoundWithOtherLineEnds(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(".gitconfig", "[user]\n\tname = Ada\n")
@@ -79,7 +79,7 @@ func TestAnEditorThatChangesTheLineEndsDoesNotHideTheBlock(t *testing.T) {
 	require.Equal(t, "[user]\r\n\tname = Ada\r\n", p.read(".gitconfig"))
 }
 
-func TestABlockInAFileThatGitNoLongerWritesToIsMoved(t *testing.T) {
+func TestGitconfigBlockIsMovedFromAFileThatGitNoLongerWrites(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(".config/git/config", "[user]\n\tname = Ada\n")
@@ -92,7 +92,7 @@ func TestABlockInAFileThatGitNoLongerWritesToIsMoved(t *testing.T) {
 	require.Contains(t, p.read(".gitconfig"), "ghscoped")
 }
 
-func TestNoOtherHelperGetsACopy(t *testing.T) {
+func TestGitconfigGivesNoOtherHelperACopy(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.write(".gitconfig", "[credential]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper = store --file ~/another\n")
@@ -110,7 +110,7 @@ func TestNoOtherHelperGetsACopy(t *testing.T) {
 	require.NoFileExists(t, p.home+"/another")
 }
 
-func TestTheHelperAnswersOnlyWhereItShould(t *testing.T) {
+func TestGitconfigHelperAnswersOnlyWhereItShould(t *testing.T) {
 	t.Parallel()
 	for shell, prepare := range shells {
 		t.Run(shell, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestTheHelperAnswersOnlyWhereItShould(t *testing.T) {
 
 // git itself agrees with the table: what it would not ask the helper, it gets no
 // answer for.
-func TestTheHelperAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
+func TestGitconfigHelperAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
 	t.Parallel()
 	for shell, prepare := range shells {
 		t.Run(shell, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestTheHelperAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
 	}
 }
 
-func TestAnExpiredCredentialIsNotOffered(t *testing.T) {
+func TestGitconfigHelperOffersNoExpiredCredential(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	expired := gitCredential()

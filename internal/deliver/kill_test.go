@@ -60,7 +60,7 @@ func (p *place) strike(folder string, call int, when, signal string, job job) bo
 	return err == nil
 }
 
-func TestKilledAtAnyStepEachFileIsTheOldOrTheNew(t *testing.T) {
+func TestScriptKilledAtAnyStepLeavesEachFileOldOrNew(t *testing.T) {
 	t.Parallel()
 	d, err := New(Options{GHCommand: true})
 	require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-func TestTheIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
+func TestIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 	t.Parallel()
 	const name, noreply = `Octo "the \ Cat" O'Hara`, "583231+octo-cat@users.noreply.github.com"
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestTheIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 	}
 }
 
-func TestANameTheUserSetsLaterWins(t *testing.T) {
+func TestIdentityTheUserSetsLaterWins(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.Equal(t, "done", p.deliver(Options{GitIdentity: true}))
@@ -62,7 +62,7 @@ func TestANameTheUserSetsLaterWins(t *testing.T) {
 	require.Equal(t, "[user]\n\tname = Ada\n", p.read(".gitconfig"))
 }
 
-func TestWithoutTheOptionNothingButTheCredentialIsSet(t *testing.T) {
+func TestOptionsThatAreUnsetSetNothingButTheCredential(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.Equal(t, "done", p.deliver(Options{}))
@@ -71,7 +71,7 @@ func TestWithoutTheOptionNothingButTheCredentialIsSet(t *testing.T) {
 	require.NoDirExists(t, p.home+"/.config/gh")
 }
 
-func TestSSHAddressesOfTheHostBecomeHTTPS(t *testing.T) {
+func TestOptionSSHMakesAddressesOfTheHostHTTPS(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.Equal(t, "done", p.deliver(Options{RewriteSSH: true}))
@@ -86,7 +86,7 @@ func TestSSHAddressesOfTheHostBecomeHTTPS(t *testing.T) {
 	}
 }
 
-func TestTheGHCommandIsSignedInUnlessTheUserDidSo(t *testing.T) {
+func TestOptionGHSignsTheCommandInUnlessTheUserDid(t *testing.T) {
 	t.Parallel()
 	const hosts = ".config/gh/hosts.yml"
 	options := Options{GHCommand: true}
@@ -120,7 +120,7 @@ func TestTheGHCommandIsSignedInUnlessTheUserDidSo(t *testing.T) {
 	}
 }
 
-func TestASwitchedOffGHOptionTakesTheTokenBack(t *testing.T) {
+func TestOptionGHSwitchedOffTakesTheTokenBack(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.Equal(t, "done", p.deliver(Options{GHCommand: true}))

@@ -16,7 +16,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-func TestATerminalThatIsGoneIsNotDeleted(t *testing.T) {
+func TestTerminalThatIsGoneIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, says string

@@ -13,7 +13,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
 
-func TestADeliveryGivesGitTheCredentialAndARemovalLeavesNoTrace(t *testing.T) {
+func TestScriptGivesGitTheCredentialAndItsRemovalLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("[alias]\n\tco = checkout\n# a line of a long file, with some text in it\n", 1000)
 	for name, before := range map[string]func(p *place){
@@ -86,7 +86,7 @@ func requireKept(t *testing.T, before, after map[string]string) {
 	}
 }
 
-func TestASecondDeliveryChangesNothing(t *testing.T) {
+func TestScriptRunTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	for shell, prepare := range shells {
 		t.Run(shell, func(t *testing.T) {
@@ -117,7 +117,7 @@ func (p *place) times() map[string]time.Time {
 	return times
 }
 
-func TestTheCredentialIsPrivate(t *testing.T) {
+func TestScriptKeepsTheCredentialPrivate(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o777))
@@ -136,7 +136,7 @@ func TestTheCredentialIsPrivate(t *testing.T) {
 	}
 }
 
-func TestAnyHomeWillDo(t *testing.T) {
+func TestScriptTakesAnyHome(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"with spaces & o'malley", `say "hi" \n`, "$HOME `id` $(id);|&", "tab\there ü$&@#", "-n", "*[section]=~",
@@ -162,7 +162,7 @@ func TestAnyHomeWillDo(t *testing.T) {
 	}
 }
 
-func TestTheCredentialMayLieElsewhere(t *testing.T) {
+func TestScriptPutsTheCredentialElsewhere(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	elsewhere := t.TempDir() + "/a folder/git's credential"
@@ -182,7 +182,7 @@ func TestTheCredentialMayLieElsewhere(t *testing.T) {
 	}
 }
 
-func TestAnotherPlaceForTheCredentialLeavesNoneAtTheFormer(t *testing.T) {
+func TestScriptLeavesNoCredentialAtTheFormerPlace(t *testing.T) {
 	t.Parallel()
 	for _, former := range []string{"", "~/former", `~/it's "the" \n \\" '\''former'`} {
 		for shell, prepare := range shells {
@@ -213,7 +213,7 @@ func TestAnotherPlaceForTheCredentialLeavesNoneAtTheFormer(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotTheFormerCredentialStays(t *testing.T) {
+func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 	t.Parallel()
 	former, now := Options{CredentialPath: "~/former"}, Options{CredentialPath: "~/now"}
 	for name, c := range map[string]struct {

@@ -34,7 +34,7 @@ func spies(t *testing.T, path, log string) string {
 	return folder
 }
 
-func TestTheScriptStartsNoOtherPrograms(t *testing.T) {
+func TestScriptStartsNoOtherPrograms(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.path = t.TempDir()

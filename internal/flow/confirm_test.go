@@ -175,7 +175,7 @@ func TestConfirmedAccountsAreBounded(t *testing.T) {
 
 // An approval by code says nothing about who sits in front of the page, so it
 // spares nobody the click.
-func TestADeviceFlowConfirmsNothing(t *testing.T) {
+func TestConfirmNothingOfADeviceFlow(t *testing.T) {
 	t.Parallel()
 	w := newWebWorld(t)
 	w.start()
@@ -187,7 +187,7 @@ func TestADeviceFlowConfirmsNothing(t *testing.T) {
 	require.Equal(t, flow.Approved, w.state())
 }
 
-func TestAnApprovalThatIsNotConfirmedIsRevoked(t *testing.T) {
+func TestConfirmMissingRevokesTheApproval(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		end  func(w *world)
@@ -235,7 +235,7 @@ func TestConfirmComesTooLateAtTheMinuteItself(t *testing.T) {
 	require.True(t, w.page(state, "code").Empty())
 }
 
-func TestTheIdentityPolicyComesBeforeTheClickAndCountsAtIt(t *testing.T) {
+func TestConfirmComesAfterTheIdentityPolicyWhichCountsAtTheClick(t *testing.T) {
 	t.Parallel()
 	t.Run("a wrong account is not shown to be confirmed", func(t *testing.T) {
 		t.Parallel()

@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
-func TestTheIdentityPolicy(t *testing.T) {
+func TestIdentityPolicy(t *testing.T) {
 	t.Parallel()
 	other := github.Account{ID: 8, Login: "mallory"}
 	own := github.Account{ID: 7, Login: "Ada"}
@@ -69,7 +69,7 @@ func TestTheIdentityPolicy(t *testing.T) {
 	}
 }
 
-func TestAnAdministratorCanHaveABoundAccountForgotten(t *testing.T) {
+func TestForgetAccountThatIsBound(t *testing.T) {
 	t.Parallel()
 	w := connected(t, func(o *flow.Options) { o.Identity = flow.BoundAccount })
 	w.github.account = func() (github.Account, error) { return github.Account{ID: 8, Login: "Ada-new"}, nil }
@@ -101,7 +101,7 @@ func TestAnAdministratorCanHaveABoundAccountForgotten(t *testing.T) {
 	require.Equal(t, flow.Failed, again("ghu_third"))
 }
 
-func TestAMismatchLeavesTheConnectionThatIsThere(t *testing.T) {
+func TestIdentityMismatchLeavesTheConnectionThatIsThere(t *testing.T) {
 	t.Parallel()
 	w := connected(t, func(o *flow.Options) { o.Identity = flow.MatchAccount })
 	w.github.account = func() (github.Account, error) { return github.Account{ID: 8, Login: "mallory"}, nil }
@@ -113,7 +113,7 @@ func TestAMismatchLeavesTheConnectionThatIsThere(t *testing.T) {
 	require.Equal(t, "ghu_first", w.servers.at(""))
 }
 
-func TestAFreshTokenThatGitHubDoesNotKnowYetIsGivenTime(t *testing.T) {
+func TestIdentifyGivesAFreshTokenTimeThatGitHubDoesNotKnowYet(t *testing.T) {
 	t.Parallel()
 	dead := &apierror.Error{Code: apierror.CodeTokenDead}
 	t.Run("and then used", func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestAFreshTokenThatGitHubDoesNotKnowYetIsGivenTime(t *testing.T) {
 	})
 }
 
-func TestTheConnectionEndsWithItsToken(t *testing.T) {
+func TestConnectionEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.run(8 * time.Hour)
@@ -165,7 +165,7 @@ func TestTheConnectionEndsWithItsToken(t *testing.T) {
 	require.Empty(t, w.servers.content)
 }
 
-func TestAConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {
+func TestConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) {
 		w.options.HubTokenLife = 24 * time.Hour
@@ -178,7 +178,7 @@ func TestAConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {
 	w.settle()
 }
 
-func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
+func TestConnectionEndsWithATokenRevokedAtGitHub(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.github.access = func() (github.Access, error) { return github.Access{}, &apierror.Error{Code: apierror.CodeTokenDead} }
@@ -200,7 +200,7 @@ func TestATokenRevokedAtGitHubEndsTheConnection(t *testing.T) {
 	require.Equal(t, "connection_revoked", w.user().Flow.Error.Code, "the user is told why")
 }
 
-func TestWhatTheTokenReachesIsLookedAt(t *testing.T) {
+func TestAccessOfTheTokenIsLookedAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("")
@@ -226,7 +226,7 @@ func TestWhatTheTokenReachesIsLookedAt(t *testing.T) {
 	require.Equal(t, asked+1, w.github.accesses, "not sooner than asked")
 }
 
-func TestARevocationIsTriedUntilTheTokensOwnEnd(t *testing.T) {
+func TestRevokeIsRetriedUntilTheTokensOwnEnd(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	tries := []time.Time{}
@@ -247,7 +247,7 @@ func TestARevocationIsTriedUntilTheTokensOwnEnd(t *testing.T) {
 	require.Equal(t, float64(len(tries)), w.metric("ghscoped_revocations_total", "status", "error"))
 }
 
-func TestARevocationHonoursRetryAfterAndThenCounts(t *testing.T) {
+func TestRevokeHonoursRetryAfterAndThenCounts(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.github.revoke = func(string) error {

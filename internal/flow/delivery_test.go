@@ -26,7 +26,7 @@ func approved(t *testing.T, prepare func(*world), servers ...string) *world {
 	return w
 }
 
-func TestTheTokenGoesWhereItShould(t *testing.T) {
+func TestDeliveryGoesWhereItShould(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		servers func(*world)
@@ -83,7 +83,7 @@ func reveal(t *testing.T, w *world) string {
 	return c.Password.Reveal()
 }
 
-func TestAServerOnItsWayHoldsTheFlowUpUntilItIsReady(t *testing.T) {
+func TestDeliveryWaitsForAServerOnItsWayUntilItIsReady(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.spawning("") })
 	w.run(30 * time.Second)
@@ -97,7 +97,7 @@ func TestAServerOnItsWayHoldsTheFlowUpUntilItIsReady(t *testing.T) {
 	require.True(t, w.user().HubToken.Empty(), "the Hub token is kept only while it is needed")
 }
 
-func TestAServerThatNeverGetsReadyHoldsTheFlowUpForTenMinutesOnly(t *testing.T) {
+func TestDeliveryWaitsTenMinutesOnlyForAServerThatNeverGetsReady(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.spawning("") })
 	w.run(9 * time.Minute)
@@ -110,7 +110,7 @@ func TestAServerThatNeverGetsReadyHoldsTheFlowUpForTenMinutesOnly(t *testing.T) 
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
 
-func TestAStoppedServerIsStartedOnceWhenAskedTo(t *testing.T) {
+func TestDeliveryStartsAStoppedServerOnceWhenAskedTo(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.run(time.Minute)
@@ -126,7 +126,7 @@ func TestAStoppedServerIsStartedOnceWhenAskedTo(t *testing.T) {
 	require.Equal(t, []string{""}, w.hub.starts)
 }
 
-func TestAServerThatDiesWhileItStartsIsSaidToHave(t *testing.T) {
+func TestDeliverySaysThatAServerDiedWhileItStarted(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
@@ -147,7 +147,7 @@ func TestAServerThatDiesWhileItStartsIsSaidToHave(t *testing.T) {
 	require.Nil(t, w.delivery("").Error)
 }
 
-func TestAServerThatFailsAtOnceIsNotStartedAgainAndAgain(t *testing.T) {
+func TestDeliveryStartsNoServerAgainThatFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
@@ -161,7 +161,7 @@ func TestAServerThatFailsAtOnceIsNotStartedAgainAndAgain(t *testing.T) {
 	require.Equal(t, "Spawn failed: no image", w.delivery("").Progress)
 }
 
-func TestAStoppingServerIsStartedWhenItHasStopped(t *testing.T) {
+func TestDeliveryStartsAStoppingServerWhenItHasStopped(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.set("", false, "stop") })
 	w.settle()
@@ -174,7 +174,7 @@ func TestAStoppingServerIsStartedWhenItHasStopped(t *testing.T) {
 	require.Equal(t, []string{""}, w.hub.starts)
 }
 
-func TestAWaitingServerGetsItsTokenWhenItIsSeenRunning(t *testing.T) {
+func TestDeliveryToAWaitingServerWhenItIsSeenRunning(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.run(time.Hour)
@@ -184,7 +184,7 @@ func TestAWaitingServerGetsItsTokenWhenItIsSeenRunning(t *testing.T) {
 	require.Equal(t, "ghu_first", w.servers.at(""))
 }
 
-func TestADeliveryOutlivesTheUsersSignIn(t *testing.T) {
+func TestDeliveryOutlivesTheUsersSignIn(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
@@ -204,7 +204,7 @@ func TestADeliveryOutlivesTheUsersSignIn(t *testing.T) {
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
 
-func TestAHubTokenIsKeptForItsTimeAndNoLonger(t *testing.T) {
+func TestHubTokenIsKeptForItsTimeAndNoLonger(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) {
 		w.options.HubTokenLife = 2 * time.Hour
@@ -226,7 +226,7 @@ func TestAHubTokenIsKeptForItsTimeAndNoLonger(t *testing.T) {
 	require.True(t, idle.user().HubToken.Empty(), "also where nothing else happens")
 }
 
-func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
+func TestHubTokenIsNotProlongedByItsUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.stopped("")
@@ -250,7 +250,7 @@ func TestUsingAHubTokenDoesNotProlongIt(t *testing.T) {
 	require.True(t, w.user().HubToken.Empty())
 }
 
-func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
+func TestHubTokenOfASignInCountsWhileTheOldOneIsRefused(t *testing.T) {
 	t.Parallel()
 	fresh := browser(userName, "fresh")
 	signIn := func(t *testing.T, w *world) {
@@ -294,7 +294,7 @@ func TestASignInWhileTheOldTokenIsRefusedCounts(t *testing.T) {
 	})
 }
 
-func TestSigningOutOfTheHubEndsAFlowThatIsNotApprovedYet(t *testing.T) {
+func TestHubSignOutEndsAFlowThatIsNotApprovedYet(t *testing.T) {
 	t.Parallel()
 	for mode, adjust := range map[string]func(*flow.Options){
 		"push": func(*flow.Options) {},
@@ -325,7 +325,7 @@ func TestSigningOutOfTheHubEndsAFlowThatIsNotApprovedYet(t *testing.T) {
 	}
 }
 
-func TestTheHubIsWaitedForBeforeTheConnectionIsMade(t *testing.T) {
+func TestDeliveryWaitsForTheHubBeforeTheConnectionIsMade(t *testing.T) {
 	t.Parallel()
 	for mode, adjust := range map[string]func(*world){
 		"push": func(*world) {},
@@ -345,7 +345,7 @@ func TestTheHubIsWaitedForBeforeTheConnectionIsMade(t *testing.T) {
 	}
 }
 
-func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T) {
+func TestDeliveryOfAProgramWithoutAHubTokenIsNone(t *testing.T) {
 	t.Parallel()
 	program := program(userName, "")
 	begin := func(t *testing.T, w *world, token string) {
@@ -407,7 +407,7 @@ func TestAProgramThatHasNoHubTokenIsConnectedAndNothingIsDelivered(t *testing.T)
 	})
 }
 
-func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
+func TestDeliveryWaitsOutErrorsOfTheHub(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.runs("") })
 	w.hub.err = &hub.UnavailableError{RetryAfter: 40 * time.Second, Err: errors.New("503")}
@@ -436,7 +436,7 @@ func TestTheHubsTroubleIsWaitedOut(t *testing.T) {
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
 
-func TestAMissingScopeIsNamedAndTheConnectionStands(t *testing.T) {
+func TestDeliveryNamesAMissingScopeAndTheConnectionStands(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.runs("") })
 	w.hub.err = fmt.Errorf("GET users: %w", hub.ErrForbidden)
@@ -448,7 +448,7 @@ func TestAMissingScopeIsNamedAndTheConnectionStands(t *testing.T) {
 	require.Equal(t, "ghu_first", reveal(t, w))
 }
 
-func TestAStartThatTheHubForbidsIsNamed(t *testing.T) {
+func TestDeliveryNamesAStartThatTheHubForbids(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
@@ -460,7 +460,7 @@ func TestAStartThatTheHubForbidsIsNamed(t *testing.T) {
 	require.Equal(t, flow.DeliveryFailed, w.delivery("").State)
 }
 
-func TestASpawnLimitIsWaitedOut(t *testing.T) {
+func TestDeliveryWaitsOutASpawnLimit(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.stopped("") })
 	w.settle()
@@ -477,7 +477,7 @@ func TestASpawnLimitIsWaitedOut(t *testing.T) {
 	require.Equal(t, flow.DeliveryDelivered, w.delivery("").State)
 }
 
-func TestADeliveryFails(t *testing.T) {
+func TestDeliveryFails(t *testing.T) {
 	t.Parallel()
 	t.Run("at once, with its cause, where trying again is of no use", func(t *testing.T) {
 		t.Parallel()
@@ -509,7 +509,7 @@ func TestADeliveryFails(t *testing.T) {
 	})
 }
 
-func TestInPullModeNothingIsWrittenAndTheHubTokenKeptForTheFlowOnly(t *testing.T) {
+func TestPullModeWritesNothingAndKeepsTheHubTokenForTheFlowOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *flow.Options) { o.Deliverer = nil })
 	w.hub.runs("")
@@ -533,7 +533,7 @@ func TestInPullModeNothingIsWrittenAndTheHubTokenKeptForTheFlowOnly(t *testing.T
 	require.Error(t, err, "an expired token is not handed out")
 }
 
-func TestDeliveriesLeftOverFromPushModeAreLeftAlone(t *testing.T) {
+func TestPullModeLeavesDeliveriesOfPushModeAlone(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
@@ -548,7 +548,7 @@ func TestDeliveriesLeftOverFromPushModeAreLeftAlone(t *testing.T) {
 	require.Equal(t, flow.DeliveryRemoving, w.delivery("").State)
 }
 
-func TestAUserCannotFillTheStoreWithServers(t *testing.T) {
+func TestDeliverBoundsTheServersOfAUser(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	var err error

@@ -20,7 +20,7 @@ func keepFresh(o *flow.Options) { o.KeepFresh, o.HubTokenLife = true, 24*time.Ho
 
 func revokeOnStop(o *flow.Options) { o.RevokeOnStop = true }
 
-func TestATokenIsRefreshedOnceBeforeItExpiresAndDeliveredAgain(t *testing.T) {
+func TestRefreshOnceBeforeExpiryAndDeliverAgain(t *testing.T) {
 	t.Parallel()
 	w := connected(t, keepFresh)
 	w.hub.runs("a")
@@ -47,7 +47,7 @@ func TestATokenIsRefreshedOnceBeforeItExpiresAndDeliveredAgain(t *testing.T) {
 	require.Empty(t, w.servers.content)
 }
 
-func TestATokenIsNotRefreshed(t *testing.T) {
+func TestRefreshIsNotDone(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*testing.T) *world{
 		"unless asked for": func(t *testing.T) *world { return connected(t) },
@@ -78,7 +78,7 @@ func TestATokenIsNotRefreshed(t *testing.T) {
 	}
 }
 
-func TestAServerThatComesUpInTheLastMinutesKeepsTheConnection(t *testing.T) {
+func TestRefreshKeepsTheConnectionOfAServerThatComesUpInTheLastMinutes(t *testing.T) {
 	t.Parallel()
 	w := connected(t, keepFresh)
 	w.hub.stopped("")
@@ -89,7 +89,7 @@ func TestAServerThatComesUpInTheLastMinutesKeepsTheConnection(t *testing.T) {
 	require.Equal(t, "ghu_fresh1", w.servers.at(""))
 }
 
-func TestASignInBringsTheRefreshBack(t *testing.T) {
+func TestRefreshIsBroughtBackByASignIn(t *testing.T) {
 	t.Parallel()
 	w := connected(t, keepFresh, func(o *flow.Options) { o.HubTokenLife = time.Hour })
 	w.run(7*time.Hour + 50*time.Minute)
@@ -99,7 +99,7 @@ func TestASignInBringsTheRefreshBack(t *testing.T) {
 	require.Len(t, w.github.refreshes, 1)
 }
 
-func TestARefreshThatFails(t *testing.T) {
+func TestRefreshFails(t *testing.T) {
 	t.Parallel()
 	failing := func(t *testing.T, cause *apierror.Error) *world {
 		w := connected(t, keepFresh)
@@ -148,7 +148,7 @@ func TestARefreshThatFails(t *testing.T) {
 	})
 }
 
-func TestARefreshInFlightLosesNoToken(t *testing.T) {
+func TestRefreshInFlightLosesNoToken(t *testing.T) {
 	t.Parallel()
 	refreshing := func(t *testing.T, meanwhile func(*world)) *world {
 		w := connected(t, keepFresh)
@@ -210,7 +210,7 @@ func TestARefreshInFlightLosesNoToken(t *testing.T) {
 	})
 }
 
-func TestAConnectionDiesWithItsServers(t *testing.T) {
+func TestRevokeOnStopEndsAConnectionWithItsServers(t *testing.T) {
 	t.Parallel()
 	t.Run("once none of those that hold the token runs", func(t *testing.T) {
 		t.Parallel()
@@ -324,7 +324,7 @@ func TestAConnectionDiesWithItsServers(t *testing.T) {
 	})
 }
 
-func TestTheHubsOwnWordsOnAStartingServerAreKept(t *testing.T) {
+func TestDeliveryKeepsTheHubsOwnWordsOnAStartingServer(t *testing.T) {
 	t.Parallel()
 	w := approved(t, func(w *world) { w.hub.spawning("") })
 	w.hub.progress = func() (string, bool, error) { return "Pulling image", false, nil }

@@ -88,7 +88,7 @@ func (c *crowd) polls() (polls, underWay int) {
 }
 
 // SIGTERM ends the context of Run.
-func TestAThousandOpenFlowsAreHandedOver(t *testing.T) {
+func TestClaimsOfAThousandOpenFlowsAreHandedOver(t *testing.T) {
 	t.Parallel()
 	flows := 1000
 	if testing.Short() {

@@ -11,7 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
-func TestATokenThatDiesWithItsProcessIsToldOnceToPersonAndAudit(t *testing.T) {
+func TestLostTokenOfAProcessIsToldOnceToPersonAndAudit(t *testing.T) {
 	t.Parallel()
 	dies := func(w *world, call string, do func()) {
 		w.github.during(call, runtime.Goexit) // GitHub has answered, nothing is stored

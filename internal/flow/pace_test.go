@@ -11,7 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
-func TestAttemptsToConnectArePaced(t *testing.T) {
+func TestStartIsPaced(t *testing.T) {
 	t.Parallel()
 	cancel := func(t *testing.T, w *world) {
 		_, err := w.Cancel(w.ctx, caller)

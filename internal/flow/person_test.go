@@ -51,7 +51,7 @@ func bound(o *flow.Options) { o.Identity = flow.BoundAccount }
 
 func web(w *world) { w.options.WebFlow = w.github; w.restart() }
 
-func TestARecordOfAFormerOwnerOfTheNameIsEnded(t *testing.T) {
+func TestPersonOfAFormerOwnersRecordIsEnded(t *testing.T) {
 	t.Parallel()
 	for name := range calls(nil) {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestARecordOfAFormerOwnerOfTheNameIsEnded(t *testing.T) {
 	}
 }
 
-func TestTheFormerOwnerReachesNothingOfTheNewOne(t *testing.T) {
+func TestPersonWhoOwnedTheNameReachesNothingOfTheNewOne(t *testing.T) {
 	t.Parallel()
 	for name := range calls(nil) {
 		for how, hubSays := range map[string]func(*world){
@@ -120,7 +120,7 @@ func TestTheFormerOwnerReachesNothingOfTheNewOne(t *testing.T) {
 	}
 }
 
-func TestWithoutTheTimeOfCreationNothingIsAnswered(t *testing.T) {
+func TestPersonWithoutTheTimeOfCreationIsAnsweredNothing(t *testing.T) {
 	t.Parallel()
 	for name := range calls(nil) {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestWithoutTheTimeOfCreationNothingIsAnswered(t *testing.T) {
 	}
 }
 
-func TestOneTimeOfCreationIsOnePerson(t *testing.T) {
+func TestPersonIsOneTimeOfCreation(t *testing.T) {
 	t.Parallel()
 	for told, same := range map[string]bool{
 		created:                            true,
@@ -163,7 +163,7 @@ func TestOneTimeOfCreationIsOnePerson(t *testing.T) {
 	}
 }
 
-func TestTroubleOfTheHubEndsNobodysRecord(t *testing.T) {
+func TestPersonsRecordOutlivesErrorsOfTheHub(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	before := w.user()
@@ -175,7 +175,7 @@ func TestTroubleOfTheHubEndsNobodysRecord(t *testing.T) {
 	require.Equal(t, before, w.user())
 }
 
-func TestARecordOfAnEarlierReleaseGivesItsTokenToNobody(t *testing.T) {
+func TestPersonOfARecordOfAnEarlierReleaseGetsNoToken(t *testing.T) {
 	t.Parallel()
 	w := connected(t, bound)
 	old := w.user()
@@ -198,7 +198,7 @@ func TestARecordOfAnEarlierReleaseGivesItsTokenToNobody(t *testing.T) {
 }
 
 // What a step of the former owner's found must not become the newcomer's.
-func TestAStepUnderWayLeavesNothingWithTheNewOwner(t *testing.T) {
+func TestPersonWhoIsNewGetsNothingOfAStepUnderWay(t *testing.T) {
 	t.Parallel()
 	for call, hooked := range map[string]func(*world) *hooks{
 		"PollOnce": func(w *world) *hooks { return &w.github.hooks },
@@ -231,7 +231,7 @@ func TestAStepUnderWayLeavesNothingWithTheNewOwner(t *testing.T) {
 
 // A Hub token goes with its owner to another name: what was begun under the old
 // one is over.
-func TestARenamedUsersApprovalConnectsNobody(t *testing.T) {
+func TestPersonWhoWasRenamedConnectsNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("")

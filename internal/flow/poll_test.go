@@ -22,7 +22,7 @@ func outcomes(list ...github.PollStatus) func(int) (github.PollResult, error) {
 	}
 }
 
-func TestEveryAnswerToAPollMovesTheFlow(t *testing.T) {
+func TestPollMovesTheFlowByEveryAnswer(t *testing.T) {
 	t.Parallel()
 	passing := &apierror.Error{Code: "github_unreachable", Message: "m", Retryable: true}
 	for name, c := range map[string]struct {
@@ -69,7 +69,7 @@ func gaps(times []time.Time) []time.Duration {
 	return all
 }
 
-func TestTheIntervalIsKept(t *testing.T) {
+func TestPollKeepsTheInterval(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	began := w.clock()
@@ -85,7 +85,7 @@ func TestTheIntervalIsKept(t *testing.T) {
 	require.Greater(t, len(w.github.polls), 100)
 }
 
-func TestTheIntervalCountsFromTheAnswer(t *testing.T) {
+func TestPollIntervalCountsFromTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -94,7 +94,7 @@ func TestTheIntervalCountsFromTheAnswer(t *testing.T) {
 	require.GreaterOrEqual(t, gaps(w.github.polls)[0], 14*time.Second)
 }
 
-func TestSlowDownRaisesTheIntervalForGood(t *testing.T) {
+func TestPollSlowDownRaisesTheIntervalForGood(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		named, want time.Duration
@@ -126,7 +126,7 @@ func TestSlowDownRaisesTheIntervalForGood(t *testing.T) {
 	}
 }
 
-func TestPassingTroubleBacksOffAndIsForgottenAfterwards(t *testing.T) {
+func TestPollBacksOffOnRetryableErrorsAndForgetsThem(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	down := true
@@ -154,7 +154,7 @@ func TestPassingTroubleBacksOffAndIsForgottenAfterwards(t *testing.T) {
 	require.GreaterOrEqual(t, len(w.github.polls), before+2, "back to the interval")
 }
 
-func TestRetryAfterIsHonouredButNotBeyondTheCode(t *testing.T) {
+func TestPollHonoursRetryAfterButNotBeyondTheCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.github.poll = func(int) (github.PollResult, error) {
@@ -186,7 +186,7 @@ func TestFlowsThatWereToldToWaitDoNotComeBackAllAtOnce(t *testing.T) {
 	require.Greater(t, len(back), 5, "they spread over an interval")
 }
 
-func TestACodeEndsInTime(t *testing.T) {
+func TestPollEndsInTimeWithTheCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -198,7 +198,7 @@ func TestACodeEndsInTime(t *testing.T) {
 	require.Equal(t, 1.0, w.metric("ghscoped_flows_finished_total", "status", "expired"))
 }
 
-func TestATokenWithoutAnExpiryIsRefusedAndRevoked(t *testing.T) {
+func TestPollRefusesAndRevokesATokenWithoutAnExpiry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("")
@@ -214,7 +214,7 @@ func TestATokenWithoutAnExpiryIsRefusedAndRevoked(t *testing.T) {
 	require.Empty(t, w.user().Revocations)
 }
 
-func TestARefreshTokenIsNotEvenStoredUnlessAskedFor(t *testing.T) {
+func TestPollStoresNoRefreshTokenUnlessAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprint("keep fresh: ", keep), func(t *testing.T) {

@@ -27,7 +27,7 @@ func (w *world) other(login string, id int64) {
 	w.github.account = func() (github.Account, error) { return github.Account{ID: id, Login: login}, nil }
 }
 
-func TestAProgramsFlowIsForItsOwnServer(t *testing.T) {
+func TestProgramsFlowIsForItsOwnServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("", "joint")
@@ -48,7 +48,7 @@ func TestAProgramsFlowIsForItsOwnServer(t *testing.T) {
 	requireCode(t, err, apierror.CodeServerTokenOnly)
 }
 
-func TestWhatAProgramConnectedIsDeliveredAfterAClickOnly(t *testing.T) {
+func TestProgramsConnectionIsDeliveredAfterAClickOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("", "joint")
@@ -67,7 +67,7 @@ func TestWhatAProgramConnectedIsDeliveredAfterAClickOnly(t *testing.T) {
 	require.Equal(t, "ghu_first", w.servers.at("joint"))
 }
 
-func TestAProgramReplacesNoConnectionOfAnotherAccount(t *testing.T) {
+func TestProgramReplacesNoConnectionOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.other("mona", 8)
@@ -81,7 +81,7 @@ func TestAProgramReplacesNoConnectionOfAnotherAccount(t *testing.T) {
 	requireCode(t, err, apierror.CodeServerNotChosen)
 }
 
-func TestAProgramAddsItsServerToTheSameAccount(t *testing.T) {
+func TestProgramAddsItsServerToTheSameAccount(t *testing.T) {
 	t.Parallel()
 	t.Run("that a person connected", func(t *testing.T) {
 		t.Parallel()
@@ -121,7 +121,7 @@ func TestAProgramAddsItsServerToTheSameAccount(t *testing.T) {
 	})
 }
 
-func TestAProgramTakesNothingFromABrowser(t *testing.T) {
+func TestProgramTakesNothingFromABrowser(t *testing.T) {
 	t.Parallel()
 	refusedTo := func(t *testing.T, w *world, who flow.Caller) {
 		t.Helper()
@@ -173,7 +173,7 @@ func TestAProgramTakesNothingFromABrowser(t *testing.T) {
 
 // Else a person who clicks "Connect" would be shown a program's code, and their
 // approval would be the program's.
-func TestABrowsersFlowReplacesAProgramsThatIsPending(t *testing.T) {
+func TestProgramsPendingFlowIsReplacedByABrowsers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.hub.runs("", "joint")
@@ -245,7 +245,7 @@ func TestServersThatAreSharedAreNotChosenUnasked(t *testing.T) {
 	})
 }
 
-func TestWhereServersCannotBeSeenEachOfTheUsersOwnMayAsk(t *testing.T) {
+func TestProgramMayAskFromEachServerWhereServersCannotBeSeen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *flow.Options) { o.Deliverer = nil })
 	w.start()

@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-func TestASecondStartReturnsTheSameFlow(t *testing.T) {
+func TestStartASecondTimeReturnsTheSameFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -26,7 +26,7 @@ func TestASecondStartReturnsTheSameFlow(t *testing.T) {
 	require.Equal(t, 1, w.github.codes)
 }
 
-func TestTwoTabsThatStartAtOnceShareOneFlow(t *testing.T) {
+func TestStartInTwoTabsAtOnceSharesOneFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.github.during("DeviceCode", func() { w.start() })
@@ -38,7 +38,7 @@ func TestTwoTabsThatStartAtOnceShareOneFlow(t *testing.T) {
 	require.Len(t, w.audit.all("flow_started"), 1)
 }
 
-func TestAnExpiredCodeThatNobodyCollectedCountsWhenItIsReplaced(t *testing.T) {
+func TestStartCountsAnExpiredCodeThatNobodyCollected(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -108,7 +108,7 @@ func TestCancelComesTooLateOnceTheTokenIsInAServer(t *testing.T) {
 	require.Equal(t, apierror.CodeNoFlow, refused.Code)
 }
 
-func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
+func TestCancelOfADeadSessionIsOfWhatItBeganAndNothingElse(t *testing.T) {
 	t.Parallel()
 	other := browser(userName, "another-browser")
 	for name, c := range map[string]struct {
@@ -150,7 +150,7 @@ func TestADeadSessionCancelsWhatItBeganAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestATokenForAnEarlierFlowIsRevokedWhileTheNewFlowGoesOn(t *testing.T) {
+func TestStartRevokesATokenForAnEarlierFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -169,7 +169,7 @@ func TestATokenForAnEarlierFlowIsRevokedWhileTheNewFlowGoesOn(t *testing.T) {
 	require.Equal(t, flow.Pending, w.state())
 }
 
-func TestDisconnectingWhileAReconnectionIsApprovedRevokesBothTokens(t *testing.T) {
+func TestDisconnectWhileAReconnectionIsApprovedRevokesBothTokens(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.start()
@@ -184,7 +184,7 @@ func TestDisconnectingWhileAReconnectionIsApprovedRevokesBothTokens(t *testing.T
 	require.Empty(t, w.servers.content)
 }
 
-func TestAHolderThatLostItsClaimNeitherPlansAPollNorLosesAToken(t *testing.T) {
+func TestClaimLostNeitherPlansAPollNorLosesAToken(t *testing.T) {
 	t.Parallel()
 	t.Run("an old answer does not move the next poll", func(t *testing.T) {
 		t.Parallel()
@@ -236,7 +236,7 @@ func TestAHolderThatLostItsClaimNeitherPlansAPollNorLosesAToken(t *testing.T) {
 	})
 }
 
-func TestAHolderKeepsItsClaimThroughACommand(t *testing.T) {
+func TestClaimIsKeptThroughACommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.start()
@@ -252,7 +252,7 @@ func TestAHolderKeepsItsClaimThroughACommand(t *testing.T) {
 	require.Len(t, w.github.polls, 2, "the claim ended with the step")
 }
 
-func TestAStoreThatFailsAtTheWorstMoment(t *testing.T) {
+func TestUpdateOnAStoreThatFailsAtTheWorstMoment(t *testing.T) {
 	t.Parallel()
 	grant := func(t *testing.T, store func(*faultyStore)) *world {
 		w := newWorld(t)
@@ -312,7 +312,7 @@ func TestAStoreThatFailsAtTheWorstMoment(t *testing.T) {
 	})
 }
 
-func TestAnIntervalIsRaisedOnceHoweverOftenTheStoreFails(t *testing.T) {
+func TestPollRaisesAnIntervalOnceHoweverOftenTheStoreFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.github.poll = func(int) (github.PollResult, error) { return github.PollResult{Status: github.PollSlowDown}, nil }
@@ -325,7 +325,7 @@ func TestAnIntervalIsRaisedOnceHoweverOftenTheStoreFails(t *testing.T) {
 	require.Equal(t, 10*time.Second, w.user().Flow.Interval)
 }
 
-func TestACommandThatCannotBeStoredSaysSo(t *testing.T) {
+func TestUpdateSaysThatACommandCannotBeStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.store.save = func() error { return errStore }

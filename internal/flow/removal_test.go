@@ -86,7 +86,7 @@ func TestDisconnectBeforeAProcessDiesInMidWriteLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestAWriteWhoseAnswerWasLostIsNotForgotten(t *testing.T) {
+func TestRemovalAfterAWriteWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(t *testing.T, w *world){
 		"by a look at the page": func(t *testing.T, w *world) { require.NoError(t, w.SignedIn(w.ctx, caller)) },
@@ -121,7 +121,7 @@ func TestAWriteWhoseAnswerWasLostIsNotForgotten(t *testing.T) {
 	}
 }
 
-func TestARemovalThatFails(t *testing.T) {
+func TestRemovalFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		fail func(w *world)
@@ -149,7 +149,7 @@ func TestARemovalThatFails(t *testing.T) {
 	}
 }
 
-func TestAReconnectionReplacesTheTokenEverywhere(t *testing.T) {
+func TestReconnectionReplacesTheTokenEverywhere(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.hub.runs("a")
@@ -172,7 +172,7 @@ func TestAReconnectionReplacesTheTokenEverywhere(t *testing.T) {
 	require.Equal(t, "ghu_second", w.servers.at("a"), "it held the old token")
 }
 
-func TestAServerToBeCleanedIsDeliveredToInsteadAfterAReconnection(t *testing.T) {
+func TestRemovalBecomesADeliveryAfterAReconnection(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	w.hub.stopped("")

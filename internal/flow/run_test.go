@@ -15,7 +15,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
-func TestNoSecretIsInLogsAuditOrMetrics(t *testing.T) {
+func TestLogsAuditAndMetricsHaveNoSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *flow.Options) { o.KeepFresh = true })
 	w.hub.runs("")
@@ -49,7 +49,7 @@ func TestNoSecretIsInLogsAuditOrMetrics(t *testing.T) {
 	require.Contains(t, w.audit.text(t), "token_sha256")
 }
 
-func TestTheNumberOfPendingFlows(t *testing.T) {
+func TestPendingFlowsAreCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	pending := func() float64 { return w.metric("ghscoped_flows_pending") }
@@ -67,7 +67,7 @@ func TestTheNumberOfPendingFlows(t *testing.T) {
 	require.Zero(t, pending())
 }
 
-func TestAFlowIsCountedAndTimed(t *testing.T) {
+func TestFlowIsCountedAndTimed(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	require.Equal(t, 1.0, w.metric("ghscoped_flows_started_total", "mode", "device"))

@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
-func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
+func TestScopedTokenIsSharedByAllWhoAskAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -45,7 +45,7 @@ func TestAllWhoAskAtOnceShareOneToken(t *testing.T) {
 }
 
 // GitHub drops the oldest of more than ten tokens, which would be the wide one.
-func TestThereAreNeverMoreThanTenTokens(t *testing.T) {
+func TestScopedTokensAreNeverMoreThanTen(t *testing.T) {
 	t.Parallel()
 	var repositories []string
 	for i := range 20 {
@@ -82,7 +82,7 @@ func TestThereAreNeverMoreThanTenTokens(t *testing.T) {
 	}
 }
 
-func TestWhoAsksTooOftenHasToWait(t *testing.T) {
+func TestScopedTokenHasToWaitWhoAsksTooOften(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -107,7 +107,7 @@ func TestWhoAsksTooOftenHasToWait(t *testing.T) {
 	})
 }
 
-func TestATokenForWhichNobodyWaitsAnyMoreIsRevoked(t *testing.T) {
+func TestScopedTokenForWhichNobodyWaitsAnyMoreIsRevoked(t *testing.T) {
 	t.Parallel()
 	for name, meanwhile := range map[string]func(w *world){
 		"disconnected": func(w *world) {
@@ -133,7 +133,7 @@ func TestATokenForWhichNobodyWaitsAnyMoreIsRevoked(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsStoredThoughTheStoreSaidNoIsKept(t *testing.T) {
+func TestScopedTokenThatIsStoredThoughTheStoreSaidNoIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -147,7 +147,7 @@ func TestATokenThatIsStoredThoughTheStoreSaidNoIsKept(t *testing.T) {
 	})
 }
 
-func TestWhoHasWaitedTooLongFindsTheTokenNextTime(t *testing.T) {
+func TestScopedTokenIsThereNextTimeForWhoWaitedTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)

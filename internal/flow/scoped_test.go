@@ -65,7 +65,7 @@ func requireCode(t *testing.T, err error, code string) {
 	require.Equal(t, code, known.Code, "%v", err)
 }
 
-func TestGitGetsATokenForTheRepositoryItNames(t *testing.T) {
+func TestScopedTokenIsForTheRepositoryThatGitNames(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -150,7 +150,7 @@ func TestScopedTokensDieWithTheConnection(t *testing.T) {
 	}
 }
 
-func TestARefusalIsToldToAllWhoWaitAndIsNotKept(t *testing.T) {
+func TestScopedTokenRefusalIsToldToAllWhoWaitAndIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -170,7 +170,7 @@ func TestARefusalIsToldToAllWhoWaitAndIsNotKept(t *testing.T) {
 	})
 }
 
-func TestPassingTroubleIsToldToWhoeverWaitsAsThat(t *testing.T) {
+func TestScopedTokenRetryableErrorIsToldToWhoeverWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -190,7 +190,7 @@ func TestPassingTroubleIsToldToWhoeverWaitsAsThat(t *testing.T) {
 	})
 }
 
-func TestAWideTokenThatIsDeadEndsTheConnection(t *testing.T) {
+func TestScopedTokenOfADeadConnectionEndsIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)
@@ -203,7 +203,7 @@ func TestAWideTokenThatIsDeadEndsTheConnection(t *testing.T) {
 	})
 }
 
-func TestATokenThatGitHubRefusedIsReplaced(t *testing.T) {
+func TestScopedTokenThatGitHubRefusedIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := narrowing(t)

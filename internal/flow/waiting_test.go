@@ -10,7 +10,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 )
 
-func TestOneLookIsForAllServersThatAreWaitedFor(t *testing.T) {
+func TestWaitingServersAreLookedForTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for flows := range 3 {
@@ -48,7 +48,7 @@ func TestOneLookIsForAllServersThatAreWaitedFor(t *testing.T) {
 	require.Empty(t, w.servers.content)
 }
 
-func TestRemovalsFromStoppedServersAreLookedForTogether(t *testing.T) {
+func TestWaitingRemovalsAreLookedForTogether(t *testing.T) {
 	t.Parallel()
 	names := []string{"a", "b", "c", "d"}
 	w := newWorld(t)

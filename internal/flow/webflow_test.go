@@ -45,7 +45,7 @@ func refusedWith(t *testing.T, code string, err error) {
 	require.Equal(t, code, refused.Code)
 }
 
-func TestTheWebFlowConnects(t *testing.T) {
+func TestWebFlowConnects(t *testing.T) {
 	t.Parallel()
 	w := newWebWorld(t)
 	state := w.startWeb()
@@ -66,7 +66,7 @@ func TestTheWebFlowConnects(t *testing.T) {
 	require.Equal(t, "ghu_web", w.servers.at(""))
 }
 
-func TestTheStateOfAWebFlow(t *testing.T) {
+func TestWebFlowState(t *testing.T) {
 	t.Parallel()
 	t.Run("serves once", func(t *testing.T) {
 		t.Parallel()
@@ -158,7 +158,7 @@ func TestGitHubsRefusalEndsAWebFlow(t *testing.T) {
 	}
 }
 
-func TestAnExchangeThatFailsEndsTheFlow(t *testing.T) {
+func TestWebFlowEndsWithAnExchangeThatFails(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []*apierror.Error{{Code: "code_spent"}, {Code: "github_unreachable", Retryable: true}} {
 		t.Run(cause.Code, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAnExchangeThatFailsEndsTheFlow(t *testing.T) {
 	}
 }
 
-func TestAWebFlowLosesNoToken(t *testing.T) {
+func TestWebFlowLosesNoToken(t *testing.T) {
 	t.Parallel()
 	t.Run("to a cancel", func(t *testing.T) {
 		t.Parallel()
@@ -226,7 +226,7 @@ func TestAWebFlowLosesNoToken(t *testing.T) {
 	})
 }
 
-func TestTheTwoWaysReplaceEachOther(t *testing.T) {
+func TestWebFlowAndDeviceFlowReplaceEachOther(t *testing.T) {
 	t.Parallel()
 	w := newWebWorld(t)
 	w.start()
@@ -247,7 +247,7 @@ func TestTheTwoWaysReplaceEachOther(t *testing.T) {
 	require.Equal(t, []string{"ghu_first"}, w.github.revoked, "approved after the user had chosen the other way")
 }
 
-func TestOnceApprovedNeitherWayBeginsAnew(t *testing.T) {
+func TestWebFlowBeginsNoMoreOnceApproved(t *testing.T) {
 	t.Parallel()
 	w := newWebWorld(t)
 	user, err := w.CompleteWeb(w.ctx, caller, w.startWeb(), "code")
@@ -260,7 +260,7 @@ func TestOnceApprovedNeitherWayBeginsAnew(t *testing.T) {
 	require.False(t, created)
 }
 
-func TestTheWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
+func TestWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, _, err := w.StartWeb(w.ctx, caller, flow.Request{})
@@ -269,7 +269,7 @@ func TestTheWebFlowIsNotOfferedWithoutItsSecret(t *testing.T) {
 	refusedWith(t, apierror.CodeWebState, err)
 }
 
-func TestAnAdministratorSeesAndEndsConnections(t *testing.T) {
+func TestAdminSeesAndEndsConnections(t *testing.T) {
 	t.Parallel()
 	w := connected(t)
 	_, _, err := w.Start(w.ctx, program("bob", ""), flow.Request{})

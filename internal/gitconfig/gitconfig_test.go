@@ -27,7 +27,7 @@ func git(t *testing.T, file string, args ...string) string {
 	return string(out)
 }
 
-func TestUndoLeavesTheFileAsItWas(t *testing.T) {
+func TestRemoveLeavesTheFileAsItWas(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]string{
 		"ordinary":              "[user]\n\tname = Ada\n",
@@ -69,7 +69,7 @@ func last(text string) string {
 	return all[len(all)-1] + "\n"
 }
 
-func TestPuttingTwiceChangesNothing(t *testing.T) {
+func TestPutTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	changed, err := gitconfig.Put(file, lines)
@@ -80,7 +80,7 @@ func TestPuttingTwiceChangesNothing(t *testing.T) {
 	require.False(t, changed)
 }
 
-func TestAFileMadeForItGoesAgain(t *testing.T) {
+func TestRemoveTakesAwayAFileMadeForIt(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	_, err := gitconfig.Put(file, lines)
@@ -94,7 +94,7 @@ func TestAFileMadeForItGoesAgain(t *testing.T) {
 	require.False(t, changed)
 }
 
-func TestWhatWasAddedSinceStays(t *testing.T) {
+func TestRemoveKeepsWhatWasAddedSince(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada"), 0o644))
@@ -113,7 +113,7 @@ func TestWhatWasAddedSinceStays(t *testing.T) {
 	require.NotContains(t, string(text), "ghscoped")
 }
 
-func TestASettingOfOursThatWasChangedSinceStays(t *testing.T) {
+func TestRemoveKeepsASettingOfOursThatWasChangedSince(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	_, err := gitconfig.Put(file, lines)
@@ -168,7 +168,7 @@ func TestWithoutTheEndMarkWhatFollowsIsTheUsers(t *testing.T) {
 	}
 }
 
-func TestALinkIsFollowedAndStays(t *testing.T) {
+func TestPutFollowsALinkWhichStays(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	real, link := filepath.Join(dir, "dotfiles"), filepath.Join(dir, ".gitconfig")
@@ -184,7 +184,7 @@ func TestALinkIsFollowedAndStays(t *testing.T) {
 	require.Contains(t, string(text), "# >>> ghscoped setup >>>")
 }
 
-func TestWhileGitChangesTheFileNobodyElseDoes(t *testing.T) {
+func TestPutChangesNothingWhileGitChangesTheFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	require.NoError(t, os.WriteFile(file+".lock", nil, 0o644))
@@ -193,7 +193,7 @@ func TestWhileGitChangesTheFileNobodyElseDoes(t *testing.T) {
 	require.FileExists(t, file+".lock", "it is not ours")
 }
 
-func TestTheUsersFileIsTheOneThatGitWrites(t *testing.T) {
+func TestUserFileIsTheOneThatGitWrites(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string

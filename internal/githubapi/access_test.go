@@ -50,7 +50,7 @@ func TestAccessNamesWhatIsMissingAndWhereToMendIt(t *testing.T) {
 	require.Equal(t, github.Access{State: github.AccessSuspended, Fix: settings}, access())
 }
 
-func TestAUserWithoutWriteAccessCannotPush(t *testing.T) {
+func TestAccessOfAUserWithoutWriteAccessHasNoPush(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	client := newClient(t, options(t, sim.URL(), c.Now))
@@ -71,7 +71,7 @@ func TestAUserWithoutWriteAccessCannotPush(t *testing.T) {
 	require.Equal(t, github.AccessNoRepository, access.State)
 }
 
-func TestAllPagesOfManyRepositoriesAreRead(t *testing.T) {
+func TestAccessReadsAllPagesOfManyRepositories(t *testing.T) {
 	t.Parallel()
 	world := githubsim.Options{Accounts: []githubsim.Account{{Login: "octocat"}}}
 	for i := range 500 {
@@ -99,7 +99,7 @@ func TestAllPagesOfManyRepositoriesAreRead(t *testing.T) {
 	require.Equal(t, 5+5, sim.Stats().Requests["GET /user/installations/{id}/repositories"])
 }
 
-func TestAPageThatFailsFailsTheWhole(t *testing.T) {
+func TestAccessFailsWithAPageThatFails(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	_, err := sim.Install("octocat")

@@ -32,7 +32,7 @@ func botWorld(t *testing.T) (*githubsim.Server, *clock, *githubapi.Client, strin
 	return sim, c, newClient(t, o), file
 }
 
-func TestAMintedTokenIsExactlyWhatWasAskedFor(t *testing.T) {
+func TestMintGivesExactlyWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	sim, c, client, _ := botWorld(t)
 	token, err := client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
@@ -51,7 +51,7 @@ func TestAMintedTokenIsExactlyWhatWasAskedFor(t *testing.T) {
 	require.NoError(t, client.RevokeInstallationToken(t.Context(), token.Token), "a dead token is no error")
 }
 
-func TestMintingWithoutNamesIsRefusedBeforeGitHubIsAsked(t *testing.T) {
+func TestMintWithoutNamesIsRefusedBeforeGitHubIsAsked(t *testing.T) {
 	t.Parallel()
 	sim, _, client, _ := botWorld(t)
 	for name, ask := range map[string]struct {
@@ -69,7 +69,7 @@ func TestMintingWithoutNamesIsRefusedBeforeGitHubIsAsked(t *testing.T) {
 	}
 }
 
-func TestARefusalToMintIsNamed(t *testing.T) {
+func TestMintNamesARefusal(t *testing.T) {
 	t.Parallel()
 	sim, c, client, path := botWorld(t)
 	_, err := client.Mint(t.Context(), "octocat", []string{"hello"}, write)
@@ -101,7 +101,7 @@ func TestARefusalToMintIsNamed(t *testing.T) {
 	requireCode(t, err, "app_unknown", false)
 }
 
-func TestAClockThatIsTenMinutesOffStillMints(t *testing.T) {
+func TestMintWorksWithAClockThatIsTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]time.Duration{"fast": 10 * time.Minute, "slow": -10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestAClockThatIsTenMinutesOffStillMints(t *testing.T) {
 	}
 }
 
-func TestTheKeyIsReadAgainWhenItsFileChanges(t *testing.T) {
+func TestMintReadsTheKeyAgainWhenItsFileChanges(t *testing.T) {
 	t.Parallel()
 	sim, _, client, path := botWorld(t)
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -133,13 +133,13 @@ func TestTheKeyIsReadAgainWhenItsFileChanges(t *testing.T) {
 	requireCode(t, err, "app_misconfigured", false)
 }
 
-func TestWithoutAKeyNothingIsMinted(t *testing.T) {
+func TestMintNeedsAKey(t *testing.T) {
 	t.Parallel()
 	_, err := newClient(t, options(t, "http://127.0.0.1:1", time.Now)).Mint(t.Context(), "o", []string{"r"}, write)
 	requireCode(t, err, "app_misconfigured", false)
 }
 
-func TestTheBotHasAName(t *testing.T) {
+func TestIdentityOfTheBot(t *testing.T) {
 	t.Parallel()
 	_, _, client, _ := botWorld(t)
 	token, err := client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
@@ -155,7 +155,7 @@ type signed struct{}
 
 func (signed) Sign(string, time.Time) (secret.String, error) { return sec("jwt"), nil }
 
-func TestABotWithoutANumberOrAProperNameIsNone(t *testing.T) {
+func TestIdentityWithoutANumberOrAProperNameIsNone(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{`{"slug":"our-hub","login":"our-hub[bot]"}`, `{"slug":"../user","id":7}`} {
 		server := httptest.NewServer(says(200, "application/json", answer))
@@ -168,7 +168,7 @@ func TestABotWithoutANumberOrAProperNameIsNone(t *testing.T) {
 	}
 }
 
-func TestAFileOfARepositoryIsBounded(t *testing.T) {
+func TestFileOfARepositoryIsBounded(t *testing.T) {
 	t.Parallel()
 	sim, _, client, _ := botWorld(t)
 	require.NoError(t, sim.Commit("octo-org/shared", "policy", map[string]string{".github/ghscoped.yaml": "version: 1\n"}))

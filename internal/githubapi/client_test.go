@@ -140,7 +140,7 @@ func keyFile(t *testing.T, key *rsa.PrivateKey) string {
 	return path
 }
 
-func TestAMissingOptionIsRefused(t *testing.T) {
+func TestNewRefusesAMissingOption(t *testing.T) {
 	t.Parallel()
 	_, err := githubapi.New(githubapi.Options{ClientID: "x"})
 	require.Error(t, err)

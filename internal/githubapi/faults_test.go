@@ -72,7 +72,7 @@ var calls = map[string]func(context.Context, *githubapi.Client) error{
 	"access":  func(ctx context.Context, c *githubapi.Client) error { _, err := c.Access(ctx, sec("ghu")); return err },
 }
 
-func TestATroubleOfGitHubsIsPassingWhateverItsForm(t *testing.T) {
+func TestErrorsOfGitHubsAreRetryableWhateverTheirForm(t *testing.T) {
 	t.Parallel()
 	html := "<html><body>marker</body></html>"
 	cases := map[string]struct {
@@ -110,7 +110,7 @@ func TestATroubleOfGitHubsIsPassingWhateverItsForm(t *testing.T) {
 	}
 }
 
-func TestABodyWithoutAnEndIsCutOff(t *testing.T) {
+func TestClientCutsABodyWithoutAnEndOff(t *testing.T) {
 	t.Parallel()
 	for call, do := range calls {
 		t.Run(call, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestABodyWithoutAnEndIsCutOff(t *testing.T) {
 	}
 }
 
-func TestABlackHoleEndsAtTheDeadline(t *testing.T) {
+func TestClientEndsABlackHoleAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	hole := func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client left
@@ -137,7 +137,7 @@ func TestABlackHoleEndsAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatDripsEndsAtTheDeadline(t *testing.T) {
+func TestClientEndsAnAnswerThatDripsAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	drip := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -162,7 +162,7 @@ func TestAnAnswerThatDripsEndsAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestARedirectIsNotFollowedWithAToken(t *testing.T) {
+func TestClientFollowsNoRedirectWithAToken(t *testing.T) {
 	t.Parallel()
 	reached := make(chan string, 10)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached <- r.URL.Path }))
@@ -176,7 +176,7 @@ func TestARedirectIsNotFollowedWithAToken(t *testing.T) {
 	require.Empty(t, reached)
 }
 
-func TestALinkOutsideTheAPIIsNotFollowed(t *testing.T) {
+func TestClientFollowsNoLinkOutsideTheAPI(t *testing.T) {
 	t.Parallel()
 	for _, link := range []string{`<https://evil.test/>; rel="next"`, `<http://127.0.0.1:1/api/v3/x>; rel="next"`, `</api/v3/x>; rel="next"`, `<http://[>; rel="next"`} {
 		client := clientOf(t, says(200, "application/json", `{"installations":[]}`, "Link", link), time.Now)
@@ -185,7 +185,7 @@ func TestALinkOutsideTheAPIIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestAnEmptyPageIsTheLastWhateverItsLinkSays(t *testing.T) {
+func TestAccessTakesAnEmptyPageForTheLast(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
@@ -200,7 +200,7 @@ func TestAnEmptyPageIsTheLastWhateverItsLinkSays(t *testing.T) {
 	require.Equal(t, github.AccessNotInstalled, access.State)
 }
 
-func TestGitHubsPagesAreItsOwn(t *testing.T) {
+func TestDeviceCodePageIsGitHubsOwn(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(says(200, "application/json",
 		`{"device_code":"d","user_code":"U","verification_uri":"javascript:alert(1)","expires_in":0,"interval":0}`))
@@ -212,7 +212,7 @@ func TestGitHubsPagesAreItsOwn(t *testing.T) {
 	require.Equal(t, 5*time.Second, code.Interval)
 }
 
-func TestALimitIsRespectedUntilItEnds(t *testing.T) {
+func TestLimitIsRespectedUntilItEnds(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	cases := map[string]struct {
@@ -256,7 +256,7 @@ func TestALimitIsRespectedUntilItEnds(t *testing.T) {
 	}
 }
 
-func TestOneUsersLimitIsNotAnothers(t *testing.T) {
+func TestLimitOfOneUserIsNotAnothers(t *testing.T) {
 	t.Parallel()
 	client := clientOf(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer spent" {
@@ -272,7 +272,7 @@ func TestOneUsersLimitIsNotAnothers(t *testing.T) {
 	require.Equal(t, "mona", account.Login)
 }
 
-func TestALastAllowedCallShutsTheGate(t *testing.T) {
+func TestLimitIsKeptFromTheLastAllowedCall(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	client := clientOf(t, says(200, "application/json", `{"id":1,"login":"mona"}`, "X-RateLimit-Remaining", "0",
@@ -283,7 +283,7 @@ func TestALastAllowedCallShutsTheGate(t *testing.T) {
 	requireCode(t, err, "github_limited", true)
 }
 
-func TestACallSaysWhatGitHubAsksFor(t *testing.T) {
+func TestClientSaysWhatGitHubAsksFor(t *testing.T) {
 	t.Parallel()
 	headers := make(chan http.Header, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

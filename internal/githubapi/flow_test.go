@@ -18,7 +18,7 @@ import (
 
 var _ flow.GitHub = (*githubapi.Client)(nil)
 
-func TestADeviceFlowFromCodeToToken(t *testing.T) {
+func TestDeviceCodeToToken(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	client := newClient(t, options(t, sim.URL(), c.Now))
@@ -57,7 +57,7 @@ func TestADeviceFlowFromCodeToToken(t *testing.T) {
 	require.NotZero(t, account.ID)
 }
 
-func TestAClockThatIsTenMinutesOffStillConnects(t *testing.T) {
+func TestDeviceCodeWorksWithAClockThatIsTenMinutesOff(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]time.Duration{"fast": 10 * time.Minute, "slow": -10 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestAClockThatIsTenMinutesOffStillConnects(t *testing.T) {
 	}
 }
 
-func TestAFlowThatEndsWithoutAToken(t *testing.T) {
+func TestPollOnceOfAFlowThatEndsWithoutAToken(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	client := newClient(t, options(t, sim.URL(), c.Now))
@@ -100,7 +100,7 @@ func TestAFlowThatEndsWithoutAToken(t *testing.T) {
 	require.Equal(t, github.PollExpired, poll.Status)
 }
 
-func TestAnAppThatIsSetUpWronglyIsNamed(t *testing.T) {
+func TestDeviceCodeNamesAnAppThatIsSetUpWrongly(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{Apps: []githubsim.App{
 		{ClientID: githubsim.DefaultClientID, Slug: "off", NoDeviceFlow: true},
@@ -123,7 +123,7 @@ func TestAnAppThatIsSetUpWronglyIsNamed(t *testing.T) {
 	require.True(t, token.Refresh.Empty())
 }
 
-func TestEveryErrorOfAPollHasAMeaning(t *testing.T) {
+func TestPollOnceGivesEveryErrorAMeaning(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]struct {
 		outcome github.PollStatus
@@ -161,7 +161,7 @@ func TestEveryErrorOfAPollHasAMeaning(t *testing.T) {
 	}
 }
 
-func TestTheWebFlowWithPKCE(t *testing.T) {
+func TestWebFlowWithPKCE(t *testing.T) {
 	t.Parallel()
 	const callback = "http://127.0.0.1:9/services/connect-github/github_callback"
 	sim, c := newSim(t, githubsim.Options{Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: "web",
@@ -197,7 +197,7 @@ func TestTheWebFlowWithPKCE(t *testing.T) {
 	requireCode(t, err, "app_misconfigured", false)
 }
 
-func TestARefreshEndsTheOldPair(t *testing.T) {
+func TestRefreshEndsTheOldPair(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	client := newClient(t, options(t, sim.URL(), c.Now))
@@ -214,7 +214,7 @@ func TestARefreshEndsTheOldPair(t *testing.T) {
 	requireCode(t, err, "token_dead", false)
 }
 
-func TestARevokedTokenIsDead(t *testing.T) {
+func TestRevokeMakesATokenDead(t *testing.T) {
 	t.Parallel()
 	app := githubsim.App{ClientID: githubsim.DefaultClientID, Slug: "s", ClientSecret: "the-secret"}
 	for name, clientSecret := range map[string]string{"with the secret": "the-secret", "without": ""} {
@@ -235,7 +235,7 @@ func TestARevokedTokenIsDead(t *testing.T) {
 	}
 }
 
-func TestARevocationThatDidNotHappenIsNotCalledOne(t *testing.T) {
+func TestRevokeCallsNothingARevocationThatDidNotHappen(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{Enterprise: true,
 		Apps: []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: "s", ClientSecret: "the-secret"}}})
@@ -258,7 +258,7 @@ func TestARevocationThatDidNotHappenIsNotCalledOne(t *testing.T) {
 	require.NoError(t, err, "the token must still live")
 }
 
-func TestAnAnswerThatIsLostIsPassing(t *testing.T) {
+func TestPollOnceWhoseAnswerIsLostIsRetryable(t *testing.T) {
 	t.Parallel()
 	sim, c := newSim(t, githubsim.Options{})
 	client := newClient(t, options(t, sim.URL(), c.Now))

@@ -92,7 +92,7 @@ func (r *replica) poll(t *testing.T) time.Duration {
 	return requireCode(t, err, "github_limited", true).RetryAfter
 }
 
-func TestAWaitOfOneProcessIsKeptByAll(t *testing.T) {
+func TestGateOfOneProcessIsKeptByAll(t *testing.T) {
 	t.Parallel()
 	c, shared := newClock(), newLimits()
 	one, other := newReplica(t, shared, c.Now), newReplica(t, shared, c.Now)
@@ -116,7 +116,7 @@ func TestAWaitOfOneProcessIsKeptByAll(t *testing.T) {
 	}
 }
 
-func TestTheLongerOfTwoWaitsCounts(t *testing.T) {
+func TestGateTakesTheLongerOfTwoWaits(t *testing.T) {
 	t.Parallel()
 	for name, waits := range map[string][]int{"the short one first": {10, 50}, "the long one first": {50, 10}} {
 		t.Run(name, func(t *testing.T) {
@@ -139,7 +139,7 @@ type deaf struct{ *limits }
 
 func (deaf) Until(context.Context, string) (time.Time, error) { return time.Time{}, nil }
 
-func TestAProcessHearsOfALongerWaitWhenItsOwnIsOver(t *testing.T) {
+func TestGateHearsOfALongerWaitWhenItsOwnIsOver(t *testing.T) {
 	t.Parallel()
 	c, shared := newClock(), newLimits()
 	one, other := newReplica(t, shared, c.Now), newReplica(t, deaf{shared}, c.Now)
@@ -151,7 +151,7 @@ func TestAProcessHearsOfALongerWaitWhenItsOwnIsOver(t *testing.T) {
 	require.Equal(t, 1, one.asked)
 }
 
-func TestATroubleWithTheSharedLimitsNeitherOpensNorStops(t *testing.T) {
+func TestGateIsNeitherOpenedNorStoppedByErrorsOfTheSharedLimits(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(*limits){
 		"it fails": func(l *limits) { l.fault = errors.New("the store is unavailable") },
@@ -180,14 +180,14 @@ func TestATroubleWithTheSharedLimitsNeitherOpensNorStops(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsFarAheadDoesNotShutGitHubForLonger(t *testing.T) {
+func TestGateIsNotShutForLongerByAClockThatIsFarAhead(t *testing.T) {
 	t.Parallel()
 	c, shared := newClock(), newLimits()
 	shared.until["oauth"] = c.Now().Add(24 * time.Hour)
 	require.Equal(t, time.Hour, newReplica(t, shared, c.Now).poll(t))
 }
 
-func TestASharedLimitOfAUserIsNamedByTheTokensHash(t *testing.T) {
+func TestGateNamesASharedLimitOfAUserByTheTokensHash(t *testing.T) {
 	t.Parallel()
 	c, shared := newClock(), newLimits()
 	one, other := newReplica(t, shared, c.Now), newReplica(t, shared, c.Now)
@@ -205,7 +205,7 @@ func TestASharedLimitOfAUserIsNamedByTheTokensHash(t *testing.T) {
 	require.Contains(t, shared.until, "token:"+spent.Hash())
 }
 
-func TestARefusalThatOnlyItsTextTellsFromALimitIsSharedToo(t *testing.T) {
+func TestGateSharesARefusalThatOnlyItsTextTellsFromALimit(t *testing.T) {
 	t.Parallel()
 	c, shared := newClock(), newLimits()
 	one := clientWith(t, shared, c.Now, says(403, "application/json", `{"message":"You have exceeded a secondary rate limit."}`))

@@ -91,7 +91,7 @@ func TestScopeTokenSaysWhyThereIsNone(t *testing.T) {
 	requireCode(t, err, apierror.CodeTokenDead, false)
 }
 
-func TestALimitOfOnePersonsShutsNobodyElseOut(t *testing.T) {
+func TestScopeTokenLimitOfOnePersonShutsNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	sim, client, _, wide := narrowing(t)
 	other := granted(t, sim, client, "octocat").Access.String
@@ -106,7 +106,7 @@ func TestALimitOfOnePersonsShutsNobodyElseOut(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestADeviceFlowForOneRepository(t *testing.T) {
+func TestPollOnceForOneRepository(t *testing.T) {
 	t.Parallel()
 	sim, client, _, _ := narrowing(t)
 	id, err := client.RepositoryID(t.Context(), "octocat/hello")

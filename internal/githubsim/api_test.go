@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 )
 
-func TestWhoAmI(t *testing.T) {
+func TestUserAnswersWhoAmI(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	mona := "Bearer " + userToken(t, sim, "mona").str("access_token")
@@ -32,7 +32,7 @@ func TestWhoAmI(t *testing.T) {
 	require.Equal(t, githubsim.DefaultClientID, send(t, "GET", sim.APIURL()+"/apps/"+githubsim.DefaultSlug, "", nil).str("client_id"))
 }
 
-func TestSixtyAnonymousCallsAnHour(t *testing.T) {
+func TestAPIAllowsSixtyAnonymousCallsAnHour(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	for range 60 {
@@ -94,7 +94,7 @@ func relNext(link string) string {
 	return ""
 }
 
-func TestRevoking(t *testing.T) {
+func TestRevokeTokens(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	revoke := func(auth string, v ...string) answer {
@@ -126,7 +126,7 @@ func withSecret(o *githubsim.Options) {
 	o.Apps = []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: secret, CallbackURLs: []string{"http://127.0.0.1/cb"}}}
 }
 
-func TestTheAppRevokesWithItsSecret(t *testing.T) {
+func TestRevokeByTheAppWithItsSecret(t *testing.T) {
 	t.Parallel()
 	sim := start(t, withSecret)
 	one, two := userToken(t, sim, "mona").str("access_token"), userToken(t, sim, "mona").str("access_token")
@@ -206,7 +206,7 @@ func TestWebFlow(t *testing.T) {
 	}
 }
 
-func TestAPersonInstallsTheApp(t *testing.T) {
+func TestInstallByAPerson(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	auth := "Bearer " + userToken(t, sim, "octocat").str("access_token")

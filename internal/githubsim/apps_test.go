@@ -39,7 +39,7 @@ func appJWT(t *testing.T, sim *githubsim.Server, key *rsa.PrivateKey, iat, exp t
 	return "Bearer " + v
 }
 
-func TestTheTimesOfAnAppsJWT(t *testing.T) {
+func TestAppJWTTimes(t *testing.T) {
 	t.Parallel()
 	sim, key := botWorld(t)
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -116,7 +116,7 @@ func TestInstallationTokens(t *testing.T) {
 	require.Equal(t, 403, send(t, "POST", address, auth, nil).status)
 }
 
-func TestABotOpensAPullRequestThatStartsWorkflows(t *testing.T) {
+func TestPullsByABotStartWorkflows(t *testing.T) {
 	t.Parallel()
 	sim, key := botWorld(t)
 	id, err := sim.Install("octocat", "hello")
@@ -150,7 +150,7 @@ func TestABotOpensAPullRequestThatStartsWorkflows(t *testing.T) {
 	require.Equal(t, 403, send(t, "POST", sim.APIURL()+"/repos/octocat/other/pulls", "Bearer "+token, pull).status)
 }
 
-func TestAManifestBecomesAnApp(t *testing.T) {
+func TestManifestBecomesAnApp(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	b := newBrowser(t, sim, "mona")

@@ -33,7 +33,7 @@ func TestDeviceCodeAnswersAsGitHubDoes(t *testing.T) {
 	require.JSONEq(t, `{"error":"Not Found"}`, wrong.raw)
 }
 
-func TestEveryErrorOfTheDeviceFlow(t *testing.T) {
+func TestDeviceFlowErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, want string
@@ -86,7 +86,7 @@ func TestDeviceFlowOffRefusesACode(t *testing.T) {
 	require.Equal(t, "device_flow_disabled", a.str("error"))
 }
 
-func TestTheIntervalIsEnforcedAndRaised(t *testing.T) {
+func TestDeviceIntervalIsEnforcedAndRaised(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	d := deviceCode(t, sim)
@@ -117,7 +117,7 @@ func TestTheIntervalIsEnforcedAndRaised(t *testing.T) {
 	require.Equal(t, map[string]int{"authorization_pending": 3, "slow_down": 3, "success": 1}, p.Answers)
 }
 
-func TestAPollThatAFaultAnsweredIsCountedAndTimed(t *testing.T) {
+func TestDevicePollThatAFaultAnsweredIsCountedAndTimed(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	d := deviceCode(t, sim)
@@ -129,7 +129,7 @@ func TestAPollThatAFaultAnsweredIsCountedAndTimed(t *testing.T) {
 	require.Equal(t, 2, sim.Stats().DeviceCodes[0].Polls)
 }
 
-func TestACodeGivesOneToken(t *testing.T) {
+func TestDeviceCodeGivesOneToken(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	d := deviceCode(t, sim)
@@ -146,7 +146,7 @@ func TestACodeGivesOneToken(t *testing.T) {
 	require.Equal(t, "incorrect_device_code", poll(t, sim, d.str("device_code")).str("error"))
 }
 
-func TestAnAppWithoutExpiryGivesNoRefreshToken(t *testing.T) {
+func TestAppWithoutExpiryGivesNoRefreshToken(t *testing.T) {
 	t.Parallel()
 	sim := start(t, func(o *githubsim.Options) {
 		o.Apps = []githubsim.App{{ClientID: githubsim.DefaultClientID, Slug: "x", NoTokenExpiry: true}}
@@ -172,7 +172,7 @@ func TestRefreshTokensAreSingleUse(t *testing.T) {
 	require.NotEmpty(t, refresh(second.str("refresh_token")).str("access_token"))
 }
 
-func TestTheEleventhTokenEvictsTheFirst(t *testing.T) {
+func TestTokensEvictTheFirstAtTheEleventh(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	for range 11 {
@@ -186,7 +186,7 @@ func TestTheEleventhTokenEvictsTheFirst(t *testing.T) {
 	}
 }
 
-func TestAPersonEntersTheCode(t *testing.T) {
+func TestDevicePageTakesTheCode(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, button, shows, want string }{
 		{"and authorizes", "1", "device-done", ""},
@@ -210,7 +210,7 @@ func TestAPersonEntersTheCode(t *testing.T) {
 	}
 }
 
-func TestFiftyCodeEntriesAnHour(t *testing.T) {
+func TestDevicePageTakesFiftyCodesAnHour(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	b := newBrowser(t, sim, "mona")
@@ -229,7 +229,7 @@ func TestFiftyCodeEntriesAnHour(t *testing.T) {
 	require.Equal(t, 200, b.code)
 }
 
-func TestAFormFromElsewhereIsRefused(t *testing.T) {
+func TestFormFromElsewhereIsRefused(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	d := deviceCode(t, sim)
@@ -239,7 +239,7 @@ func TestAFormFromElsewhereIsRefused(t *testing.T) {
 	require.Equal(t, 422, b.code)
 }
 
-func TestADirectionOutsideIsNotFollowedAfterSignIn(t *testing.T) {
+func TestSignInFollowsNoDirectionOutside(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	b := newBrowser(t, sim, "mona")

@@ -71,7 +71,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestABodyWithoutEndAndABlackHoleLastAsLongAsTheClient(t *testing.T) {
+func TestFaultsWithoutEndLastAsLongAsTheClient(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{githubsim.FaultEndless, githubsim.FaultTrickle, githubsim.FaultBlackHole} {
 		t.Run(kind, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestABodyWithoutEndAndABlackHoleLastAsLongAsTheClient(t *testing.T) {
 	}
 }
 
-func TestALostSuccessHasSpentTheCode(t *testing.T) {
+func TestFaultOfALostSuccessHasSpentTheCode(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	d := deviceCode(t, sim)
@@ -144,7 +144,7 @@ func TestFaultsBySchedule(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestTheManagementPortDoesWhatTheMethodsDo(t *testing.T) {
+func TestAdminPortDoesWhatTheMethodsDo(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	admin := func(method, path string, body any) answer { return send(t, method, sim.AdminURL()+path, "", body) }
@@ -198,7 +198,7 @@ func TestTLSWithItsOwnCA(t *testing.T) {
 	require.ErrorContains(t, err, "certificate")
 }
 
-func TestWrongOptionsAreAllNamedAtStart(t *testing.T) {
+func TestStartNamesAllWrongOptions(t *testing.T) {
 	t.Parallel()
 	err := githubsim.New(githubsim.Options{Interval: time.Millisecond, Apps: []githubsim.App{{}},
 		Repositories: []githubsim.Repository{{FullName: "nobody/x"}}}).Start()

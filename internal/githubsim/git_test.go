@@ -15,7 +15,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 )
 
-func TestWhoMayCloneAndPush(t *testing.T) {
+func TestGitWhoMayCloneAndPush(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat", "hello")
@@ -72,7 +72,7 @@ func commit(t *testing.T, dir string) {
 	}
 }
 
-func TestANarrowedTokenReachesOneRepository(t *testing.T) {
+func TestGitScopedTokenReachesOneRepository(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat")
@@ -85,7 +85,7 @@ func TestANarrowedTokenReachesOneRepository(t *testing.T) {
 	require.Equal(t, 200, pushCheck(t, sim, "octocat/hello", all))
 }
 
-func TestASuspendedInstallationAndASAMLOrganisationLetNobodyPush(t *testing.T) {
+func TestGitPushByASuspendedInstallationOrASAMLOrganisationIsRefused(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	id, err := sim.Install("octo-org")
@@ -120,7 +120,7 @@ func pushCheck(t *testing.T, sim *githubsim.Server, repo, token string) int {
 	return res.StatusCode
 }
 
-func TestWorkflowFilesNeedTheirPermission(t *testing.T) {
+func TestGitWorkflowFilesNeedTheirPermission(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	id, err := sim.Install("octocat")
@@ -149,7 +149,7 @@ func TestWorkflowFilesNeedTheirPermission(t *testing.T) {
 	require.NoError(t, err, "a later push that leaves the workflow alone: "+out)
 }
 
-func TestABigPushArrivesWhole(t *testing.T) {
+func TestGitTakesABigPushWhole(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat")
@@ -172,7 +172,7 @@ func TestABigPushArrivesWhole(t *testing.T) {
 	require.Len(t, sim.Stats().Pushes, 1, "the empty request git sends first is not a push")
 }
 
-func TestATokenExpiresInTheMiddleOfWork(t *testing.T) {
+func TestGitTokenExpiresInTheMiddleOfWork(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat")

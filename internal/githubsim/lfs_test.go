@@ -57,7 +57,7 @@ func batch(t *testing.T, sim *githubsim.Server, repo, operation, token, content 
 	return lfs(t, "POST", sim.URL()+"/"+repo+"/info/lfs/objects/batch", basic(token), string(body))
 }
 
-func TestWhoMayMoveLargeFiles(t *testing.T) {
+func TestLFSWhoMayMoveLargeFiles(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat", "hello")
@@ -102,7 +102,7 @@ func action(t *testing.T, a answer, name string) (address, auth string) {
 	return found["href"].(string), auth
 }
 
-func TestLargeFilesAreKeptByTheirName(t *testing.T) {
+func TestLFSKeepsLargeFilesByTheirName(t *testing.T) {
 	t.Parallel()
 	sim := start(t)
 	_, err := sim.Install("octocat")

@@ -27,7 +27,7 @@ func scopedWorld(t *testing.T) (sim *githubsim.Server, wide string, scope func(b
 	}
 }
 
-func TestAScopedTokenIsForWhatItWasMadeFor(t *testing.T) {
+func TestScopedTokenIsForWhatItWasMadeFor(t *testing.T) {
 	t.Parallel()
 	sim, wide, scope := scopedWorld(t)
 	a := scope(ask{"access_token": wide, "target": "OctoCat", "repositories": []string{"Notes"}})
@@ -54,7 +54,7 @@ func TestAScopedTokenIsForWhatItWasMadeFor(t *testing.T) {
 	require.NotEqual(t, 200, pushCheck(t, sim, "octocat/notes", reads.str("token")))
 }
 
-func TestAScopedTokenThatIsNotGiven(t *testing.T) {
+func TestScopedTokenThatIsNotGiven(t *testing.T) {
 	t.Parallel()
 	sim, wide, scope := scopedWorld(t)
 	hello := int64(send(t, "GET", sim.APIURL()+"/repos/octocat/hello", "Bearer "+wide, nil).body["id"].(float64))
@@ -94,7 +94,7 @@ func TestAScopedTokenThatIsNotGiven(t *testing.T) {
 	require.Equal(t, 401, pushCheck(t, sim, "octocat/hello", narrow))
 }
 
-func TestARepositoryThatIsNotReachedNarrowsNothing(t *testing.T) {
+func TestScopedTokenOfARepositoryThatIsNotReached(t *testing.T) {
 	t.Parallel()
 	sim, wide, _ := scopedWorld(t)
 	number := func(repo string) string {

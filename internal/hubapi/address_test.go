@@ -28,7 +28,7 @@ func at(t *testing.T, proxy, public string) *hubapi.Client {
 	return hubapi.New(proxyURL, proxyURL, publicURL, http.DefaultClient, nil)
 }
 
-func TestAServerIsReachedAtTheProxyUnderItsOwnHost(t *testing.T) {
+func TestAddressIsAtTheProxyUnderTheServersOwnHost(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ public, named, path, host string }{
 		{"", "/user/ada/", "/user/ada/", ""},
@@ -45,7 +45,7 @@ func TestAServerIsReachedAtTheProxyUnderItsOwnHost(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatLeadsElsewhereIsRefused(t *testing.T) {
+func TestAddressThatLeadsElsewhereIsRefused(t *testing.T) {
 	t.Parallel()
 	for what, named := range map[string]string{
 		"nothing":                      "",

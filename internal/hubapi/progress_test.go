@@ -49,7 +49,7 @@ func clientOf(t *testing.T, handle func(*http.Request) *http.Response) *hubapi.C
 	return hubapi.New(api, api, nil, &http.Client{Transport: stream{handle}}, nil)
 }
 
-func TestTheLastWordOnAStartingServer(t *testing.T) {
+func TestProgressIsTheLastWordOnAStartingServer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text    string
@@ -101,7 +101,7 @@ func TestProgressAsksForTheRightServer(t *testing.T) {
 	}
 }
 
-func TestWhatTheHubRefusesOfProgress(t *testing.T) {
+func TestProgressThatTheHubRefuses(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]error{
 		http.StatusBadRequest:   nil, // it is not starting

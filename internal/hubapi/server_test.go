@@ -65,14 +65,14 @@ func TestKernelSpecs(t *testing.T) {
 	require.Equal(t, hubapi.KernelSpecs{Default: "ir", Languages: map[string]string{"ir": "R", "py": "python", "odd": ""}}, specs)
 }
 
-func TestWhatIsGoneNeedsNoDeleting(t *testing.T) {
+func TestUserServerDeletesNothingThatIsGone(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
 	require.NoError(t, server.DeleteTerminal(t.Context(), "1"))
 	require.NoError(t, server.DeleteKernel(t.Context(), "1"))
 }
 
-func TestNoRedirectIsFollowedWithTheToken(t *testing.T) {
+func TestUserServerFollowsNoRedirectWithTheToken(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
 	t.Cleanup(elsewhere.Close)
@@ -86,7 +86,7 @@ func TestNoRedirectIsFollowedWithTheToken(t *testing.T) {
 	require.Equal(t, http.StatusFound, hubapi.Status(err))
 }
 
-func TestTheStatusOfARefusalIsKept(t *testing.T) {
+func TestUserServerKeepsTheStatusOfARefusal(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 401, 403, 404, 424, 429, 500, 503} {
 		server := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
@@ -97,7 +97,7 @@ func TestTheStatusOfARefusalIsKept(t *testing.T) {
 	}
 }
 
-func TestTheHubIsLeftAloneForAnHourAtMost(t *testing.T) {
+func TestRetryAfterIsAnHourAtMost(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]time.Duration{
 		"40": 40 * time.Second, "3600": time.Hour, "86400": time.Hour, "9223372036854775807": time.Hour, "10000000000": time.Hour,
@@ -114,7 +114,7 @@ func TestTheHubIsLeftAloneForAnHourAtMost(t *testing.T) {
 	}
 }
 
-func TestAnAnswerWithoutEndIsCut(t *testing.T) {
+func TestUserServerCutsAnAnswerWithoutEnd(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"name": "`)
@@ -129,7 +129,7 @@ func TestAnAnswerWithoutEndIsCut(t *testing.T) {
 	require.ErrorAs(t, err, &unavailable)
 }
 
-func TestAWebsocketCarriesTheTokenAndLimitsMessages(t *testing.T) {
+func TestUserServerWebsocketCarriesTheTokenAndLimitsMessages(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 1)
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {

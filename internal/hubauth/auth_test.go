@@ -132,7 +132,7 @@ func request(cookies ...*http.Cookie) *http.Request {
 
 var hubSession = &http.Cookie{Name: "jupyterhub-session-id", Value: "s1"}
 
-func TestALoginAsksTheHubWithPKCEAndAllScopes(t *testing.T) {
+func TestLoginAsksTheHubWithPKCEAndAllScopes(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	var form url.Values
@@ -157,7 +157,7 @@ func TestALoginAsksTheHubWithPKCEAndAllScopes(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(w.Header()), "hub-token", "no token in a cookie")
 }
 
-func TestACallbackIsRefused(t *testing.T) {
+func TestCallbackIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(query url.Values, cookie *http.Cookie)
@@ -186,7 +186,7 @@ func TestACallbackIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoRedirectIsFollowedWithTheServicesToken(t *testing.T) {
+func TestCallbackFollowsNoRedirectWithTheServicesToken(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestNoRedirectIsFollowedWithTheServicesToken(t *testing.T) {
 	}
 }
 
-func TestTwoLoginsOfOneBrowserDoNotDisturbEachOther(t *testing.T) {
+func TestLoginTwiceInOneBrowserDoesNotDisturbEachOther(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	first, cookie1 := f.login(t, "")
@@ -241,7 +241,7 @@ func TestNextStaysBelowThePrefix(t *testing.T) {
 	}
 }
 
-func TestASessionEnds(t *testing.T) {
+func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]func(f *fixture, r *http.Request) *http.Request{
 		"when its time is over": func(f *fixture, r *http.Request) *http.Request { f.now = f.now.Add(9 * time.Hour); return r },
@@ -290,7 +290,7 @@ func TestASessionEnds(t *testing.T) {
 	}
 }
 
-func TestTroubleOfTheHubSignsNobodyOut(t *testing.T) {
+func TestSessionOutlivesErrorsOfTheHub(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
@@ -306,7 +306,7 @@ func TestTroubleOfTheHubSignsNobodyOut(t *testing.T) {
 	require.Empty(t, f.ended)
 }
 
-func TestTheHubIsAskedOnceAMinuteForReadsAndAlwaysForWrites(t *testing.T) {
+func TestSessionAsksTheHubOnceAMinuteForReadsAndAlwaysForWrites(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
@@ -325,7 +325,7 @@ func TestTheHubIsAskedOnceAMinuteForReadsAndAlwaysForWrites(t *testing.T) {
 	require.Equal(t, 2, f.asked)
 }
 
-func TestANewFirstKeySignsNobodyOut(t *testing.T) {
+func TestSessionOutlivesANewFirstKey(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
@@ -364,7 +364,7 @@ func TestCookiesAreSecureWhereTheHubIs(t *testing.T) {
 	}
 }
 
-func TestAHoldersTokenMustReachThisService(t *testing.T) {
+func TestHolderTokenMustReachThisService(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		scopes []string
@@ -385,7 +385,7 @@ func TestAHoldersTokenMustReachThisService(t *testing.T) {
 	}
 }
 
-func TestABearerTokenIsReadInBothForms(t *testing.T) {
+func TestBearerTokenIsReadInBothForms(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
 		"Bearer abc": "abc", "token abc": "abc", "TOKEN abc": "abc", "Basic abc": "", "": "", "abc": "",
@@ -396,7 +396,7 @@ func TestABearerTokenIsReadInBothForms(t *testing.T) {
 	}
 }
 
-func TestTheCSRFTokenIsTheSessionsOwn(t *testing.T) {
+func TestCSRFTokenIsTheSessionsOwn(t *testing.T) {
 	t.Parallel()
 	require.False(t, hubauth.Session{}.CheckCSRF(""))
 	session := hubauth.Session{CSRF: secret.Store(secret.New("right"))}

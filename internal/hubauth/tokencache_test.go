@@ -21,7 +21,7 @@ func (f *fixture) asks(token string, fresh bool) (hub.User, int, error) {
 	return user, f.asked - before, err
 }
 
-func TestTheHubIsAskedAboutATokenOnceAMinuteForReadsAndAlwaysForWrites(t *testing.T) {
+func TestTokenCacheAsksTheHubOnceAMinuteForReadsAndAlwaysForWrites(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	for _, step := range []struct {
@@ -51,7 +51,7 @@ func TestTheHubIsAskedAboutATokenOnceAMinuteForReadsAndAlwaysForWrites(t *testin
 // A no must count at once and must not count for long: an admin who adds the
 // scope, or a Hub that comes back, would otherwise seem not to. That the Hub does not
 // know a token counts for two seconds, so that a loop does not ask as often.
-func TestANoOfTheHubCountsForTwoSecondsAtMost(t *testing.T) {
+func TestTokenCacheKeepsANoForTwoSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	for name, no := range map[string]struct {
 		user hub.User
@@ -98,7 +98,7 @@ func TestANoOfTheHubCountsForTwoSecondsAtMost(t *testing.T) {
 	}
 }
 
-func TestAScopeThatTheLastAnswerLacksIsAskedFor(t *testing.T) {
+func TestTokenCacheAsksForAScopeThatTheLastAnswerLacks(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	_, _, err := f.asks("t", false)
@@ -111,7 +111,7 @@ func TestAScopeThatTheLastAnswerLacksIsAskedFor(t *testing.T) {
 	require.Equal(t, 3, f.asked)
 }
 
-func TestTroubleOfTheHubStopsWritesButNotReadsOfTheSameMinute(t *testing.T) {
+func TestTokenCacheStopsWritesButNotReadsOfTheSameMinuteOnErrors(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	_, _, err := f.asks("t", false)
@@ -127,7 +127,7 @@ func TestTroubleOfTheHubStopsWritesButNotReadsOfTheSameMinute(t *testing.T) {
 	require.ErrorAs(t, err, &unavailable)
 }
 
-func TestASignedOutSessionTakesTheCachedAnswerAlong(t *testing.T) {
+func TestTokenCacheForgetsTheTokenOfASignedOutSession(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	r := request(f.signIn(t), hubSession)
@@ -142,7 +142,7 @@ func TestASignedOutSessionTakesTheCachedAnswerAlong(t *testing.T) {
 	require.Equal(t, 1, asked)
 }
 
-func TestSoManyTokensAreCachedAndNoMore(t *testing.T) {
+func TestTokenCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	const most = 4096
 	f := setUp(t)

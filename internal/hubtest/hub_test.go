@@ -24,7 +24,7 @@ func hello(t *testing.T) string {
 	return program
 }
 
-func TestEachLineOfJupyterHubManagesTheServiceAndStartsServers(t *testing.T) {
+func TestStartEachLineOfJupyterHub(t *testing.T) {
 	program := hello(t)
 	// JupyterHub 6 takes only letters, digits and dashes in the name of a new server.
 	for _, line := range []struct{ version, base, user, server string }{
@@ -89,7 +89,7 @@ func assertServiceTokenHasNoScopes(ctx context.Context, t *testing.T, hub *hubte
 	require.Contains(t, []int{http.StatusForbidden, http.StatusNotFound}, status)
 }
 
-func TestAnExternalServiceIsStartedBySomebodyElse(t *testing.T) {
+func TestStartWithAnExternalService(t *testing.T) {
 	program := hello(t)
 	ctx := hubtest.Context(t)
 	var service *exec.Cmd
@@ -113,13 +113,13 @@ func TestAnExternalServiceIsStartedBySomebodyElse(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 }
 
-func TestAServiceThatCannotStartIsSaid(t *testing.T) {
+func TestStartSaysThatAServiceCannotStart(t *testing.T) {
 	_, err := hubtest.Start(hubtest.Context(t), hubtest.Options{ServiceCommand: []string{"/nonexistent"}})
 	require.ErrorContains(t, err, "does not start")
 	require.ErrorContains(t, err, "/nonexistent")
 }
 
-func TestTheBrowserReachesLoopbackOnly(t *testing.T) {
+func TestBrowserReachesLoopbackOnly(t *testing.T) {
 	browser := hubtest.NewBrowser(t)
 	ctx := hubtest.Context(t)
 	for _, address := range []string{"http://example.org/", "http://198.51.100.1/"} {

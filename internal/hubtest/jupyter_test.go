@@ -9,7 +9,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
-func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
+func TestJupyterServerRunsInTheHomeItIsGiven(t *testing.T) {
 	for _, options := range []hubtest.JupyterOptions{
 		{},
 		{Module: "jupyterlab"},
@@ -33,7 +33,7 @@ func TestABareServerRunsInTheHomeItIsGiven(t *testing.T) {
 	}
 }
 
-func TestABareServerWithoutTerminalsAnswers404(t *testing.T) {
+func TestJupyterServerWithoutTerminalsAnswers404(t *testing.T) {
 	server := hubtest.JupyterServer(t, hubtest.JupyterOptions{Args: []string{"--ServerApp.terminals_enabled=False"}})
 	_, err := hubtest.OpenTerminal(hubtest.Context(t), server.URL, server.Token)
 	require.ErrorContains(t, err, http.StatusText(http.StatusNotFound))

@@ -11,7 +11,7 @@ import (
 )
 
 // Of 500 ports out of 10,000 that nobody kept, some twelve would be the same.
-func TestAPortIsTheTestsOwnAndCanBeListenedOn(t *testing.T) {
+func TestFreePortIsTheTestsOwnAndCanBeListenedOn(t *testing.T) {
 	t.Parallel()
 	given := map[int]bool{}
 	for range 500 {

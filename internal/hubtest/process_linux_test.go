@@ -9,7 +9,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
-func TestNothingOfAServerOutlivesItsStop(t *testing.T) {
+func TestStopLeavesNothingOfAServer(t *testing.T) {
 	server, err := hubtest.StartJupyter(hubtest.Context(t), hubtest.JupyterOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = server.Stop() })

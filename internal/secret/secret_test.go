@@ -14,7 +14,7 @@ import (
 
 const clear = "ghu_marker"
 
-func TestASecretRedactsItselfInEveryFormat(t *testing.T) {
+func TestStringRedactsItselfInEveryFormat(t *testing.T) {
 	t.Parallel()
 	s := secret.New(clear)
 	holder := struct {
@@ -38,7 +38,7 @@ func TestASecretRedactsItselfInEveryFormat(t *testing.T) {
 	require.Contains(t, log.String(), secret.Redacted)
 }
 
-func TestAStoredSecretSurvivesJSONAndStillDoesNotPrint(t *testing.T) {
+func TestStoredSurvivesJSONAndStillDoesNotPrint(t *testing.T) {
 	t.Parallel()
 	record := struct{ Token secret.Stored }{secret.Store(secret.New(clear))}
 	encoded, err := json.Marshal(record)
@@ -51,7 +51,7 @@ func TestAStoredSecretSurvivesJSONAndStillDoesNotPrint(t *testing.T) {
 	require.Equal(t, clear, back.Token.Reveal())
 }
 
-func TestAnEmptySecretSaysSo(t *testing.T) {
+func TestStringThatIsEmptySaysSo(t *testing.T) {
 	t.Parallel()
 	require.True(t, secret.String{}.Empty())
 	require.Empty(t, secret.String{}.Hash())

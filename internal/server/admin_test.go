@@ -13,7 +13,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 )
 
-func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
+func TestAdminForgetsABoundAccount(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.change(func(o *flow.Options) { o.Identity = flow.BoundAccount })
@@ -53,7 +53,7 @@ func TestAnAdminHasABoundAccountForgotten(t *testing.T) {
 	require.Equal(t, http.StatusOK, ada.do(http.MethodGet, "api/connection", nil, nil).StatusCode, "the connection stays")
 }
 
-func TestWhoIsAnAdminIsAskedOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
+func TestAdminIsAskedForOnceForAPageAndNoMoreThanNeeded(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.hubUser["hub-grace"] = hub.User{Kind: "user", Name: "grace", Created: created, Scopes: []string{access, adminScope}}

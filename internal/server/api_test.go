@@ -222,7 +222,7 @@ func TestCallbackTakesUpWhatWaitedForTheUser(t *testing.T) {
 	require.Equal(t, "hub-ada", user.HubToken.Reveal())
 }
 
-func TestAnAddressWithNothingBehindItIsAnsweredByTheService(t *testing.T) {
+func TestRoutesAnswerAnAddressWithNothingBehindIt(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	response := f.browser().do(http.MethodGet, "nowhere", nil, nil)

@@ -103,7 +103,7 @@ func withBots(t *testing.T, change ...func(*fixture, *server.Options)) *fixture 
 
 const pushShared = `{"repositories":["octo-org/shared"],"permissions":{"contents":"write"}}`
 
-func TestABotGetsWhatItsRuleSays(t *testing.T) {
+func TestBotTokensAreWhatTheRuleSays(t *testing.T) {
 	t.Parallel()
 	f := withBots(t)
 	response := f.program(http.MethodPost, "api/bot-tokens", "nbbot", pushShared)
@@ -129,7 +129,7 @@ func TestABotGetsWhatItsRuleSays(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode, "the Hub said that tess is a teacher")
 }
 
-func TestABotsRequestIsRefusedBy(t *testing.T) {
+func TestBotTokensAreRefusedBy(t *testing.T) {
 	t.Parallel()
 	many := `{"repositories":[` + strings.Repeat(`"octo-org/`+strings.Repeat("x", 100)+`",`, 500) + `"octo-org/shared"],"permissions":{"contents":"write"}}`
 	for name, tc := range map[string]struct {
@@ -167,7 +167,7 @@ func TestABotsRequestIsRefusedBy(t *testing.T) {
 	}
 }
 
-func TestABrowserNeverGetsABotsToken(t *testing.T) {
+func TestBotTokensAreNeverGivenToABrowser(t *testing.T) {
 	t.Parallel()
 	f := withBots(t)
 	f.hubUser["hub-tess"] = f.hubUser["server-tess"]
@@ -196,7 +196,7 @@ func (f *fixture) liveIDs(token string) []string {
 	return ids
 }
 
-func TestABotRevokesItsOwnTokensOnly(t *testing.T) {
+func TestBotTokensAreRevokedByTheirBotOnly(t *testing.T) {
 	t.Parallel()
 	f := withBots(t)
 	require.Equal(t, http.StatusOK, f.program(http.MethodPost, "api/bot-tokens", "nbbot", pushShared).StatusCode)
@@ -221,7 +221,7 @@ func (b *browser) postForm(path string, form url.Values) *http.Response {
 	})
 }
 
-func TestAnAdminRevokesOneOrAllBotTokens(t *testing.T) {
+func TestBotTokensAreRevokedByAnAdminOneOrAll(t *testing.T) {
 	t.Parallel()
 	f := withBots(t)
 	for range 3 {
@@ -261,7 +261,7 @@ func TestAnAdminRevokesOneOrAllBotTokens(t *testing.T) {
 	require.Equal(t, "user:grace", events[0].By)
 }
 
-func TestWithoutAPolicyThereAreNoBots(t *testing.T) {
+func TestBotTokensNeedAPolicy(t *testing.T) {
 	t.Parallel()
 	s := server.New(server.Options{Prefix: prefix, Pages: newPages(t), Logger: slog.New(slog.DiscardHandler),
 		Registry: prometheus.NewRegistry(), Clock: time.Now})

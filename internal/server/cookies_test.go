@@ -27,7 +27,7 @@ func (b *browser) toss(method, path string, headers map[string]string) *http.Res
 	return response
 }
 
-func TestTwoCookiesAreSaidAndNothingFollowsByItself(t *testing.T) {
+func TestCookiesThatAreTwoAreSaidAndNothingFollowsByItself(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -48,7 +48,7 @@ func TestTwoCookiesAreSaidAndNothingFollowsByItself(t *testing.T) {
 	}
 }
 
-func TestTwoCookiesAreToldToScriptsWithoutTheirEnd(t *testing.T) {
+func TestCookiesThatAreTwoAreToldToScriptsWithoutTheirEnd(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -68,7 +68,7 @@ func TestTwoCookiesAreToldToScriptsWithoutTheirEnd(t *testing.T) {
 }
 
 // A login costs a cookie, so whatever a page loads by the dozen begins none.
-func TestOnlyAPageBeginsALogin(t *testing.T) {
+func TestLoginBeginsWithAPageOnly(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	for _, call := range []string{"GET ", "GET admin", "GET github_callback?state=x&code=y", "POST connect", "POST cancel"} {

@@ -37,7 +37,7 @@ func (f *fixture) credential(path string) *http.Response {
 	return f.program(http.MethodPost, "api/credential", "server-ada", `{"protocol":"https","host":"github.com","path":"`+path+`"}`)
 }
 
-func TestGitGetsATokenForTheRepositoryInItsPath(t *testing.T) {
+func TestCredentialIsForTheRepositoryInItsPath(t *testing.T) {
 	t.Parallel()
 	f, _ := oneRepository(t)
 	for _, path := range []string{"octocat/one", "octocat/one.git", "octocat/one.wiki.git", "octocat/one.git/info/lfs", "octocat/one/"} {
@@ -81,7 +81,7 @@ func TestPostCredentialAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
 	}
 }
 
-func TestARefusedTokenIsToldByAServerOnly(t *testing.T) {
+func TestCredentialRefusalIsToldByAServerOnly(t *testing.T) {
 	t.Parallel()
 	f, ada := oneRepository(t)
 	require.Equal(t, http.StatusOK, f.credential("octocat/one").StatusCode)

@@ -158,7 +158,7 @@ func TestServerWithoutBots(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, f.program(http.MethodDelete, "api/users/ada", own, "").StatusCode)
 }
 
-func TestEndingAUserWithoutTheServicesToken(t *testing.T) {
+func TestUserEndNeedsTheServicesToken(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.ownToken = func() (secret.String, error) { return secret.String{}, errors.New("no such file") }
@@ -170,7 +170,7 @@ func TestEndingAUserWithoutTheServicesToken(t *testing.T) {
 	require.Equal(t, "internal", code(t, answer.Result()))
 }
 
-func TestEndingAUserRevokesTheirBotTokens(t *testing.T) {
+func TestUserEndRevokesTheirBotTokens(t *testing.T) {
 	t.Parallel()
 	f := withBots(t)
 	issued := f.program(http.MethodPost, "api/bot-tokens", "server-tess", `{"repositories":["octo-org/course"],"permissions":{"issues":"write"}}`)

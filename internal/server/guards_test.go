@@ -22,7 +22,7 @@ import (
 
 // guarded says what each route answers to each kind of caller, as a status and
 // the code of the error. A route of the router that is missing here fails
-// TestEachRouteIsGuarded.
+// TestRoutesAreGuarded.
 //
 // Each row is tried with ada connected. Callers other than ada, her server and,
 // where the guard is ofBots, the service nbbot must not learn or change anything
@@ -281,7 +281,7 @@ func (g guardedRoute) ask(w *guardedWorld, b *browser, headers map[string]string
 // errorCode finds the code in an error of the API, or on a page.
 var errorCode = regexp.MustCompile(`"code":"([a-z_]+)"|Error <bdi>([a-z_]+)</bdi>`)
 
-func TestEachRouteIsGuarded(t *testing.T) {
+func TestRoutesAreGuarded(t *testing.T) {
 	t.Parallel()
 	for _, g := range guarded {
 		t.Run(g.route, func(t *testing.T) {
@@ -331,7 +331,7 @@ func (g guardedRoute) crossSite(t *testing.T) {
 
 // The router's own list decides what has to be guarded, so that a new route
 // cannot be forgotten.
-func TestEachRouteOfTheRouterIsInTheTableOfGuards(t *testing.T) {
+func TestRoutesAreAllInTheTableOfGuards(t *testing.T) {
 	t.Parallel()
 	var served, listed []string
 	walk := func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {

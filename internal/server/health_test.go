@@ -30,7 +30,7 @@ func get(t *testing.T, ready func(context.Context) error, clock func() time.Time
 	}
 }
 
-func TestWhoeverAsksOftenIsToldWhatTheLastLookSaw(t *testing.T) {
+func TestReadyTellsWhoAsksOftenWhatTheLastLookSaw(t *testing.T) {
 	t.Parallel()
 	now, looks, trouble := time.Unix(1_700_000_000, 0), 0, error(nil)
 	ask := get(t, func(context.Context) error { looks++; return trouble }, func() time.Time { return now })
@@ -48,7 +48,7 @@ func TestWhoeverAsksOftenIsToldWhatTheLastLookSaw(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask("healthz").Code)
 }
 
-func TestAFaultOfOurOwnIsToldLikeAnyOther(t *testing.T) {
+func TestReadyTellsAnErrorOfOurOwnLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	ask := get(t, func(context.Context) error { panic("a mistake") }, time.Now)
 	answer := ask("readyz")

@@ -25,7 +25,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
-func TestTheDescriptionNamesEveryRouteOfTheAPI(t *testing.T) {
+func TestOpenAPINamesEveryRoute(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("openapi.yaml")
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ func (b *browser) send(path string, form url.Values, headers map[string]string) 
 	return b.do(http.MethodPost, path, strings.NewReader(form.Encode()), all)
 }
 
-func TestOnlyADocumentOfTheAdminsPageCarriesTheCSRFToken(t *testing.T) {
+func TestAdminPageCarriesTheCSRFTokenInADocumentOnly(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	grace := f.staff()
@@ -49,7 +49,7 @@ func TestOnlyADocumentOfTheAdminsPageCarriesTheCSRFToken(t *testing.T) {
 		map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})), grace.csrf)
 }
 
-func TestTheOriginIsComparedWithItsScheme(t *testing.T) {
+func TestOriginIsComparedWithItsScheme(t *testing.T) {
 	t.Parallel()
 	f := setUp(t, func(_ *fixture, o *server.Options) {
 		o.PublicURL = &url.URL{Scheme: "https", Host: "hub.example", Path: prefix}
@@ -71,7 +71,7 @@ func TestTheOriginIsComparedWithItsScheme(t *testing.T) {
 
 // The Hub's word is remembered for a minute; the Hub's own check at its start is
 // not the only one that comes later.
-func TestTheRootStaysBelow500WhenTheHubIsGoneAfterTheMinute(t *testing.T) {
+func TestPageStaysBelow500WhenTheHubIsGoneAfterTheMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := setUp(t)

@@ -14,7 +14,7 @@ import (
 // own is the service's own Hub token in these tests.
 const own = "s"
 
-func TestACodeIsShownToWhoBeganItOnly(t *testing.T) {
+func TestFlowShowsACodeToWhoBeganItOnly(t *testing.T) {
 	t.Parallel()
 	const shown = `"user_code":"WDJB-MJHT"`
 	t.Run("a browser's", func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestACodeIsShownToWhoBeganItOnly(t *testing.T) {
 	})
 }
 
-func TestAProgramNamesNoServers(t *testing.T) {
+func TestFlowOfAProgramNamesNoServers(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	response := f.program(http.MethodPost, "api/flows", "server-ada", `{"servers":["other"]}`)
@@ -55,7 +55,7 @@ func TestAProgramNamesNoServers(t *testing.T) {
 	require.Zero(t, f.github.codes)
 }
 
-func TestThePageAsksAboutWhatAProgramConnected(t *testing.T) {
+func TestPageAsksAboutWhatAProgramConnected(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -71,7 +71,7 @@ func TestThePageAsksAboutWhatAProgramConnected(t *testing.T) {
 	require.NotContains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), `id="by-program"`)
 }
 
-func TestAHubThatDoesNotShowThePersonIsToldWhatToAllow(t *testing.T) {
+func TestPersonThatTheHubDoesNotShowIsToldWhatToAllow(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.hubUser["hub-old"] = hub.User{Kind: "user", Name: "old", Scopes: []string{access}}
@@ -93,7 +93,7 @@ func TestAHubThatDoesNotShowThePersonIsToldWhatToAllow(t *testing.T) {
 	}
 }
 
-func TestAStreamOfTheFormerOwnerEnds(t *testing.T) {
+func TestEventsOfTheFormerOwnerEnd(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -115,7 +115,7 @@ func TestAStreamOfTheFormerOwnerEnds(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, ada.do(http.MethodGet, "api/flows/current", nil, nil).StatusCode)
 }
 
-func TestEndingAUser(t *testing.T) {
+func TestUserEnd(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -138,7 +138,7 @@ func TestEndingAUser(t *testing.T) {
 	require.Len(t, user.Revocations, 1)
 }
 
-func TestEndingAUserWhoseNameNeedsEscaping(t *testing.T) {
+func TestUserEndOfANameThatNeedsEscaping(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"ü$&", "x@y.org", "a b", "100%", "%2e", "o'malley", "a+b", "a/b"} {
 		t.Run(name, func(t *testing.T) {

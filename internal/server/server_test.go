@@ -322,7 +322,7 @@ func code(t *testing.T, response *http.Response) string {
 	return body.Error.Code
 }
 
-func TestAFlowThroughTheAPI(t *testing.T) {
+func TestFlowThroughTheAPI(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -341,7 +341,7 @@ func TestAFlowThroughTheAPI(t *testing.T) {
 	require.Equal(t, "no_flow", code(t, ada.write(http.MethodDelete, "api/flows/current")))
 }
 
-func TestWhereGitAsksAServerIsAllowedAndNothingDelivered(t *testing.T) {
+func TestCredentialWhereGitAsksAServerIsAllowedAndNothingDelivered(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -358,7 +358,7 @@ func TestWhereGitAsksAServerIsAllowedAndNothingDelivered(t *testing.T) {
 	require.Equal(t, http.StatusOK, ask().StatusCode)
 }
 
-func TestAHubTokenIsNotKeptBeyondItsSession(t *testing.T) {
+func TestHubTokenIsNotKeptBeyondItsSession(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.signIn("ada").write(http.MethodPost, "api/flows")
@@ -368,7 +368,7 @@ func TestAHubTokenIsNotKeptBeyondItsSession(t *testing.T) {
 	require.WithinRange(t, user.HubTokenExpires, time.Now(), time.Now().Add(sessionLife))
 }
 
-func TestALoopOfNewFlowsIsStoppedAndToldWhenToGoOn(t *testing.T) {
+func TestFlowLoopIsStoppedAndToldWhenToContinue(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada, eve := f.signIn("ada"), f.signIn("eve")
@@ -390,7 +390,7 @@ func TestALoopOfNewFlowsIsStoppedAndToldWhenToGoOn(t *testing.T) {
 	require.Equal(t, http.StatusCreated, eve.write(http.MethodPost, "api/flows").StatusCode, "nobody else has to wait")
 }
 
-func TestAWriteIsRefused(t *testing.T) {
+func TestWritesAreRefused(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -420,7 +420,7 @@ func TestAWriteIsRefused(t *testing.T) {
 
 // The Hub's yes counts for reads until a minute later; what changes something
 // asks, and its no ends the reading, too.
-func TestATokenThatTheHubHasTakenBackChangesNothing(t *testing.T) {
+func TestWritesWithATokenThatTheHubHasTakenBackChangeNothing(t *testing.T) {
 	t.Parallel()
 	for _, write := range []struct{ method, path string }{
 		{http.MethodPost, "api/flows"}, {http.MethodDelete, "api/flows/current"}, {http.MethodDelete, "api/connection"},
@@ -443,7 +443,7 @@ func TestATokenThatTheHubHasTakenBackChangesNothing(t *testing.T) {
 	}
 }
 
-func TestABrowserNeverGetsAToken(t *testing.T) {
+func TestCredentialIsNeverGivenToABrowser(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -460,7 +460,7 @@ func TestABrowserNeverGetsAToken(t *testing.T) {
 	require.Equal(t, "token_only", code(t, response))
 }
 
-func TestTheGitHelperGetsTheCredential(t *testing.T) {
+func TestCredentialIsGivenToTheGitHelper(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.connect(f.signIn("ada"))
@@ -499,14 +499,14 @@ func TestTheGitHelperGetsTheCredential(t *testing.T) {
 	}
 }
 
-func TestAServersTokenCannotDeliver(t *testing.T) {
+func TestDeliveriesRefuseAServersToken(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	f.connect(f.signIn("ada"))
 	require.Equal(t, http.StatusForbidden, f.program(http.MethodPost, "api/deliveries", "server-ada", `{}`).StatusCode)
 }
 
-func TestAProgramWithoutALoginIsToldSoAndABrowserIsSentToTheHub(t *testing.T) {
+func TestPageTellsAProgramToLogInAndSendsABrowserToTheHub(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	plain := &browser{Client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, f: f}
@@ -517,7 +517,7 @@ func TestAProgramWithoutALoginIsToldSoAndABrowserIsSentToTheHub(t *testing.T) {
 		map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}).StatusCode, "a script is not sent on")
 }
 
-func TestOnlyADocumentCarriesTheCSRFToken(t *testing.T) {
+func TestPageCarriesTheCSRFTokenInADocumentOnly(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -532,7 +532,7 @@ func TestOnlyADocumentCarriesTheCSRFToken(t *testing.T) {
 		map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"})), ada.csrf)
 }
 
-func TestTheRootStaysBelow500WhenTheHubIsDown(t *testing.T) {
+func TestPageStaysBelow500WhenTheHubIsDown(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -548,7 +548,7 @@ func TestTheRootStaysBelow500WhenTheHubIsDown(t *testing.T) {
 	require.Equal(t, http.StatusCreated, ada.write(http.MethodPost, "api/flows").StatusCode, "the session survived")
 }
 
-func TestAHubThatIsAwayInMidLoginCostsOneReload(t *testing.T) {
+func TestCallbackCostsOneReloadWhenTheHubIsAwayInMidLogin(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusTooManyRequests} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
@@ -596,7 +596,7 @@ func TestFormsWorkWithoutTheScript(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post("disconnect", ada.csrf).StatusCode)
 }
 
-func TestNoProlongingIsPromisedOnceItFailed(t *testing.T) {
+func TestPagePromisesNoProlongingOnceItFailed(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -674,7 +674,7 @@ func TestEventsEndSoonAfterTheHubHasTakenAProgramsTokenBack(t *testing.T) {
 	})
 }
 
-func TestEveryAnswerCarriesTheSecurityHeaders(t *testing.T) {
+func TestHeadersOfSecurityAreOnEveryAnswer(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -705,7 +705,7 @@ func TestMetricsAreForHoldersOfTheScope(t *testing.T) {
 	require.NotContains(t, body, "ada")
 }
 
-func TestARefusalCarriesTheHeadersThatHTTPWants(t *testing.T) {
+func TestHeadersOfARefusalAreThoseThatHTTPWants(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	response := f.program(http.MethodPost, "api/connection", "server-ada", "")
@@ -716,7 +716,7 @@ func TestARefusalCarriesTheHeadersThatHTTPWants(t *testing.T) {
 	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
 }
 
-func TestWhateverAnswersGETAnswersHEAD(t *testing.T) {
+func TestHeadIsAnsweredWhereGETIs(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ada := f.signIn("ada")
@@ -728,7 +728,7 @@ func TestWhateverAnswersGETAnswersHEAD(t *testing.T) {
 	}
 }
 
-func TestARequestWhoseCallerLeftIsNotCountedAsAnswered(t *testing.T) {
+func TestMetricsCountNoAnswerToACallerWhoLeft(t *testing.T) {
 	t.Parallel()
 	f := setUp(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -740,7 +740,7 @@ func TestARequestWhoseCallerLeftIsNotCountedAsAnswered(t *testing.T) {
 	require.Equal(t, 499, answer.Code)
 }
 
-func TestAHugeBodyIsRefused(t *testing.T) {
+func TestBodyThatIsHugeIsRefused(t *testing.T) {
 	t.Parallel()
 	const huge = 65 << 10 // 64 are taken
 	f := setUp(t)
@@ -755,7 +755,7 @@ func TestAHugeBodyIsRefused(t *testing.T) {
 	require.Zero(t, f.github.codes)
 }
 
-func TestASignInThatTheHubRefusesNamesWhatAnAdminMustDo(t *testing.T) {
+func TestCallbackThatTheHubRefusesNamesWhatAnAdminMustDo(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
 		status int

@@ -61,7 +61,7 @@ func (f *fixture) connected(user string) bool {
 	return record.Connection != nil
 }
 
-func TestGitHubsCallbackAsksThePersonOnce(t *testing.T) {
+func TestGitHubCallbackAsksThePersonOnce(t *testing.T) {
 	t.Parallel()
 	f := webFlow(t)
 	ada := f.signIn("ada")
@@ -100,7 +100,7 @@ func TestGitHubsCallbackAsksThePersonOnce(t *testing.T) {
 
 // The click of somebody else, with a token of theirs or of hers, makes no
 // connection of anybody's.
-func TestAConfirmationIsOfOneUser(t *testing.T) {
+func TestConfirmIsOfOneUser(t *testing.T) {
 	t.Parallel()
 	f := webFlow(t)
 	ada, eve := f.signIn("ada"), f.signIn("eve")
@@ -113,7 +113,7 @@ func TestAConfirmationIsOfOneUser(t *testing.T) {
 	require.False(t, f.connected("ada") || f.connected("eve"))
 }
 
-func TestNotYouEndsTheAttempt(t *testing.T) {
+func TestConfirmNotYouEndsTheAttempt(t *testing.T) {
 	t.Parallel()
 	f := webFlow(t)
 	ada := f.signIn("ada")
@@ -124,7 +124,7 @@ func TestNotYouEndsTheAttempt(t *testing.T) {
 	require.False(t, f.connected("ada"))
 }
 
-func TestGitHubsCallbackOfAPersonWhoDeclined(t *testing.T) {
+func TestGitHubCallbackOfAPersonWhoDeclined(t *testing.T) {
 	t.Parallel()
 	f := webFlow(t)
 	ada := f.signIn("ada")

@@ -33,7 +33,7 @@ func names(all []bot.Live) []string {
 	return found
 }
 
-func TestABotsTokensAreItsOwnAndEndWithTheirTime(t *testing.T) {
+func TestBotsKeepTokensOfEachBotUntilTheirEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	path := filepath.Join(t.TempDir(), "store.db")
@@ -77,7 +77,7 @@ func TestABotsTokensAreItsOwnAndEndWithTheirTime(t *testing.T) {
 	require.False(t, bytes.Contains(content, []byte("MARKER")), "a reader of the file finds no token")
 }
 
-func TestManyTokensOfABotAreAllListed(t *testing.T) {
+func TestBotsListAllTokensWhereThereAreMany(t *testing.T) {
 	t.Parallel()
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)

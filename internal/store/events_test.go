@@ -43,7 +43,7 @@ func TestEventsComeNewestFirstAndOutliveTheProcess(t *testing.T) {
 	require.Equal(t, at.Add(2), recent[0].Time)
 }
 
-func TestOnlyTheNewestEventsAreKept(t *testing.T) {
+func TestEventsKeepOnlyTheNewest(t *testing.T) {
 	t.Parallel()
 	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
 	require.NoError(t, err)

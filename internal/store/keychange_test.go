@@ -14,9 +14,9 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
-// TestReplicasRotateInTwoSteps: at no time does one replica seal what another
+// TestRotateReplicasInTwoSteps: at no time does one replica seal what another
 // one, which runs with the file of the step before, cannot open.
-func TestReplicasRotateInTwoSteps(t *testing.T) {
+func TestRotateReplicasInTwoSteps(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
 	old, next := store.NewKey().Reveal(), store.NewKey().Reveal()
@@ -64,7 +64,7 @@ func TestEventsAreSealedAnewToo(t *testing.T) {
 	require.Len(t, events, 1)
 }
 
-func TestTryingTheKeysLeavesNothingBehind(t *testing.T) {
+func TestVerifyLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, store.Try(t.Context(), f, newKeyring(t)), "an empty store fits every key")

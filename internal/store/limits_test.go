@@ -35,7 +35,7 @@ func eachBackend(t *testing.T, test func(t *testing.T, one, other *store.Limits,
 	})
 }
 
-func TestALimitIsShutForAllUntilItsTime(t *testing.T) {
+func TestLimitsAreShutForAllUntilTheirTime(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, func(t *testing.T, one, other *store.Limits, clock *storetest.Clock) {
 		until := func() time.Time {
@@ -60,7 +60,7 @@ func TestALimitIsShutForAllUntilItsTime(t *testing.T) {
 	})
 }
 
-func TestAWaitIsNeverShortened(t *testing.T) {
+func TestLimitsAreNeverShortened(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, func(t *testing.T, one, other *store.Limits, clock *storetest.Clock) {
 		long, short := clock.Now().Add(50*time.Second), clock.Now().Add(10*time.Second)
@@ -74,7 +74,7 @@ func TestAWaitIsNeverShortened(t *testing.T) {
 	})
 }
 
-func TestOfManyWhoShutALimitAtOnceTheLongestWaitCounts(t *testing.T) {
+func TestLimitsTakeTheLongestWaitOfManyWhoShutThemAtOnce(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, func(t *testing.T, one, other *store.Limits, clock *storetest.Clock) {
 		var group sync.WaitGroup
@@ -93,7 +93,7 @@ func TestOfManyWhoShutALimitAtOnceTheLongestWaitCounts(t *testing.T) {
 	})
 }
 
-func TestAStoreThatIsGoneKnowsNoLimit(t *testing.T) {
+func TestLimitsAreUnknownToAStoreThatIsGone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	limits := store.NewLimits(f.Backend)

@@ -94,7 +94,7 @@ func (m *markers) findNone(t *testing.T, dir string) {
 	require.Greater(t, len(m.made), 15)
 }
 
-func TestTheBoltFileHoldsNoSecretInClear(t *testing.T) {
+func TestBoltFileHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var m markers
@@ -103,7 +103,7 @@ func TestTheBoltFileHoldsNoSecretInClear(t *testing.T) {
 	m.findNone(t, filepath.Dir(f.path))
 }
 
-func TestARedisDumpHoldsNoSecretInClear(t *testing.T) {
+func TestRedisDumpHoldsNoSecretInClear(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--rdbcompression", "no")
 	backend, err := redis.Open(server.URL(""), time.Now, slog.New(slog.DiscardHandler))

@@ -14,7 +14,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
-func TestAWrongKeyIsRefusedAtStart(t *testing.T) {
+func TestVerifyRefusesAWrongKeyAtStart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, store.Verify(t.Context(), f, f.keys), "the first start")
@@ -26,7 +26,7 @@ func TestAWrongKeyIsRefusedAtStart(t *testing.T) {
 	require.ErrorIs(t, store.Verify(t.Context(), f, f.keys), store.ErrUnavailable)
 }
 
-func TestAfterRotationTheOlderKeyIsSoonNotNeeded(t *testing.T) {
+func TestResealMakesTheOlderKeyUnneededSoon(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	path := filepath.Join(t.TempDir(), "keys")
@@ -69,7 +69,7 @@ func TestAfterRotationTheOlderKeyIsSoonNotNeeded(t *testing.T) {
 	require.Equal(t, due, next, "due times are kept")
 }
 
-func TestResealingGoesOnBehindARecordThatDoesNotOpen(t *testing.T) {
+func TestResealContinuesBehindARecordThatDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	older := f.keys
@@ -103,7 +103,7 @@ func (o overtaken) Put(ctx context.Context, record store.Record) (uint64, error)
 	return o.Backend.Put(ctx, record)
 }
 
-func TestResealingGivesWayToOtherWriters(t *testing.T) {
+func TestResealGivesWayToOtherWriters(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	require.NoError(t, f.users().Save(t.Context(), pendingUser("ann", time.Time{})))
@@ -124,7 +124,7 @@ func TestResealingGivesWayToOtherWriters(t *testing.T) {
 	require.Zero(t, left)
 }
 
-func TestTheStoreIsMeasured(t *testing.T) {
+func TestStoreIsMeasured(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	reg := prometheus.NewPedanticRegistry()

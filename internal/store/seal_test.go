@@ -15,7 +15,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store"
 )
 
-func TestASealedValueOpensOnlyWhereItBelongs(t *testing.T) {
+func TestSealedValueOpensOnlyWhereItBelongs(t *testing.T) {
 	t.Parallel()
 	ring := newKeyring(t)
 	sealed := ring.Seal("user", "ann", []byte("clear"))
@@ -56,7 +56,7 @@ func flip(value []byte, at int) []byte {
 	return value
 }
 
-func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
+func TestKeyringSealsWithTheFirstKeyAndOpensWithAll(t *testing.T) {
 	t.Parallel()
 	older, newer := store.NewKey(), store.NewKey()
 	before, err := store.NewKeyring(older)
@@ -87,7 +87,7 @@ func TestTheFirstKeySealsAndAllOpen(t *testing.T) {
 	require.NotEqual(t, rotated, state, "each purpose has keys of its own")
 }
 
-func TestAKeyringDoesNotPrintItsKeys(t *testing.T) {
+func TestKeyringDoesNotPrintItsKeys(t *testing.T) {
 	t.Parallel()
 	key := secret.New(strings.Repeat("QUFB", 10) + "QUE=") // 32 times "A"
 	ring, err := store.NewKeyring(key)
@@ -100,7 +100,7 @@ func TestAKeyringDoesNotPrintItsKeys(t *testing.T) {
 	}
 }
 
-func TestAKeyFileIsMadeOnceAndKept(t *testing.T) {
+func TestEnsureKeyringMakesAKeyFileOnceAndKeepsIt(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ghscoped.key")
 	var (
@@ -129,7 +129,7 @@ func TestAKeyFileIsMadeOnceAndKept(t *testing.T) {
 	require.Len(t, entries, 1, "nothing else is left behind")
 }
 
-func TestRotationPutsANewKeyFirstAndKeepsTheFile(t *testing.T) {
+func TestRotatePutsANewKeyFirstAndKeepsTheFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
 	older := store.NewKey().Reveal()
@@ -153,7 +153,7 @@ func TestRotationPutsANewKeyFirstAndKeepsTheFile(t *testing.T) {
 	require.Equal(t, os.FileMode(0o440), info.Mode().Perm())
 }
 
-func TestAKeyFileThatCannotBeTrustedIsRefused(t *testing.T) {
+func TestLoadKeyringRefusesAKeyFileThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	good := store.NewKey().Reveal() + "\n"
 	for name, try := range map[string]struct {
@@ -216,7 +216,7 @@ func TestCurrentOfWhatWasNeverSealed(t *testing.T) {
 
 // A key file that is there is read, also where no other file can be made: here
 // the name of one would be too long.
-func TestKeyFileWhereNoOtherCanBeMade(t *testing.T) {
+func TestEnsureKeyringWhereNoOtherFileCanBeMade(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), strings.Repeat("k", 250))
 	content := store.NewKey().Reveal() + "\n"

@@ -20,7 +20,7 @@ func newSession(f fixture, user string) hubauth.Session {
 	}
 }
 
-func TestASessionLivesUntilItEnds(t *testing.T) {
+func TestSessionsLiveUntilTheyEnd(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	sessions := store.NewSessions(f.Backend, f.keys)
@@ -43,7 +43,7 @@ func TestASessionLivesUntilItEnds(t *testing.T) {
 	require.ErrorIs(t, err, hubauth.ErrNoSession, "it has expired")
 }
 
-func TestASessionCannotBeForged(t *testing.T) {
+func TestSessionsCannotBeForged(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	sessions := store.NewSessions(f.Backend, f.keys)

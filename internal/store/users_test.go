@@ -23,7 +23,7 @@ func pendingUser(name string, due time.Time) *flow.User {
 	}}
 }
 
-func TestAUserReadsAsItWasSaved(t *testing.T) {
+func TestUsersReadAsTheyWereSaved(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()
@@ -45,7 +45,7 @@ func TestAUserReadsAsItWasSaved(t *testing.T) {
 	}
 }
 
-func TestAnOvertakenWriterOfAUserIsRefused(t *testing.T) {
+func TestUsersRefuseAnOvertakenWriter(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()
@@ -66,7 +66,7 @@ func TestAnOvertakenWriterOfAUserIsRefused(t *testing.T) {
 	require.NoError(t, users.Save(t.Context(), &flow.User{Name: "ann"}))
 }
 
-func TestARecordIsKeptAsLongAsItIsWorth(t *testing.T) {
+func TestUsersKeepARecordAsLongAsItIsWorth(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	ended := &flow.Flow{ID: "1", State: flow.Denied}
@@ -110,7 +110,7 @@ func TestARecordIsKeptAsLongAsItIsWorth(t *testing.T) {
 	}
 }
 
-func TestDueUsersAreClaimedWithAFence(t *testing.T) {
+func TestUsersClaimDueOnesWithAFence(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()
@@ -134,7 +134,7 @@ func TestDueUsersAreClaimedWithAFence(t *testing.T) {
 	require.NoError(t, users.Save(t.Context(), again[0]))
 }
 
-func TestAClaimStandsUntilItsHolderEndsIt(t *testing.T) {
+func TestUsersKeepAClaimUntilItsHolderEndsIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()
@@ -170,7 +170,7 @@ func TestAClaimStandsUntilItsHolderEndsIt(t *testing.T) {
 
 // A claim and what is written in the same millisecond, or what is due 45 s later
 // by itself, are told apart.
-func TestHeldIsWhatTheClaimSetWhateverTheTime(t *testing.T) {
+func TestUsersHeldIsWhatTheClaimSetWhateverTheTime(t *testing.T) {
 	t.Parallel()
 	for _, uneven := range []time.Duration{0, time.Nanosecond, 500 * time.Microsecond, time.Millisecond - time.Nanosecond} {
 		f := newFixture(t)
@@ -197,7 +197,7 @@ func TestHeldIsWhatTheClaimSetWhateverTheTime(t *testing.T) {
 	}
 }
 
-func TestAUserThatDoesNotOpenIsToldAndHoldsUpNobody(t *testing.T) {
+func TestUsersTellOfOneThatDoesNotOpenAndHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	var log bytes.Buffer
@@ -215,7 +215,7 @@ func TestAUserThatDoesNotOpenIsToldAndHoldsUpNobody(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrWrongKey)
 }
 
-func TestAdministratorsListUsersInPages(t *testing.T) {
+func TestUsersAreListedInPages(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()
@@ -259,7 +259,7 @@ func TestUsersWatch(t *testing.T) {
 	}
 }
 
-func TestTroubleWithTheStoreIsPassing(t *testing.T) {
+func TestUsersErrorsOfTheStoreAreRetryable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	users := f.users()

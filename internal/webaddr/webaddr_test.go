@@ -9,7 +9,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
-func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
+func TestGitHubAPIFollowsFromTheWebAddress(t *testing.T) {
 	t.Parallel()
 	for web, api := range map[string]string{
 		"https://github.com":              "https://api.github.com",
@@ -33,7 +33,7 @@ func TestTheAPIAddressFollowsFromTheWebAddress(t *testing.T) {
 	}
 }
 
-func TestACredentialGoesOverHTTPSOrNotBeyondThisMachine(t *testing.T) {
+func TestPrivateIsHTTPSOrThisMachine(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{
 		"https://github.com":            true,

@@ -44,10 +44,10 @@ func (w *world) direct(b *testing.B, body string) int {
 	return rig.Call(b, bot, http.MethodPost, "api/bot-tokens", body, nil)
 }
 
-// BenchmarkAToken measures what a token costs beyond GitHub's own answer: the
+// BenchmarkBotToken measures what a token costs beyond GitHub's own answer: the
 // Hub's word on who asks, the policy, two records on the disk, the audit. The
 // simulator and the Hub say how much of it is theirs through the metrics.
-func BenchmarkAToken(b *testing.B) {
+func BenchmarkBotToken(b *testing.B) {
 	describe(b)
 	w := shared
 	own := ask("octo-org/handbook", "contents", "write")
@@ -74,9 +74,9 @@ func BenchmarkAToken(b *testing.B) {
 	}
 }
 
-// BenchmarkRefused measures how many requests a second are refused, over HTTP.
+// BenchmarkBotTokenRefused measures how many requests a second are refused, over HTTP.
 // Each asks the real Hub who calls.
-func BenchmarkRefused(b *testing.B) {
+func BenchmarkBotTokenRefused(b *testing.B) {
 	describe(b)
 	w := shared
 	for range b.N {

@@ -17,7 +17,7 @@ import (
 // Ctrl-C at a real terminal, typed when a request is held up on its way to the
 // service or back, or when the job has said that it runs. (The file's name has
 // these tests run before the last one of bots_test.go.)
-func TestCtrlCAtEachPointOfAJob(t *testing.T) {
+func TestBotExecEndsOnCtrlCAtEachPoint(t *testing.T) {
 	w := shared
 	const exec = "ghscoped bot exec --repo octo-org/handbook --permission contents:write -- "
 	for _, tc := range []struct {

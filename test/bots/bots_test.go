@@ -39,7 +39,7 @@ func asBot(job string) string {
 
 func (w *world) pushesSince(n int) []githubsim.Push { return w.GitHub.Stats().Pushes[n:] }
 
-func TestARealHubServiceOpensABranchAndIsNamedInTheAudit(t *testing.T) {
+func TestBotExecOpensABranchAndIsNamedInTheAudit(t *testing.T) {
 	w := shared
 	before := len(w.GitHub.Stats().Pushes)
 	w.must(t, asBot(work("nightly", "material.txt")))
@@ -67,7 +67,7 @@ func TestARealHubServiceOpensABranchAndIsNamedInTheAudit(t *testing.T) {
 	}, trail(events))
 }
 
-func TestItIsRefusedInARepositoryOutsideItsRule(t *testing.T) {
+func TestBotExecIsRefusedOutsideItsRule(t *testing.T) {
 	w := shared
 	out, code := w.do(t, "ghscoped bot exec --repo octo-org/handbook --permission contents:write -- git --version\n")
 	require.Equal(t, 1, code)
@@ -86,7 +86,7 @@ func TestItIsRefusedInARepositoryOutsideItsRule(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestAJobThatOutlivesItsTokenKeepsPushing(t *testing.T) {
+func TestBotExecKeepsPushingWhenItOutlivesItsToken(t *testing.T) {
 	w := shared
 	before := len(w.GitHub.Stats().Pushes)
 	folder := filepath.Join(w.folder, "nbbot")
@@ -126,7 +126,7 @@ sleep 5; touch ../waiting; until [ -e ../goon ]; do sleep 0.1; done
 	}, `"service:nbbot"`, `"bot_token_issue"`)
 }
 
-func TestItsPullRequestStartsWorkflows(t *testing.T) {
+func TestBotTokenOpensAPullRequestThatStartsWorkflows(t *testing.T) {
 	w := shared
 	require.NoError(t, w.GitHub.Commit("octo-org/shared", "tests", map[string]string{".github/workflows/ci.yaml": "on: pull_request\n"}))
 	w.must(t, asBot(work("proposal", "proposal.txt")))
@@ -151,8 +151,8 @@ func TestItsPullRequestStartsWorkflows(t *testing.T) {
 	require.Equal(t, []string{".github/workflows/ci.yaml"}, pull.Workflows)
 }
 
-// TestACompromisedBotReachesNothingOfTheOthers holds the Hub token of docsbot.
-func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
+// TestBotTokensOfACompromisedBotReachNothingOfTheOthers holds the Hub token of docsbot.
+func TestBotTokensOfACompromisedBotReachNothingOfTheOthers(t *testing.T) {
 	w := shared
 	status, own := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
 	require.Equal(t, http.StatusOK, status, own)
@@ -192,7 +192,7 @@ func TestACompromisedBotReachesNothingOfTheOthers(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status, "the Hub tells it nothing of the other bot")
 }
 
-func TestAGroupsRuleIsForItsMembersServers(t *testing.T) {
+func TestBotPolicyGroupRuleIsForItsMembersServers(t *testing.T) {
 	w := shared
 	for user, want := range map[string]int{"tess": http.StatusOK, "ada": http.StatusForbidden} {
 		token := w.UserToken(t, user, "access:services!service=connect-github")
@@ -201,7 +201,7 @@ func TestAGroupsRuleIsForItsMembersServers(t *testing.T) {
 	}
 }
 
-func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
+func TestBotPolicyThatIsBrokenIsSaidAndTheLastGoodOneHolds(t *testing.T) {
 	w := shared
 	untilReady := func(want int) { // it is looked at once a second
 		t.Helper()
@@ -234,9 +234,9 @@ func TestABrokenPolicyIsSaidAndTheLastGoodOneHolds(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status, "the new policy is in force without a restart")
 }
 
-// TestTheKeyAndTheTokensAreNowhere comes last: it looks at what all the others
+// TestBotKeyAndTokensAreNowhere comes last: it looks at what all the others
 // have left behind.
-func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
+func TestBotKeyAndTokensAreNowhere(t *testing.T) {
 	w := shared
 	markers := map[string]string{"docsbot's Hub token": w.docsToken, "the service's Hub token": w.Hub.ServiceToken}
 	key, err := os.ReadFile(filepath.Join(w.folder, "app.pem"))
@@ -282,7 +282,7 @@ func TestTheKeyAndTheTokensAreNowhere(t *testing.T) {
 	require.Regexp(t, `(?m)^Max core file size +0 +0 +bytes`, string(limits))
 }
 
-func TestTheReferenceHasTheBotsCommands(t *testing.T) {
+func TestBotCommandsAreInTheReference(t *testing.T) {
 	reference, err := os.ReadFile("../../docs/ghscoped.md")
 	require.NoError(t, err)
 	for _, command := range []string{"bot-token", "bot exec"} {

@@ -23,7 +23,7 @@ var users = []string{"ada", "bob", "cyd"}
 // fewest is how many points must have been died at for the test to count.
 const fewest = 20
 
-func TestKilledAtEachPointNothingIsLostOrDeliveredTwice(t *testing.T) {
+func TestServiceKilledAtEachPointLosesAndRepeatsNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	w := newWorld(ctx, t)

@@ -25,7 +25,7 @@ with open(path, "a") as starts:
 first = len(open(path).readlines()) == 1
 `
 
-func TestAKernelThatIsUnlikelyGetsItsChance(t *testing.T) {
+func TestKernelThatIsUnlikelyGetsItsChance(t *testing.T) {
 	for _, c := range []struct {
 		name, code string
 		starts     int

@@ -54,7 +54,7 @@ func (s *server) arm(folder string, call int, deed string) {
 	require.NoError(s.t, os.WriteFile(folder+"/deed", []byte(deed+"\n"), 0o600))
 }
 
-func TestKilledAtEachStepTheNextDeliverySucceeds(t *testing.T) {
+func TestDeliverySucceedsAfterAKillAtEachStep(t *testing.T) {
 	folder := standIns(t)
 	s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + folder + ":" + os.Getenv("PATH")}})
 	const mine = "[user]\n\tname = Ada"
@@ -85,7 +85,7 @@ func TestKilledAtEachStepTheNextDeliverySucceeds(t *testing.T) {
 	s.requireTidy()
 }
 
-func TestAServerKilledInMidDeliveryIsDeliveredToWhenItRunsAgain(t *testing.T) {
+func TestDeliveryToAServerKilledInMidDeliverySucceedsWhenItRunsAgain(t *testing.T) {
 	folder := standIns(t)
 	options := hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + folder + ":" + os.Getenv("PATH")}}
 	s := start(t, options)
@@ -118,7 +118,7 @@ func TestAServerKilledInMidDeliveryIsDeliveredToWhenItRunsAgain(t *testing.T) {
 	require.Empty(t, traces(t, s.Home))
 }
 
-func TestAServerThatHangsIsGivenUp(t *testing.T) {
+func TestDeliveryGivesUpAServerThatHangs(t *testing.T) {
 	folder := standIns(t)
 	s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + folder + ":" + os.Getenv("PATH")}})
 	s.arm(folder, 4, "exec sleep 600")
@@ -133,7 +133,7 @@ func TestAServerThatHangsIsGivenUp(t *testing.T) {
 	require.Empty(t, traces(t, s.Home))
 }
 
-func TestWhatAnswersInsteadOfAServerIsNamed(t *testing.T) {
+func TestDeliveryNamesWhatAnswersInsteadOfAServer(t *testing.T) {
 	for _, c := range []struct {
 		status  int
 		code    string

@@ -19,7 +19,7 @@ import (
 
 // A user whose own git configuration keeps every credential in a file must not
 // find ours there. Options and a push are tried in the same server's terminal.
-func TestAPushLeavesNoCopyOfTheToken(t *testing.T) {
+func TestPushLeavesNoCopyOfTheToken(t *testing.T) {
 	sim := rig.NewGitHub(t, githubsim.Options{})
 	_, err := sim.Install("octocat", "hello")
 	require.NoError(t, err)

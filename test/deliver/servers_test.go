@@ -21,7 +21,7 @@ const (
 )
 
 // The home has spaces and quotes in its name, for every server.
-func TestEveryServerGetsTheCredentialAndLosesItAgain(t *testing.T) {
+func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		server hubtest.JupyterOptions
@@ -69,7 +69,7 @@ func TestEveryServerGetsTheCredentialAndLosesItAgain(t *testing.T) {
 	}
 }
 
-func TestAFaultIsNamedAndNothingIsLeftBehind(t *testing.T) {
+func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(t *testing.T, home string)
@@ -125,7 +125,7 @@ func TestAFaultIsNamedAndNothingIsLeftBehind(t *testing.T) {
 
 // Nothing is sent to a server, nor is anything taken out of it, that does not show
 // the token of the one that is meant.
-func TestServerThatDoesNotShowItsTokenIsLeftAlone(t *testing.T) {
+func TestDeliveryLeavesAloneAServerThatDoesNotShowItsToken(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		server hubtest.JupyterOptions
@@ -169,7 +169,7 @@ func listing(t *testing.T, home string) []string {
 	})
 }
 
-func TestWithoutBinShTheKernelFindsAnotherShell(t *testing.T) {
+func TestKernelFindsAnotherShellThanBinSh(t *testing.T) {
 	elsewhere := t.TempDir()
 	busybox, err := exec.LookPath("busybox")
 	require.NoError(t, err, "this test needs busybox; on Debian: apt-get install busybox")
@@ -187,7 +187,7 @@ func TestWithoutBinShTheKernelFindsAnotherShell(t *testing.T) {
 	s.requireTidy()
 }
 
-func TestWithoutAnyShellTheCauseIsNamed(t *testing.T) {
+func TestKernelNamesTheCauseWithoutAnyShell(t *testing.T) {
 	python := t.TempDir() // a path without any sh
 	s := start(t, hubtest.JupyterOptions{Home: t.TempDir(), Env: []string{"PATH=" + python}})
 	takeAway(t, "/bin/sh")

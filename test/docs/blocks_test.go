@@ -98,7 +98,7 @@ func marked(t *testing.T, path, mark string) string {
 	return ""
 }
 
-func TestEveryLanguageOfABlockIsLookedAt(t *testing.T) {
+func TestBlocksOfEveryLanguageAreLookedAt(t *testing.T) {
 	t.Parallel()
 	looked := map[string]bool{
 		"sh": true, "console": true, "python": true, "html": true, "json": true, "dockerfile": true, "ini": true, // here

@@ -59,7 +59,7 @@ func shell(t *testing.T) []block {
 	return found
 }
 
-func TestEveryCommandIsOne(t *testing.T) {
+func TestCommandsExist(t *testing.T) {
 	t.Parallel()
 	targets := makeTargets(t)
 	for _, b := range shell(t) {
@@ -159,7 +159,7 @@ func makeTargets(t *testing.T) map[string]bool {
 // settings of the command in servers, which the table of the service lacks.
 var commandVariables = []string{"GHSCOPED_URL", "GHSCOPED_IMAGE", "GHSCOPED_TOKEN"}
 
-func TestEveryVariableIsASetting(t *testing.T) {
+func TestVariablesAreSettings(t *testing.T) {
 	t.Parallel()
 	var known []string
 	for _, setting := range config.Table() {
@@ -176,7 +176,7 @@ func TestEveryVariableIsASetting(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentFilesAreGoodSettings(t *testing.T) {
+func TestEnvironmentFilesAreGoodSettings(t *testing.T) {
 	t.Parallel()
 	file := marked(t, "docs/single-machine.md", "environment")
 	for _, b := range inLanguage(t, "sh") {

@@ -87,7 +87,7 @@ func (m *machine) requireJourney(t *testing.T, hub *hubtest.Hub) {
 	require.FileExists(t, w.CredentialFile("ada"))
 }
 
-func TestTheManagedBlocksWorkOnARealHub(t *testing.T) {
+func TestManagedBlocksWorkOnARealHub(t *testing.T) {
 	t.Parallel()
 	readme := ""
 	for _, b := range inLanguage(t, "python") {
@@ -153,9 +153,9 @@ func unit(t *testing.T, key string) []string {
 	return values
 }
 
-// TestTheUnitsCommandWorksBesideARealHub runs what systemd would run, in the
+// TestUnitsCommandWorksBesideARealHub runs what systemd would run, in the
 // environment that it would make of the unit and of the document's file.
-func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
+func TestUnitsCommandWorksBesideARealHub(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	require.Equal(t, []string{"hub-token:/etc/ghscoped/hub-token"}, unit(t, "LoadCredential"))
@@ -190,8 +190,8 @@ func TestTheUnitsCommandWorksBesideARealHub(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-// TestTheUnitIsOneThatSystemdTakes, with the lines that a document adds.
-func TestTheUnitIsOneThatSystemdTakes(t *testing.T) {
+// TestUnitIsOneThatSystemdTakes, with the lines that a document adds.
+func TestUnitIsOneThatSystemdTakes(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(filepath.Join(root, unitPath))
 	require.NoError(t, err)

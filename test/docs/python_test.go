@@ -68,7 +68,7 @@ for where, text in json.load(sys.stdin):
     print(where)
 `
 
-func TestEveryPythonBlockIsOne(t *testing.T) {
+func TestPythonBlocksAreValid(t *testing.T) {
 	t.Parallel()
 	var all [][2]string
 	for _, b := range inLanguage(t, "python") {
@@ -80,14 +80,14 @@ func TestEveryPythonBlockIsOne(t *testing.T) {
 	require.Contains(t, loaded, "docs/single-machine.md")
 }
 
-func TestEveryTemplateIsOne(t *testing.T) {
+func TestTemplatesAreValid(t *testing.T) {
 	t.Parallel()
 	for _, b := range inLanguage(t, "html") {
 		python(t, "hub6", `import json, sys, jinja2; jinja2.Environment().parse(json.load(sys.stdin))`, b.text)
 	}
 }
 
-func TestEveryOtherBlockIsParsed(t *testing.T) {
+func TestOtherBlocksAreParsed(t *testing.T) {
 	t.Parallel()
 	for _, b := range inLanguage(t, "json") {
 		for values := json.NewDecoder(strings.NewReader(b.text)); values.More(); {

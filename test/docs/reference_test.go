@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the reference repeats from the code anew")
 
-func TestTheReferenceIsThatOfTheCode(t *testing.T) {
+func TestReferenceIsThatOfTheCode(t *testing.T) {
 	path := root + "/docs/reference.md"
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -126,7 +126,7 @@ func TestDependabotLooksEverywhere(t *testing.T) {
 	}
 }
 
-func TestAReleaseIsOfOneVersion(t *testing.T) {
+func TestReleaseIsOfOneVersion(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	files := map[string]string{
@@ -159,7 +159,7 @@ func TestAReleaseIsOfOneVersion(t *testing.T) {
 	}
 }
 
-func TestTheProjectsPartsAreOfOneVersion(t *testing.T) {
+func TestVersionIsThatOfAllParts(t *testing.T) {
 	t.Parallel()
 	version := regexp.MustCompile(`(?m)^(?:appVersion: |version: |version = ")([0-9.]+)`)
 	var found []string

@@ -69,7 +69,7 @@ func written(t *testing.T, path string, events ...audit.Event) {
 	require.NoError(t, opened.Close())
 }
 
-func TestEachMisconfigurationIsNamedRightly(t *testing.T) {
+func TestDoctorNamesEachMisconfiguration(t *testing.T) {
 	w := newWorld(t, hubtest.Options{})
 	for name, test := range allBroken() {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +266,7 @@ func brokenAtGitHub() map[string]broken {
 	}
 }
 
-func TestWhereAllIsWell(t *testing.T) {
+func TestDoctorWhereAllIsWell(t *testing.T) {
 	for name, line := range map[string]hubtest.Options{
 		"hub6": {}, "hub5": {Version: "hub5", BaseURL: "/jhub/"}, "hub4": {Version: "hub4"},
 		"hub6 with a host for each user": {Subdomains: true, BaseURL: "/jhub/"},

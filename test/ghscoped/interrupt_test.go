@@ -86,7 +86,7 @@ var atGitHub = []point{
 
 // Each program is interrupted by Ctrl-C at a real terminal, typed at a point that
 // something observable has told of.
-func TestCtrlCAtEachPoint(t *testing.T) {
+func TestInterruptAtEachPoint(t *testing.T) {
 	t.Parallel()
 	for _, tc := range atTheService {
 		t.Run(tc.name, func(t *testing.T) { t.Parallel(); tc.play(newScene(t, false)) })

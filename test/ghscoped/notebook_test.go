@@ -33,7 +33,7 @@ const (
 
 // A notebook in a real JupyterLab: the magic shows the code, a person approves
 // it, and the next cell pushes.
-func TestTheMagicInANotebook(t *testing.T) {
+func TestMagicInANotebook(t *testing.T) {
 	t.Parallel()
 	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)

@@ -29,7 +29,7 @@ func server(t *testing.T, hub *hubtest.Hub, user string) *hubtest.Terminal {
 
 // The server's own token, its own variables, and a terminal as JupyterLab has
 // one: the push is typed before its user has connected.
-func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
+func TestPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
 	t.Parallel()
 	ctx := hubtest.Context(t)
 	p, err := shared.newPerson(ctx)
@@ -51,7 +51,7 @@ func TestAPushThatWasTypedBeforeConnectingGoesThrough(t *testing.T) {
 
 // What each line of JupyterHub tells a server, which is what decides whether
 // the service is found without GHSCOPED_URL.
-func TestWhatEachLineOfJupyterHubTellsItsServers(t *testing.T) {
+func TestDoctorOnEachLineOfJupyterHub(t *testing.T) {
 	t.Parallel()
 	for _, line := range []struct{ version, base, says string }{
 		{"hub5", "/jhub/", "/jhub/services/connect-github/ (by JUPYTERHUB_PUBLIC_HUB_URL)"},
@@ -93,7 +93,7 @@ func placeholder(t *testing.T) func(env []string) error {
 }
 
 // Every command's help is in the reference, word for word.
-func TestTheReferenceIsWhatTheProgramSays(t *testing.T) {
+func TestHelpIsInTheReference(t *testing.T) {
 	t.Parallel()
 	reference, err := os.ReadFile("../../docs/ghscoped.md")
 	require.NoError(t, err)

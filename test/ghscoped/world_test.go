@@ -115,7 +115,7 @@ func (w *world) newPerson(ctx context.Context) (*person, error) {
 }
 
 // serverEnv is what JupyterHub 6 gives to a server, as far as it matters here;
-// TestARealServerKnowsTheService is about the real ones.
+// TestDoctorOnEachLineOfJupyterHub is about the real ones.
 func (w *world) serverEnv(p *person) map[string]string {
 	env := map[string]string{
 		"JUPYTERHUB_API_TOKEN": p.token, "JUPYTERHUB_API_URL": w.Hub.APIURL, "JUPYTERHUB_BASE_URL": "/",

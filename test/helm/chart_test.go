@@ -54,7 +54,7 @@ service: {port: 80, annotations: {a: b}}`,
 	"in an umbrella": enough + "global: {anything: 1}\nenabled: true\nfullnameOverride: ghscoped-service",
 }
 
-func TestTheChartIsLinted(t *testing.T) {
+func TestChartIsLinted(t *testing.T) {
 	t.Parallel()
 	for name, values := range matrix {
 		out, err := helm(t, "lint", "--strict", "--kube-version", kubernetes, chart, "--values", given(t, values))
@@ -62,9 +62,9 @@ func TestTheChartIsLinted(t *testing.T) {
 	}
 }
 
-// TestTheServiceAcceptsItsSettings gives what each rendering sets to the same
+// TestChartSettingsAreAcceptedByTheService gives what each rendering sets to the same
 // code that the service reads its settings with.
-func TestTheServiceAcceptsItsSettings(t *testing.T) {
+func TestChartSettingsAreAcceptedByTheService(t *testing.T) {
 	t.Parallel()
 	for name, values := range matrix {
 		if name == "settings in a Secret" {
@@ -99,7 +99,7 @@ func TestTheServiceAcceptsItsSettings(t *testing.T) {
 	}
 }
 
-func TestItIsASiblingInAnUmbrellaChart(t *testing.T) {
+func TestChartIsASiblingInAnUmbrellaChart(t *testing.T) {
 	t.Parallel()
 	umbrella := t.TempDir()
 	require.NoError(t, os.CopyFS(umbrella+"/charts/ghscoped-service", os.DirFS(chart)))
@@ -119,7 +119,7 @@ dependencies: [{name: ghscoped-service, version: ">=0", condition: ghscoped-serv
 	require.Empty(t, objects(t, out))
 }
 
-func TestWrongValuesAreRefusedByName(t *testing.T) {
+func TestValuesThatAreWrongAreRefusedByName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, values, says string }{
 		{"nothing", "", "at '/config': missing properties 'client_id', 'app_url'"},
@@ -155,14 +155,14 @@ func TestWrongValuesAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestTwoPodsWithoutRedisAreRefusedWithoutTheSchemaToo(t *testing.T) {
+func TestReplicasWithoutRedisAreRefusedWithoutTheSchemaToo(t *testing.T) {
 	t.Parallel()
 	_, err := helm(t, "template", release, chart, "--kube-version", kubernetes, "--skip-schema-validation",
 		"--values", given(t, enough+"replicas: 2"))
 	require.ErrorContains(t, err, "more than one pod needs store.type redis")
 }
 
-func TestAPodIsConfined(t *testing.T) {
+func TestPodIsConfined(t *testing.T) {
 	t.Parallel()
 	all := objects(t, render(t, enough))
 	for name, pod := range map[string]any{
@@ -183,7 +183,7 @@ func TestAPodIsConfined(t *testing.T) {
 	}
 }
 
-func TestAnotherPolicyReplacesNoPod(t *testing.T) {
+func TestPolicyChangeReplacesNoPod(t *testing.T) {
 	t.Parallel()
 	before := objects(t, render(t, withBots+"botPolicy: {version: 1, rules: []}"))
 	after := objects(t, render(t, withBots+`botPolicy: {version: 1, rules: [{name: nightly, reason: grades,
@@ -193,7 +193,7 @@ func TestAnotherPolicyReplacesNoPod(t *testing.T) {
 	require.Equal(t, "/etc/ghscoped/bot-policy/bot-policy.yaml", environment(t, container(t, after))["GHSCOPED_BOT_POLICY"])
 }
 
-func TestTroubleThatAllPodsShareTakesNoneOutOfTheService(t *testing.T) {
+func TestReadinessTakesNoPodOutForWhatAllShare(t *testing.T) {
 	t.Parallel()
 	for _, values := range []string{enough, withRedis} {
 		probe := at(t, container(t, objects(t, render(t, values))), "readinessProbe", "httpGet", "path")
@@ -201,7 +201,7 @@ func TestTroubleThatAllPodsShareTakesNoneOutOfTheService(t *testing.T) {
 	}
 }
 
-func TestTheStoreDecidesHowPodsAreReplaced(t *testing.T) {
+func TestStoreDecidesHowPodsAreReplaced(t *testing.T) {
 	t.Parallel()
 	t.Run("a file has one pod at a time", func(t *testing.T) {
 		t.Parallel()
@@ -235,7 +235,7 @@ func TestTheStoreDecidesHowPodsAreReplaced(t *testing.T) {
 	})
 }
 
-func TestTheHubsTokenIsAFileFromItsSecret(t *testing.T) {
+func TestHubTokenIsAFileFromItsSecret(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]struct{ secret, key string }{
 		enough:                            {"hub", "hub.services.connect-github.apiToken"},
@@ -263,7 +263,7 @@ func TestSecretsAreNowhereButInTheSecret(t *testing.T) {
 	require.NotContains(t, objects(t, render(t, matrix["the web flow"])), "Secret/"+release)
 }
 
-func TestAChangeOfSettingsReplacesThePods(t *testing.T) {
+func TestSettingsChangeReplacesThePods(t *testing.T) {
 	t.Parallel()
 	sum := func(values string) any {
 		return at(t, objects(t, render(t, values))[deployment], "spec", "template", "metadata", "annotations", "checksum/config")
@@ -271,7 +271,7 @@ func TestAChangeOfSettingsReplacesThePods(t *testing.T) {
 	require.NotEqual(t, sum(enough), sum(enough+"  identity: match"))
 }
 
-func TestTheServiceFindsThePodsAndNotTheDoctor(t *testing.T) {
+func TestKubernetesServiceFindsThePodsAndNotTheDoctor(t *testing.T) {
 	t.Parallel()
 	all := objects(t, render(t, enough))
 	selector := at(t, all["Service/"+release], "spec", "selector").(object)

@@ -142,7 +142,7 @@ func (c *cluster) makePod(t *testing.T, namespace string, pod object) (status in
 	return code, string(body)
 }
 
-func TestARealClusterTakesTheChart(t *testing.T) {
+func TestChartIsTakenByARealCluster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	c.define(t)

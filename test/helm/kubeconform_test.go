@@ -110,7 +110,7 @@ func kubeconform(t *testing.T, schemas, manifests string) (string, error) {
 	return out.String(), err
 }
 
-func TestWhatIsRenderedIsKubernetes(t *testing.T) {
+func TestRenderedFilesAreKubernetes(t *testing.T) {
 	t.Parallel()
 	folder := schemas(t)
 	all := ""

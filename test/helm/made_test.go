@@ -24,7 +24,7 @@ var ofTheChart = []string{
 	"listen", "metrics_addr", "store", "key_file", "client_secret_file", "app_private_key_file", "bot_policy",
 }
 
-func TestWhatIsMadeFromTheSchemaIsInStep(t *testing.T) {
+func TestSchemaAndWhatIsMadeFromItAreInStep(t *testing.T) {
 	source := readSchema(t)
 	inStep(t, chart+"/values.schema.json", schemaJSON(t, source))
 	inStep(t, chart+"/values.yaml", valuesYAML(source))

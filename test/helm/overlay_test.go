@@ -50,7 +50,7 @@ func jupyterhub(t *testing.T) string {
 	return folder
 }
 
-func TestTheOverlayFitsZeroToJupyterHub(t *testing.T) {
+func TestOverlayFitsZeroToJupyterHub(t *testing.T) {
 	t.Parallel()
 	hub := jupyterhub(t)
 	content, err := os.ReadFile(overlay)
@@ -75,7 +75,7 @@ func TestTheOverlayFitsZeroToJupyterHub(t *testing.T) {
 }
 
 // docs/images.md has lines of its own, for who runs the service in another way.
-func TestTheDocumentFitsZeroToJupyterHub(t *testing.T) {
+func TestDocumentFitsZeroToJupyterHub(t *testing.T) {
 	t.Parallel()
 	hub := jupyterhub(t)
 	content, err := os.ReadFile(root + "/docs/images.md")
@@ -91,7 +91,7 @@ func TestTheDocumentFitsZeroToJupyterHub(t *testing.T) {
 	require.ErrorContains(t, err, "at '/singleuser': additional properties 'extraFile' not allowed", "the check can fail")
 }
 
-func TestTheOverlayFollowsTheValues(t *testing.T) {
+func TestOverlayFollowsTheValues(t *testing.T) {
 	t.Parallel()
 	read := func(values string) object {
 		var overlay object

@@ -23,7 +23,7 @@ func blocks(t *testing.T, language string) []string {
 	return found
 }
 
-func TestTheREADMEsValuesWork(t *testing.T) {
+func TestREADMEValuesWork(t *testing.T) {
 	t.Parallel()
 	for _, block := range blocks(t, "yaml") {
 		values := []string{block}

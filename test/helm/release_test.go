@@ -12,7 +12,7 @@ import (
 )
 
 // What release.yml pushes for a tag is what the chart that it packages pulls.
-func TestAReleasedChartTakesTheReleasedImage(t *testing.T) {
+func TestChartOfAReleaseTakesTheReleasedImage(t *testing.T) {
 	t.Parallel()
 	const image = "registry.example.org/somebody/a-fork"
 	folder := t.TempDir()

@@ -50,7 +50,7 @@ func ways(t *testing.T, policy object, direction, peers string) []way {
 	return open
 }
 
-func TestTheNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
+func TestNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
 	t.Parallel()
 	in := []way{{"http", "hub"}, {"http", "proxy"}, {"http", "singleuser-server"}, {"metrics", ""}}
 	const resolver = "[kube-system openshift-dns]"
@@ -124,7 +124,7 @@ func contains(t *testing.T, block any, address string) bool {
 	return prefix.Contains(netip.MustParseAddr(address))
 }
 
-func TestThePodsCarryTheLabelsThatLetThemIn(t *testing.T) {
+func TestPodsCarryTheLabelsThatLetThemIn(t *testing.T) {
 	t.Parallel()
 	all := objects(t, render(t, enough))
 	for _, labels := range []any{
@@ -134,7 +134,7 @@ func TestThePodsCarryTheLabelsThatLetThemIn(t *testing.T) {
 	}
 }
 
-func TestWhatIsMonitoredIsAChoice(t *testing.T) {
+func TestMonitoringIsAChoice(t *testing.T) {
 	t.Parallel()
 	all := objects(t, render(t, enough))
 	annotations := func(all map[string]object) any {

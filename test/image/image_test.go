@@ -147,7 +147,7 @@ func sum(t *testing.T, path string) string {
 	return hex.EncodeToString(hash[:])
 }
 
-func TestTheImage(t *testing.T) {
+func TestImage(t *testing.T) {
 	b := newBuilder(t)
 	out, err := exec.Command("go", "mod", "download").CombinedOutput()
 	require.NoError(t, err, "%s", out)

@@ -37,7 +37,7 @@ type mount struct {
 	MountPath string `yaml:"mountPath"`
 }
 
-func TestTheDocumentsLinesWorkInARealServer(t *testing.T) {
+func TestDocumentsLinesWorkInARealServer(t *testing.T) {
 	w := newWorld(t)
 	ctx := hubtest.Context(t)
 	_, err := w.Hub.StartServer(ctx, "ada", "")

@@ -40,7 +40,7 @@ func demo(t *testing.T, part string, path ...string) string {
 	return program
 }
 
-func TestTheWheelsWork(t *testing.T) {
+func TestWheelsWork(t *testing.T) {
 	t.Parallel()
 	dist := wheels(t)
 	t.Run("pip install ghscoped, and once ghscoped setup", func(t *testing.T) {

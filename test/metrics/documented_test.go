@@ -105,7 +105,7 @@ func parse(t *testing.T, text string) metric {
 	return one
 }
 
-func TestEachMetricIsDocumented(t *testing.T) {
+func TestMetricsAreDocumented(t *testing.T) {
 	all := registered(t)
 	var b strings.Builder
 	b.WriteString("| metric | kind | labels | meaning |\n|---|---|---|---|\n")
@@ -149,7 +149,7 @@ func TestRulesAndDashboardNameMetricsThatExist(t *testing.T) {
 	}
 }
 
-func TestTheDashboardIsThatOfItsProgram(t *testing.T) {
+func TestDashboardIsThatOfItsProgram(t *testing.T) {
 	t.Parallel()
 	made, err := exec.Command("go", "run", "../../helm/dashboard").Output()
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestTheDashboardIsThatOfItsProgram(t *testing.T) {
 	require.Equal(t, string(made), string(content), "make it anew: go run ./helm/dashboard > helm/ghscoped-service/files/dashboard.json")
 }
 
-func TestTheRulesDoWhatTheySay(t *testing.T) {
+func TestRulesDoWhatTheySay(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"check", "rules", rules}, {"test", "rules", "testdata/rules_test.yaml"}} {
 		out, err := exec.Command("promtool", args...).CombinedOutput()
@@ -166,7 +166,7 @@ func TestTheRulesDoWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestTheDocumentsConfigurationOfPrometheusIsOne(t *testing.T) {
+func TestPrometheusTakesTheDocumentsConfiguration(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile(document)
 	require.NoError(t, err)

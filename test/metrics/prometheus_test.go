@@ -118,7 +118,7 @@ func queries(t *testing.T) []string {
 		"ghscoped:hub_requests:errors_ratio5m", "ghscoped:flows_finished:failed_ratio30m", "ghscoped:deliveries:failed_ratio30m")
 }
 
-func TestARealPrometheusAnswersEveryQuery(t *testing.T) {
+func TestMetricsAnswerEveryQueryOfARealPrometheus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connectAndLeave(t)

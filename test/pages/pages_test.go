@@ -114,7 +114,7 @@ func (r *reader) violations(source string) []violation {
 	return all
 }
 
-func TestEveryStateIsAccessibleAndQuietInARealBrowser(t *testing.T) {
+func TestPageIsAccessibleAndQuietInEveryState(t *testing.T) {
 	source := axe(t)
 	r := newReader(t)
 	for _, l := range []look{{"desk, light", 1280, false}, {"narrow, dark", 320, true}} {
@@ -148,7 +148,7 @@ func TestAxeSeesWhatItLooksFor(t *testing.T) {
 	require.ElementsMatch(t, []string{"button-name", "html-has-lang"}, ids)
 }
 
-func TestTextOfTwiceTheSizeNeedsNoSidewaysScrolling(t *testing.T) {
+func TestPageAtTwiceTheSizeNeedsNoSidewaysScrolling(t *testing.T) {
 	r := newReader(t)
 	require.NoError(t, see(r.ctx, r.browser.Tab(), look{"zoomed", 640, false}))
 	for _, sample := range r.book.Samples() {
@@ -158,7 +158,7 @@ func TestTextOfTwiceTheSizeNeedsNoSidewaysScrolling(t *testing.T) {
 	}
 }
 
-func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
+func TestPageShowsHostileNamesAsTheyAre(t *testing.T) {
 	r := newReader(t)
 	r.open("hostile")
 	text := evaluate[string](r, `document.querySelector("#account-title").textContent`)
@@ -169,7 +169,7 @@ func TestHostileNamesAreShownAsTheyAre(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestThePageFollowsByItself(t *testing.T) {
+func TestPageFollowsByItself(t *testing.T) {
 	r := newReader(t)
 	r.open("none")
 	r.until(`document.querySelector("#state").dataset.state === "none"`)
@@ -191,7 +191,7 @@ func TestThePageFollowsByItself(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestNothingIsReplacedWhileNothingChanges(t *testing.T) {
+func TestPageReplacesNothingWhileNothingChanges(t *testing.T) {
 	r := newReader(t)
 	r.open("pending")
 	const read = `performance.getEntriesByType("resource").filter((entry) => entry.name.endsWith("/fragment")).length`
@@ -205,7 +205,7 @@ func TestNothingIsReplacedWhileNothingChanges(t *testing.T) {
 	require.Equal(t, 1, evaluate[int](r, `swaps`))
 }
 
-func TestAFormIsSentByTheScriptWithTheToken(t *testing.T) {
+func TestScriptSendsAFormWithTheToken(t *testing.T) {
 	r := newReader(t)
 	r.book.Answer(func(q picturebook.Request) (int, string) {
 		if q.Path == "/none/api/flows" {
@@ -234,7 +234,7 @@ func TestAFormIsSentByTheScriptWithTheToken(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestARefusalIsSaid(t *testing.T) {
+func TestScriptSaysARefusal(t *testing.T) {
 	r := newReader(t)
 	r.book.Answer(func(picturebook.Request) (int, string) {
 		return 409, `{"error":{"code":"x","message":"Not <b>now</b>.","hint":"Later."}}`
@@ -244,7 +244,7 @@ func TestARefusalIsSaid(t *testing.T) {
 	require.Equal(t, "Not <b>now</b>. Later.", evaluate[string](r, `document.querySelector("#problem").textContent`))
 }
 
-func TestWithoutTheScriptPlainFormsWork(t *testing.T) {
+func TestFormsWorkWithoutTheScript(t *testing.T) {
 	r := newReader(t)
 	_, err := chromedp.Call(r.browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
@@ -274,7 +274,7 @@ func TestWithoutTheScriptPlainFormsWork(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestTheCodeIsCopiedWithAVisibleAnswer(t *testing.T) {
+func TestCopyOfTheCodeIsAnsweredVisibly(t *testing.T) {
 	r := newReader(t)
 	r.open("pending")
 	// The answer goes after three seconds, in which a busy machine may look
@@ -293,7 +293,7 @@ func TestTheCodeIsCopiedWithAVisibleAnswer(t *testing.T) {
 	require.Equal(t, []string{"_blank", "noopener", "https://github.com/login/device"}, link)
 }
 
-func TestLightAndDarkFollowTheSystemAndTheHubsToggle(t *testing.T) {
+func TestThemeFollowsTheSystemAndTheHubsToggle(t *testing.T) {
 	r := newReader(t)
 	background := `getComputedStyle(document.body).backgroundColor`
 	const light, dark = "rgb(255, 255, 255)", "rgb(33, 37, 41)"
@@ -308,7 +308,7 @@ func TestLightAndDarkFollowTheSystemAndTheHubsToggle(t *testing.T) {
 	require.Equal(t, "dark", evaluate[string](r, `localStorage.getItem("jupyterhub-bs-theme")`), "the Hub's pages follow ours")
 }
 
-func TestTheFilterFindsRepositoriesAndLastsThroughASwap(t *testing.T) {
+func TestFilterFindsRepositoriesAndLastsThroughASwap(t *testing.T) {
 	r := newReader(t)
 	r.open("connected-many")
 	r.do(chromedp.SendKeys(chromedp.CSS("#filter"), "babbage-lab/dataset-of-1815"))
@@ -326,7 +326,7 @@ func TestTheFilterFindsRepositoriesAndLastsThroughASwap(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestGermanIsSpokenToWhoPrefersIt(t *testing.T) {
+func TestLanguageIsGermanForWhoPrefersIt(t *testing.T) {
 	r := newReader(t)
 	_, err := chromedp.Call(r.browser.Tab(), network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": json.RawMessage(`"de-AT,de;q=0.9,en;q=0.5"`)}})
 	require.NoError(t, err)

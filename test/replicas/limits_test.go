@@ -21,7 +21,7 @@ const (
 	rest    = 15 * time.Second
 )
 
-func TestWhatGitHubAsksOfOneReplicaIsKeptByTheOther(t *testing.T) {
+func TestGitHubLimitsOfOneReplicaAreKeptByTheOther(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	w := newWorld(ctx, t, waiters, 0)

@@ -28,7 +28,7 @@ func (s *service) Call(_ context.Context, _, _ string, _, out any) (int, error) 
 	return s.status, json.Unmarshal([]byte(answer), out)
 }
 
-func TestConnectingByTheAPISaysWhatItCameTo(t *testing.T) {
+func TestConnectByAPISaysWhatItCameTo(t *testing.T) {
 	t.Parallel()
 	const pending, connected = `{"state":"pending","user_code":"AAAA-BBBB"}`, `{"state":"connected"}`
 	for name, test := range map[string]struct {

@@ -140,14 +140,14 @@ func filled(t *testing.T) (path string) {
 	return path
 }
 
-func TestTheFileIsForItsOwnerOnly(t *testing.T) {
+func TestOpenMakesAFileForItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	info, err := os.Stat(filled(t))
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 }
 
-func TestASecondProcessIsRefusedWithin5SecondsByName(t *testing.T) {
+func TestOpenRefusesASecondProcessWithin5SecondsByName(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
 	release, out := startChild(t, "hold", path)
@@ -165,7 +165,7 @@ func TestASecondProcessIsRefusedWithin5SecondsByName(t *testing.T) {
 	open(t, path) // waits for the other to end
 }
 
-func TestADamagedFileIsToldApart(t *testing.T) {
+func TestOpenTellsADamagedFileApart(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{
 		"something else":  func([]byte) []byte { return []byte("SQLite format 3\x00, or whatever it was") },
@@ -210,7 +210,7 @@ func TestADamagedFileIsToldApart(t *testing.T) {
 	}
 }
 
-func TestAMissingPermissionIsToldApart(t *testing.T) {
+func TestOpenTellsAMissingPermissionApart(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
 	if os.Getuid() != 0 {
@@ -226,7 +226,7 @@ func TestAMissingPermissionIsToldApart(t *testing.T) {
 	require.Contains(t, string(said), bolt.ErrPermission.Error())
 }
 
-func TestAFullDiskIsToldApartAndLosesNothing(t *testing.T) {
+func TestBackendTellsAFullDiskApartAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	path := filled(t)
 	_, out := startChild(t, "full", path)
@@ -242,7 +242,7 @@ func TestAFullDiskIsToldApartAndLosesNothing(t *testing.T) {
 	require.GreaterOrEqual(t, summary.Records[kind], 300)
 }
 
-func TestADirectoryThatIsMissingIsNamed(t *testing.T) {
+func TestOpenNamesADirectoryThatIsMissing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "missing", "store.db")
 	_, err := bolt.Open(path, time.Now)

@@ -43,7 +43,7 @@ func put(t *testing.T, s *redis.Store, record store.Record) store.Record {
 	return record
 }
 
-func TestARestartOfRedisLosesNothingAndIsHeardOf(t *testing.T) {
+func TestBackendLosesNothingInARestartOfRedisAndHearsOfIt(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
 	s := open(t, server.URL(""), time.Now)
@@ -114,7 +114,7 @@ func TestWatchesShareOneSubscription(t *testing.T) {
 	require.Eventually(t, func() bool { return subscribers() == 0 }, patience, 10*time.Millisecond, "it ends with the store")
 }
 
-func TestWritersGetThroughARestartWithoutLosingACount(t *testing.T) {
+func TestBackendWritersGetThroughARestartWithoutLosingACount(t *testing.T) {
 	t.Parallel()
 	const writers, each = 4, 60
 	server := redistest.Start(t, redistest.Redis, "--appendonly", "yes", "--appendfsync", "always")
@@ -170,7 +170,7 @@ func TestRedisMayBeDownAtStart(t *testing.T) {
 	put(t, s, store.Record{Key: "a"})
 }
 
-func TestARedisThatHangsIsGivenUp(t *testing.T) {
+func TestBackendGivesUpARedisThatHangs(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis)
 	s := open(t, server.URL(""), time.Now)
@@ -186,7 +186,7 @@ func TestARedisThatHangsIsGivenUp(t *testing.T) {
 	require.NoError(t, s.Ping(t.Context()))
 }
 
-func TestAReplicaRefusesWritesUntilItIsPromoted(t *testing.T) {
+func TestBackendRefusesWritesOfAReplicaUntilItIsPromoted(t *testing.T) {
 	t.Parallel()
 	master, replica := redistest.Start(t, redistest.Redis), redistest.Start(t, redistest.Redis)
 	s := open(t, replica.URL(""), time.Now)
@@ -206,7 +206,7 @@ func TestAReplicaRefusesWritesUntilItIsPromoted(t *testing.T) {
 	put(t, s, store.Record{Key: "b"})
 }
 
-func TestAfterAFailOverTheNewMasterIsUsed(t *testing.T) {
+func TestBackendUsesTheNewMasterAfterAFailOver(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartSentinels(t, redistest.Redis)
 	s := open(t, servers.Sentinel.URL("master_name=ours"), time.Now)
@@ -226,7 +226,7 @@ func TestAfterAFailOverTheNewMasterIsUsed(t *testing.T) {
 	hears(t, changes, "a")
 }
 
-func TestASlotThatMovesIsFollowed(t *testing.T) {
+func TestBackendFollowsASlotThatMoves(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, redistest.Redis)
 	s := open(t, nodes[0].URL("cluster=true"), time.Now)
@@ -255,7 +255,7 @@ func TestASlotThatMovesIsFollowed(t *testing.T) {
 	require.Positive(t, held)
 }
 
-func TestAfterAFlushOldVersionsAreWorthless(t *testing.T) {
+func TestBackendTakesOldVersionsForWorthlessAfterAFlush(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis)
 	s := open(t, server.URL(""), time.Now)
@@ -272,7 +272,7 @@ func TestAfterAFlushOldVersionsAreWorthless(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrConflict)
 }
 
-func TestARecordThatRedisThrewAwayIsForgotten(t *testing.T) {
+func TestBackendForgetsARecordThatRedisThrewAway(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis)
 	s := open(t, server.URL(""), time.Now)

@@ -64,7 +64,7 @@ func (p *lossyProxy) serve(client net.Conn, server string) {
 	}
 }
 
-func TestAWriteWhoseAnswerIsLostIsRecognised(t *testing.T) {
+func TestBackendRecognisesAWriteWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis)
 	proxy := newLossyProxy(t, server.Addr)
@@ -82,7 +82,7 @@ func TestAWriteWhoseAnswerIsLostIsRecognised(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrConflict, "somebody else's write of the same is refused")
 }
 
-func TestAClaimWhoseAnswerIsLostIsRecognised(t *testing.T) {
+func TestBackendRecognisesAClaimWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis)
 	proxy := newLossyProxy(t, server.Addr)

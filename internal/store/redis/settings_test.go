@@ -56,7 +56,7 @@ func whenFull(t *testing.T, program string) {
 	put(t, s, store.Record{Key: "new"})
 }
 
-func TestHarmfulSettingsAreToldOnce(t *testing.T) {
+func TestOpenTellsHarmfulSettingsOnce(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis, "--maxmemory-policy", "allkeys-lru")
 	var mu sync.Mutex
@@ -113,7 +113,7 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-func TestAPasswordFileIsReadAgain(t *testing.T) {
+func TestOpenReadsAPasswordFileAgain(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Redis, "--requirepass", "first")
 	file := filepath.Join(t.TempDir(), "password")

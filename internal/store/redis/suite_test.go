@@ -75,7 +75,7 @@ func TestRedisWithTLSAndAUserIsABackend(t *testing.T) {
 	conformance(t, fmt.Sprintf("rediss://%s/?ca_file=%s&username_file=%s&password_file=%s", server.Addr, ca, user, password))
 }
 
-func TestARedisClusterIsABackend(t *testing.T) {
+func TestClusterIsABackend(t *testing.T) {
 	t.Parallel()
 	nodes := redistest.StartCluster(t, redistest.Redis)
 	conformance(t, nodes[0].URL("cluster=true&addr="+nodes[1].Addr))
