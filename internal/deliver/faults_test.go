@@ -41,12 +41,12 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			mkfifo(p.t, p.home+"/.config/ghscoped/credential")
 		}, "not_a_file"},
 		{"a file at the folder", func(p *place) { p.write(".config/ghscoped", "") }, "write_failed"},
-		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_writable"},
+		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_a_file"},
 		{"links in a circle at the git configuration", func(p *place) {
 			require.NoError(p.t, os.Symlink(".gitconfig", p.home+"/.gitconfig"))
 		}, "git_config_not_writable"},
 		{"NUL in the git configuration", func(p *place) { p.write(".gitconfig", "[user]\n\tname = A\x00da\n") }, "git_config_damaged"},
-		{"git configuration switched off", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=/dev/null") }, "git_config_not_writable"},
+		{"git configuration switched off", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=/dev/null") }, "git_config_not_a_file"},
 		{"git configuration named by nothing", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=") }, "git_config_not_writable"},
 		{"git configuration in a folder that is not there", func(p *place) {
 			p.env = append(p.env, "GIT_CONFIG_GLOBAL="+p.home+"/no/config")

@@ -14,7 +14,7 @@ import (
 )
 
 // commands are the programs that the script starts.
-var commands = []string{"cat", "chmod", "cp", "git", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "stty", "tr", "wc"}
+var commands = []string{"cat", "chmod", "cp", "git", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sleep", "stty", "tr", "wc"}
 
 // spies is a folder of programs that note their arguments and environment
 // in log and then do what those on path do.

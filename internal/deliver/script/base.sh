@@ -28,12 +28,23 @@ nl='
 '
 tab='	'
 cr=$(printf '\r')
-new=.ghscoped-new.$unique.$$
+nul=$(printf '\001') # which a NUL becomes where it is read
 begin='# >>> ghscoped >>> added by your JupyterHub, removed when you disconnect GitHub'
 with_newline=' (with the newline before it)'
 with_file=' (with this file)'
 end='# <<< ghscoped <<<'
-folder='' gitconfig='' made='' placed=$nl staged=$nl entered=$nl doing=home
+held_by='# The lock of ghscoped '
+folder='' gitconfig='' made='' placed=$nl staged=$nl entered=$nl turn='' lock='' doing=home
+
+# Everything that is new is first in a folder of this name, which says whose it is:
+# the number of a process means something only in its own container, so the name has
+# that too.
+machine=unknown
+if { read -r boot </proc/sys/kernel/random/boot_id && container=$(readlink /proc/self/ns/pid); } 2>/dev/null; then
+	container=${container#*"["}
+	machine=${container%"]"}-$boot
+fi
+new=.ghscoped-new.$unique.$$.$machine
 
 say() { printf 'ghscoped %s%s %s\n' "$mark_a" "$mark_b" "$*"; }
 
@@ -45,22 +56,37 @@ fail() {
 	exit 1
 }
 
+# clean undoes what this run has put in place, unless another one has found it too
+# slow and has taken over.
 clean() {
 	[ -n "$folder" ] || return 0
-	clear_leftovers
-	while [ "$placed" != "$nl" ]; do
-		placed=${placed#"$nl"}
-		file=${placed%%"$nl"*}
-		placed=$nl${placed#*"$nl"}
-		if cd -P -- "${file%/*}" && [ "$PWD" = "${file%/*}" ]; then rm -f "./${file##*/}"; fi
-	done
+	unlock
+	if [ -z "$turn" ] || [ -d "$folder/$new" ]; then
+		while [ "$placed" != "$nl" ]; do
+			placed=${placed#"$nl"}
+			file=${placed%%"$nl"*}
+			placed=$nl${placed#*"$nl"}
+			if cd -P -- "${file%/*}" && [ "$PWD" = "${file%/*}" ]; then rm -f "./${file##*/}"; fi
+		done
+	fi
+	leave
 	while [ -n "$made" ]; do
 		rmdir "${made%%"$nl"*}"
 		made=${made#*"$nl"}
 	done
 } 2>/dev/null
 
-# clear_leftovers removes the folders for new files, of this run and of killed ones.
+# leave removes this run's folders for new files, at last the one in our folder, for
+# which the next run waits.
+leave() {
+	while [ "$entered" != "$nl" ]; do
+		entered=${entered#"$nl"}
+		discard "${entered%%"$nl"*}/$new"
+		entered=$nl${entered#*"$nl"}
+	done
+} 2>/dev/null
+
+# clear_leftovers removes the folders for new files of killed runs.
 clear_leftovers() {
 	for file in "$folder/." "$credential" "$former" "$gh" \
 		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig" "$gitconfig"; do
@@ -68,14 +94,45 @@ clear_leftovers() {
 	done
 } 2>/dev/null
 
-# sweep FOLDER: what is called like a folder of ours may be somebody else's, or a
-# link; from wherever it leads to, only what is called like a new file is removed.
+# sweep FOLDER: only in our own folder may one be of a run that waits; what else is
+# called so was left by one that is over.
 sweep() {
 	for left in "$1"/.ghscoped-new.*; do
-		if [ -h "$left" ] || [ ! -d "$left" ] || ! owned "$left"; then continue; fi
-		(cd -P -- "$left" && owned . && rm -f ./ghscoped-new.*)
-		rmdir "$left/ghscoped-new.probe" "$left"
+		if [ "${left##*/}" = "$new" ] || { same_file "$1" "$folder" && ! ended "${left##*/}"; }; then continue; fi
+		discard "$left"
 	done
+}
+
+# discard FOLDER: what is called like a folder of ours may be somebody else's, or a
+# link; from wherever it leads to, only what is called like a new file is removed.
+discard() {
+	if [ -h "$1" ] || [ ! -d "$1" ] || ! owned "$1"; then return; fi
+	(cd -P -- "$1" && owned . && rm -f ./ghscoped-new.*)
+	rmdir "$1/ghscoped-new.probe" "$1"
+} 2>/dev/null
+
+# ended NAME: the run whose folder for new files has this name is over, as far as can
+# be known here. Runs of the former release had no machine in it.
+ended() {
+	case $1 in
+	*".$machine")
+		[ "$machine" != unknown ] || return 1
+		process=${1%".$machine"}
+		! kill -0 "${process##*.}" 2>/dev/null
+		;;
+	.ghscoped-new.*.*.*) return 1 ;;
+	esac
+}
+
+# pause waits for a tenth of a second, or one where sleep knows no less; waited
+# counts the tenths.
+pause() {
+	if sleep 0.1 2>/dev/null; then
+		waited=$((waited + 1))
+	else
+		sleep 1
+		waited=$((waited + 10))
+	fi
 }
 
 # attempt COMMAND… runs it and, where it fails, ends with the cause.
@@ -155,7 +212,7 @@ enter() {
 	*"$nl$PWD$nl"*) ;;
 	*)
 		attempt mkdir -m 700 "$new"
-		entered=$entered$PWD$nl
+		entered=$nl$PWD$entered
 		;;
 	esac
 	go "$new"
@@ -266,20 +323,12 @@ put() {
 	attempt mv -f "ghscoped-new.${1##*/}" "../${1##*/}"
 }
 
-# leave removes the folders for new files, which are empty now.
-leave() {
-	while [ "$entered" != "$nl" ]; do
-		entered=${entered#"$nl"}
-		rmdir "${entered%%"$nl"*}/$new"
-		entered=$nl${entered#*"$nl"}
-	done
-} 2>/dev/null
-
-# follow FILE sets real to what FILE is, through links; git writes there too.
+# follow FILE sets real to what FILE is, through links, of which git follows five
+# before it writes.
 follow() {
 	real=$1 hops=0
 	while [ -h "$real" ]; do
-		link=$(readlink "$real") && hops=$((hops + 1)) && [ "$hops" -lt 20 ] || return 1
+		link=$(readlink "$real") && hops=$((hops + 1)) && [ "$hops" -le 5 ] || return 1
 		case $link in
 		/*) real=$link ;;
 		*) real=${real%/*}/$link ;;

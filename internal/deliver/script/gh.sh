@@ -10,7 +10,7 @@ gh_text() {
 # remember_tokens sets known to the tokens that deliveries have put here, those
 # of a delivery that was killed included.
 remember_tokens() {
-	known=$nl
+	known=${known:-$nl}
 	for file in "$credential" "${credential%/*}"/.ghscoped-new.*/ghscoped-new."${credential##*/}" \
 		"$former" "${former%/*}"/.ghscoped-new.*/ghscoped-new."${former##*/}"; do
 		if [ ! -f "$file" ] || [ ! -r "$file" ]; then continue; fi

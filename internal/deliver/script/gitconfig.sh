@@ -1,17 +1,30 @@
 # The marked block in the user's git configuration; every other line stays.
 
-# read_gitconfig sets text to the file "real" and kept to the same without our
-# block; flag says what else has to go with the block.
+# read_gitconfig sets text to the file "real", there if it is, and kept to the text
+# without our block; flag says what else has to go with the block. The file is read
+# once, since it may become another one at any moment.
 read_gitconfig() {
-	text='' kept='' flag='' inside='' since=''
+	text='' kept='' flag='' inside='' since='' there=''
 	[ -e "$real" ] || return 0
-	if [ ! -f "$real" ] || [ ! -r "$real" ]; then fail git_config_not_writable; fi
-	[ "$(tr -d '\000' <"$real" | wc -c)" -eq "$(wc -c <"$real")" ] || fail git_config_damaged
-	text=$(cat "$real" && echo .)
-	text=${text%.}
-	while IFS= read -r line; do
-		keep "$line" "$nl"
-	done <"$real"
+	[ -f "$real" ] || fail git_config_not_a_file
+	[ -r "$real" ] || fail git_config_not_writable
+	text=$({ tr '\000' '\001' <"$real" && echo .; } 2>/dev/null)
+	if [ "$text" = "${text%.}" ]; then
+		[ -e "$real" ] || return 0
+		fail git_config_not_writable
+	fi
+	text=${text%.} there=yes
+	case $text in *"$nul"*) [ "$(tr -dc '\000' <"$real" | wc -c)" -eq 0 ] || fail git_config_damaged ;; esac
+	case $text in
+	*"$nl"*)
+		while IFS= read -r line; do
+			keep "$line" "$nl"
+		done <<-END
+			${text%"$nl"*}
+		END
+		;;
+	esac
+	line=${text##*"$nl"}
 	if [ -n "$line" ]; then keep "$line" ''; fi
 	if [ "$flag" = newline ] && [ -z "$since" ]; then kept=${kept%"$nl"}; fi
 }
@@ -61,12 +74,73 @@ choose_gitconfig() {
 	gitconfig=$real
 }
 
-# stage_gitconfig TEXT prepares "real" to become TEXT, its mode kept.
+# lock takes the lock that git takes before it changes "real", for which git itself
+# does not wait. It says who holds it. A lock of a run that is over is removed: only
+# whoever has the turn does so, and nobody else takes a lock that is there. Any other
+# may be that of a git that runs, so it stays.
+lock() {
+	lock=$real.lock waited=0 seen=''
+	until trouble=$(hold 2>&1); do
+		case $trouble in *"ile exists"* | *"existing file"*) ;; *) fail "$(cause "$trouble")" ;; esac
+		find_holder
+		if [ -n "$holder" ] && { ended "$holder" || [ "$waited" -ge 50 ]; }; then
+			attempt rm -f "$lock"
+			continue
+		fi
+		[ "$waited" -lt 50 ] || fail git_config_busy
+		[ "$holder" = "$seen" ] || waited=0
+		seen=$holder
+		pause
+	done
+}
+
+hold() {
+	if [ -e "$lock" ] || [ -h "$lock" ]; then
+		echo 'File exists'
+		return 1
+	fi
+	set -C
+	exec >"$lock" || exit
+	printf '%s\n' "$held_by$new" '# If nothing sets git up at this moment, remove this file.' || {
+		rm -f "$lock"
+		exit 1
+	}
+}
+
+# find_holder sets holder to the run of ours that holds the lock, if it is one.
+find_holder() {
+	holder=''
+	if [ -h "$lock" ] || [ ! -f "$lock" ] || [ ! -r "$lock" ]; then return; fi
+	line=''
+	{ IFS= read -r line <"$lock"; } 2>/dev/null
+	case $line in "$held_by"*) holder=${line#"$held_by"} ;; esac
+}
+
+unlock() {
+	[ -n "$lock" ] || return 0
+	find_holder
+	if [ "$holder" = "$new" ]; then rm -f "$lock"; fi
+	lock=''
+} 2>/dev/null
+
+# prepare EDIT sets wanted to what EDIT makes of the file "real", and changed where
+# that is something else. It is written in a new folder beside the file.
+prepare() {
+	read_gitconfig
+	wanted='' whole='' changed=''
+	"$1"
+	[ "$wanted" != "$text" ] || return 0
+	changed=yes
+	if [ -z "$whole" ]; then stage_gitconfig; fi
+}
+
+# stage_gitconfig prepares "real" to become wanted, its mode kept.
 stage_gitconfig() {
 	go "${real%/*}/"
 	enter plain
 	name=${real##*/}
-	if [ -e "../$name" ]; then
+	attempt rm -f "ghscoped-new.$name"
+	if [ -n "$there" ]; then
 		owned "../$name" || fail git_config_not_writable
 		attempt cp -p "../$name" "ghscoped-new.$name"
 	else
@@ -74,60 +148,75 @@ stage_gitconfig() {
 		attempt write "ghscoped-new.$name" ''
 		umask 077
 	fi
-	attempt write "ghscoped-new.$name" "$1"
-	same "ghscoped-new.$name" "$1" || fail git_config_busy
+	protected=''
+	[ -w "ghscoped-new.$name" ] || protected=yes
+	if [ -n "$protected" ]; then attempt chmod u+w "ghscoped-new.$name"; fi
+	attempt write "ghscoped-new.$name" "$wanted"
+	same "ghscoped-new.$name" "$wanted" || fail git_config_busy
+	if [ -n "$protected" ]; then attempt chmod u-w "ghscoped-new.$name"; fi
 }
 
-add_block() {
-	doing=git
-	real=$gitconfig
-	read_gitconfig
+# apply EDIT puts in place what prepare has made, and makes it again where somebody
+# has changed the file since. git cannot do anything here meanwhile, so it is short.
+apply() {
+	if [ -z "$changed" ]; then
+		lock=$real.lock
+		find_holder
+		lock=''
+		[ -n "$holder" ] || return 0 # else a run was killed that had changed it
+	fi
+	lock
+	unchanged || prepare "$1" # for the last time, since git cannot change it now
+	if [ -n "$whole" ]; then
+		go "${real%/*}/"
+		attempt rm -f "./${real##*/}"
+	elif [ -n "$changed" ]; then
+		go "${real%/*}/$new"
+		owned . || fail "$(cause "o such file")"
+		attempt mv -f "ghscoped-new.${real##*/}" "../${real##*/}"
+	fi
+	placed=$nl made=''
+	unlock
+}
+
+unchanged() {
+	if [ -z "$there" ]; then
+		[ ! -e "$real" ]
+	else
+		[ -f "$real" ] && same "$real" "$text"
+	fi
+}
+
+# with_block has our block at the end.
+with_block() {
 	note='' ending=''
-	if [ ! -e "$real" ] || { [ "$flag" = file ] && [ -z "$kept" ]; }; then
+	if [ -z "$there" ] || { [ "$flag" = file ] && [ -z "$kept" ]; }; then
 		note=$with_file
 	elif [ -n "$kept" ] && [ "${kept%"$nl"}" = "$kept" ]; then
 		note=$with_newline ending=$nl
 	fi
 	for_git "$folder/gitconfig"
 	wanted="$kept$ending$begin$note${nl}[include]$nl${tab}path = $quoted$nl$end$nl"
-	if [ "$wanted" != "$text" ]; then
-		before=$text
-		stage_gitconfig "$wanted"
-		staged=$staged$real$nl
-	fi
-	doing=home
 }
 
-# commit_block puts the new file in place unless somebody else has changed the
-# old one meanwhile.
-commit_block() {
-	case $staged in *"$nl$gitconfig$nl"*) ;; *) return ;; esac
-	doing=git
-	if [ -e "$gitconfig" ]; then same "$gitconfig" "$before" || fail git_config_busy; fi
-	commit "$gitconfig"
-	doing=home
-}
-
-# drop_block takes our block out of "real"; a file made for it goes whole.
-drop_block() {
-	[ -e "$real" ] || return 0
-	read_gitconfig
-	[ "$kept" != "$text" ] || return 0
-	if [ -z "$kept" ] && [ "$flag" = file ]; then
-		go "${real%/*}/"
-		same "./${real##*/}" "$text" || fail git_config_busy
-		attempt rm -f "./${real##*/}"
-		return
-	fi
-	stage_gitconfig "$kept"
-	put "$real"
+# without_block has none; a file made for it goes whole.
+without_block() {
+	wanted=$kept
+	if [ -z "$kept" ] && [ "$flag" = file ]; then whole=yes; fi
 }
 
 # drop_blocks KEEP takes our block out of every file git reads, KEEP excepted.
 drop_blocks() {
 	doing=git
 	for file in "$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig"; do
-		case $file in /*) if follow "$file" && [ "$real" != "$1" ]; then drop_block; fi ;; esac
+		case $file in
+		/*)
+			if follow "$file" && [ "$real" != "$1" ] && { [ -f "$real" ] || [ ! -e "$real" ]; }; then
+				prepare without_block
+				apply without_block
+			fi
+			;;
+		esac
 	done
 	doing=home
 }

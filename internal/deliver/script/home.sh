@@ -3,8 +3,11 @@
 make_folder() {
 	[ -d "$1" ] && return
 	case $1 in */*/*) make_folder "${1%/*}" ;; esac
-	attempt mkdir "$1"
-	made=$1$nl$made
+	if trouble=$(mkdir "$1" 2>&1); then
+		made=$1$nl$made
+	else
+		[ -d "$1" ] || fail "$(cause "$trouble")" # or another run has made it
+	fi
 }
 
 find_places() {
@@ -23,6 +26,10 @@ find_places() {
 	esac
 	gh=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml
 	folder=$HOME/.config/ghscoped
+}
+
+# look_around finds what former runs have left, and clears away what killed ones have.
+look_around() {
 	find_former
 	remember_tokens
 	clear_leftovers
@@ -64,17 +71,70 @@ drop_credential() {
 	unset line
 }
 
-# open_folder goes into our folder, made where it is not there yet, and into the
-# new one in it. A link, made meanwhile even, does not lead elsewhere: then PWD
-# has another name.
-open_folder() {
+# reach_folder goes into our folder, made where it is not there yet. A link, made
+# meanwhile even, does not lead elsewhere: then PWD has another name.
+reach_folder() {
 	[ ! -h "$folder" ] || fail symlink_refused
 	make_folder "$folder"
 	go "$folder"
 	[ "${PWD##*/}" = ghscoped ] || fail symlink_refused
 	owned . || fail foreign_owner
 	attempt chmod 700 .
+}
+
+# open_folder goes into our folder, waits for this run's turn, and goes into the new
+# folder there.
+open_folder() {
+	waited=0 seen=''
+	until take_turn; do
+		[ "$rivals" = "$seen" ] || waited=0
+		seen=$rivals
+		pause
+		if [ "$waited" -ge 100 ]; then pass_over; fi
+	done
+	turn=yes
 	if [ "$credential" = "$folder/${credential##*/}" ]; then enter guarded; else enter plain; fi
+}
+
+# take_turn puts this run's folder for new files into ours, and looks whether it is
+# the only one. While it is, no other run changes anything in this home. Of several
+# that come at once none sees itself alone; the first by name stays, the others step
+# back.
+take_turn() {
+	reach_folder
+	find_rivals
+	if [ -z "$rivals" ] && [ ! -d "$new" ]; then
+		entered=$nl$PWD$nl
+		if ! trouble=$(mkdir -m 700 "$new" 2>&1); then
+			reach_folder # a removal may just have taken our folder away
+			attempt mkdir -m 700 "$new"
+		fi
+		find_rivals
+	fi
+	[ -n "$rivals" ] || return 0
+	[ "$first" = "$new" ] || rmdir "$new" 2>/dev/null
+	return 1
+}
+
+find_rivals() {
+	rivals='' first=''
+	for other in .ghscoped-new.*; do
+		if [ -h "$other" ] || [ ! -d "$other" ] || ! owned "$other" || ended "$other"; then continue; fi
+		first=${first:-$other}
+		[ "$other" = "$new" ] || rivals=$rivals$other$nl
+	done
+}
+
+# pass_over ends the wait for runs that have not moved for ten seconds: killed in
+# another container, or stopped. One that goes on finds its folder gone, and so can
+# put nothing in place any more.
+pass_over() {
+	remember_tokens
+	while [ -n "$rivals" ]; do
+		discard "${rivals%%"$nl"*}"
+		rivals=${rivals#*"$nl"}
+	done
+	waited=0
 }
 
 # drop_folder removes what is ours in our folder, and the folder when it is empty.
@@ -84,7 +144,6 @@ drop_folder() {
 	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
 	attempt rm -f gitconfig git-credential-ghscoped
 	if [ ! -d credential ]; then attempt rm -f credential; fi
-	rmdir "$folder" 2>/dev/null
 }
 
 # listen shows the server's own Hub token, by which the service knows that this is

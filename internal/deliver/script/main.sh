@@ -2,8 +2,9 @@
 
 deliver() {
 	find_places
-	choose_gitconfig
 	open_folder
+	look_around
+	choose_gitconfig
 	stage "$folder/git-credential-ghscoped" "$helper"
 	fragment_text
 	stage "$folder/gitconfig" "$text"
@@ -16,14 +17,17 @@ deliver() {
 	stage "$credential" "$text"
 	private "$credential"
 	if [ -n "$gh_user" ]; then stage_gh; else drop_gh; fi
-	add_block
+	real=$gitconfig doing=git
+	prepare with_block
+	doing=home
 	commit "$gh"
 	commit "$folder/git-credential-ghscoped"
 	commit "$credential"
 	drop_former
 	commit "$folder/gitconfig"
-	commit_block
-	placed=$nl made=''
+	real=$gitconfig doing=git
+	apply with_block
+	placed=$nl made='' doing=home
 	drop_blocks "$gitconfig"
 	# Where the deployer chose another place since, and nothing tells of it:
 	if [ "$credential" != "$folder/credential" ]; then drop_credential "$folder/credential"; fi
@@ -32,12 +36,15 @@ deliver() {
 
 remove() {
 	find_places
+	if [ ! -h "$folder" ] && [ -d "$folder" ] && owned "$folder"; then open_folder; fi
+	look_around
 	drop_gh
 	drop_credential "$credential"
 	drop_former
 	drop_blocks ''
 	drop_folder
 	leave
+	rmdir "$folder" 2>/dev/null
 }
 
 shell=$0
