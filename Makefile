@@ -69,7 +69,7 @@ test-attack: rig ## the attacks that once got through, on real JupyterHubs, serv
 
 test-chaos: rig ## 1,000 users; a delivery killed at every step; the service killed at every point; two replicas on one Redis
 	$(GO) test -v -count=1 -timeout 15m -run '^(TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver)$$' ./internal/flow
-	$(GO) test -count=1 -timeout 15m -run '^(TestScriptKilledAtAnyStepLeavesEachFileOldOrNew|TestDeliverSwappedFolder)$$' ./internal/deliver
+	$(GO) test -count=1 -timeout 15m -run '^(TestScriptKilledAtAnyStepLeavesEachFileOldOrNew|TestDeliverSwappedFolder|TestDeliverWhileGitChangesTheConfiguration|TestDeliverAtOnceInAFreshHome)$$' ./internal/deliver
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
 test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers

@@ -41,6 +41,7 @@ const oneJSON = "print one JSON object, for programs"
 type invocation struct {
 	args           []string
 	getenv         func(string) string
+	lookupenv      func(string) (string, bool)
 	stdin          io.Reader
 	stdout, stderr *os.File
 	clock          func() time.Time

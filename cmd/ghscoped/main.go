@@ -13,7 +13,7 @@ import (
 
 func main() {
 	os.Exit(run(context.Background(), invocation{
-		args: os.Args, getenv: os.Getenv,
+		args: os.Args, getenv: os.Getenv, lookupenv: os.LookupEnv,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		clock: time.Now, http: &http.Client{Transport: client.Transport(http.ProxyFromEnvironment)},
 	}))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -19,6 +18,9 @@ type setupOptions struct{ system, rewriteSSH, useHTTPPath, undo bool }
 
 // wishLimit bounds the question what the service wants to be told by git.
 const wishLimit = 5 * time.Second
+
+// lockLimit bounds the wait for git's lock.
+const lockLimit = 5 * time.Second
 
 func newSetup(in invocation) *cobra.Command {
 	var o setupOptions
@@ -42,7 +44,7 @@ func (in invocation) setup(ctx context.Context, o setupOptions) error {
 	if !o.undo && !o.useHTTPPath {
 		o.useHTTPPath = in.repositoryWanted(ctx)
 	}
-	file, changed, err := in.setUp(o)
+	file, changed, err := in.setUp(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -66,39 +68,81 @@ func said(o setupOptions, changed bool, host, file string) string {
 	return "git asks ghscoped for " + host + " already (" + file + ")."
 }
 
-func (in invocation) setUp(o setupOptions) (file string, changed bool, err error) {
-	file = gitconfig.SystemFile(in.getenv)
-	if !o.system {
-		if file, err = gitconfig.UserFile(in.getenv); err != nil {
-			return "", false, err
-		}
+func (in invocation) setUp(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, lockLimit)
+	defer cancel()
+	if o.undo {
+		file, changed, err = in.undo(waiting, o)
+	} else {
+		file, changed, err = in.put(waiting, o)
+	}
+	if ctx.Err() != nil && !changed {
+		return file, false, ctx.Err()
+	}
+	return file, changed, ofSetup(err)
+}
+
+func (in invocation) put(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
+	choose := gitconfig.UserFile
+	if o.system {
+		choose = gitconfig.SystemFile
+	}
+	file, err = choose(in.lookupenv)
+	if err != nil {
+		return file, false, err
 	}
 	host, err := githubURL(in.getenv)
 	if err != nil {
 		return file, false, err
 	}
-	if o.undo {
-		changed, err = gitconfig.Remove(file)
-		return file, changed, ofSetup(err, file)
-	}
 	own, err := ownPath()
 	if err != nil {
 		return file, false, err
 	}
-	changed, err = gitconfig.Put(file, settings(host, own, o))
-	return file, changed, ofSetup(err, file)
+	changed, err = gitconfig.Put(ctx, file, settings(host, own, o))
+	return file, changed, err
 }
 
-func ofSetup(err error, file string) error {
-	switch {
-	case errors.Is(err, gitconfig.ErrBusy):
-		return &commandError{exit: exitFailed, code: "git_config_busy", message: "Somebody else is changing " + file + ".",
-			hint: "Do this again; if no git runs, remove " + file + ".lock."}
-	case errors.Is(err, fs.ErrPermission):
-		return &commandError{exit: exitFailed, code: "git_config_not_writable", message: "You may not write " + file + ".",
-			hint: "Without --system only your own configuration is changed."}
+// undo looks into each file that setup may have chosen.
+func (in invocation) undo(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
+	files, err := gitconfig.UserFiles(in.lookupenv)
+	if o.system {
+		file, err = gitconfig.SystemFile(in.lookupenv)
+		files = []string{file}
 	}
-	return err
+	if err != nil {
+		return "", false, err
+	}
+	for _, file := range files {
+		changed, err = gitconfig.Remove(ctx, file)
+		if changed || err != nil {
+			return file, changed, err
+		}
+	}
+	return files[0], false, nil
+}
+
+func ofSetup(err error) error {
+	var e *gitconfig.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	f := &commandError{exit: exitFailed, code: e.Code}
+	switch e.Code {
+	case gitconfig.Busy:
+		f.message = "Somebody else is changing " + e.File + "."
+		f.hint = "Do this again; if no git runs, remove " + e.File + ".lock."
+	case gitconfig.Off:
+		f.message = "git reads no such configuration here: " + e.File + " is set to nothing."
+		f.hint = "Do this again after: unset " + e.File
+	case gitconfig.NotAFile:
+		f.message = e.File + " is not a file, and git keeps no settings there."
+		f.hint = "Remove it, or change the variable that names it: GIT_CONFIG_GLOBAL, with --system GIT_CONFIG_SYSTEM."
+	default:
+		f.message = e.File + " cannot be written: a permission, a read-only file system or a mount prevents it."
+		f.hint = "Have GIT_CONFIG_GLOBAL name a file in a folder of your own; or an administrator runs ghscoped setup --system, in the image."
+	}
+	return f
 }
 
 // settings are git's for one host. The empty helper comes first: it takes every
@@ -159,7 +203,7 @@ func (in invocation) setUpOnce(ctx context.Context) error {
 	if asksUs(host) && (!wanted || namesRepository(host)) {
 		return nil
 	}
-	_, _, err = in.setUp(setupOptions{useHTTPPath: wanted})
+	_, _, err = in.setUp(ctx, setupOptions{useHTTPPath: wanted})
 	return err
 }
 

@@ -14,11 +14,15 @@ import (
 
 const pullHint = "Where the image has the command ghscoped, “ghscoped setup” lets git ask this service, and no token is written."
 
+// systemHint is for where nothing can be written that git reads for this user: there
+// "ghscoped setup" could write nothing either.
+const systemHint = "Where the image has the command ghscoped, an administrator can run “ghscoped setup --system” in it: git then asks this service, and nothing is written in the home."
+
 // causes are the faults that the script names, and what to say about them.
 var causes = map[string]apierror.Error{
 	"home_missing":            {Message: "The server has no usable home folder.", Hint: pullHint},
-	"home_not_owned":          {Message: "The home folder belongs to somebody else and cannot be written.", Hint: "An administrator can correct the owner of the home folder. " + pullHint},
-	"read_only_home":          {Message: "The home folder is read-only.", Hint: pullHint},
+	"home_not_owned":          {Message: "The home folder belongs to somebody else and cannot be written.", Hint: "An administrator can correct the owner of the home folder. " + systemHint},
+	"read_only_home":          {Message: "The home folder is read-only.", Hint: systemHint},
 	"disk_full":               {Message: "The disk that holds the home folder is full.", Hint: "Delete what you no longer need, then set it up again.", Retryable: true},
 	"quota":                   {Message: "Your disk quota is used up.", Hint: "Delete what you no longer need, then set it up again.", Retryable: true},
 	"permission_denied":       {Message: "A folder in the home does not allow writing.", Hint: "Check the permissions of ~/.config and ~/.config/ghscoped."},
@@ -28,7 +32,8 @@ var causes = map[string]apierror.Error{
 	"not_a_file":              {Message: "There is something other than a file where the credential belongs.", Hint: "Remove ~/.config/ghscoped, or what this Hub uses in its place, then set it up again."},
 	"not_private":             {Message: "The file system of the home cannot keep a file private.", Hint: "An administrator can choose another path for the credential. " + pullHint},
 	"git_config_not_a_file":   {Message: "What git reads as your configuration is not a file.", Hint: "Check what GIT_CONFIG_GLOBAL names, or else ~/.gitconfig: it must be a file, and not a folder or a device such as /dev/null."},
-	"git_config_not_writable": {Message: "The git configuration of this server cannot be written.", Hint: "Check ~/.gitconfig and where it links to. " + pullHint},
+	"git_config_off":          {Message: "Git reads no configuration of yours in this server: GIT_CONFIG_GLOBAL is set to nothing.", Hint: "Take that variable away, or have it name a file, then restart the server. " + systemHint},
+	"git_config_not_writable": {Message: "The git configuration of this server cannot be written.", Hint: "Where GIT_CONFIG_GLOBAL is set, it must name a file in a folder of your own; else ~/.gitconfig or ~/.config/git/config must be one, and not on a mount or linked to a place that cannot be written. " + systemHint},
 	"git_config_damaged":      {Message: "The git configuration of this server holds characters that no text has.", Hint: "Correct ~/.gitconfig, then set it up again."},
 	"git_config_busy":         {Message: "Something else is changing the git configuration, or git was stopped while it did.", Hint: "Deliver again. If no git runs in the server, remove ~/.gitconfig.lock (git's lock, beside the file that git writes).", Retryable: true},
 	"write_failed":            {Message: "The credential could not be written.", Hint: pullHint, Retryable: true},

@@ -47,7 +47,7 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 		}, "git_config_not_writable"},
 		{"NUL in the git configuration", func(p *place) { p.write(".gitconfig", "[user]\n\tname = A\x00da\n") }, "git_config_damaged"},
 		{"git configuration switched off", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=/dev/null") }, "git_config_not_a_file"},
-		{"git configuration named by nothing", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=") }, "git_config_not_writable"},
+		{"git configuration named by nothing", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=") }, "git_config_off"},
 		{"git configuration in a folder that is not there", func(p *place) {
 			p.env = append(p.env, "GIT_CONFIG_GLOBAL="+p.home+"/no/config")
 		}, "git_config_not_writable"},

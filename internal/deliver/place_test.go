@@ -58,6 +58,8 @@ type place struct {
 	env   []string
 	user  uint32 // 0: ourselves
 	limit int    // of each file, in bytes; 0: none
+	// inside is run before the script, in a mount namespace of its own
+	inside string
 }
 
 func newPlace(t *testing.T) *place {
@@ -71,7 +73,7 @@ func (p *place) environment() []string {
 // run gives the script's verdict: done, or the code of the error.
 func (p *place) run(job job) string {
 	p.t.Helper()
-	command := exec.Command(p.shell, "-c", job.script, "/bin/sh")
+	command := p.command(p.shell, "-c", job.script, "/bin/sh")
 	if p.limit > 0 {
 		command = exec.Command("prlimit", fmt.Sprintf("--fsize=%d", p.limit), p.shell, "-c", job.script, "/bin/sh")
 	}

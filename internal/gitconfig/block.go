@@ -1,21 +1,34 @@
 package gitconfig
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 const (
-	begin = `# >>> ghscoped setup >>> "ghscoped setup --undo" takes this out again`
+	beginMark = "# >>> ghscoped setup >>>"
+
+	begin = beginMark + ` "ghscoped setup --undo" takes this out again`
 	end   = "# <<< ghscoped setup <<<"
 	// What else goes with the block is said on its first line.
 	withNewline = " (with the newline before it)"
 	withFile    = " (with this file)"
 )
 
-// Put puts the lines into the file, in place of an earlier block of ours.
-func Put(path string, lines []string) (changed bool, err error) {
-	return change(path, func(text string, there bool) (string, bool) {
+// Put puts the lines into the file, in place of an earlier block of ours. While
+// somebody else has git's lock it waits, until ctx ends.
+func Put(ctx context.Context, path string, lines []string) (changed bool, err error) {
+	if folder := filepath.Dir(path); filepath.Base(folder) == "git" && !exists(folder) { // of ~/.config/git/config
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return false, explain(path, err)
+		}
+	}
+	return change(ctx, path, func(text string, there bool) (string, bool) {
 		kept, made := without(text, there)
 		note, before := "", ""
 		switch {
@@ -30,17 +43,24 @@ func Put(path string, lines []string) (changed bool, err error) {
 
 // Remove takes our block out. A file that was made for it goes whole, unless
 // something else has been put into it since.
-func Remove(path string) (changed bool, err error) {
-	if !exists(path) {
-		return false, nil // not even the folder of its lock may be there
+func Remove(ctx context.Context, path string) (changed bool, err error) {
+	if regular(path) != nil {
+		return false, nil // nothing of ours can be in there, and a pipe would hang
 	}
-	return change(path, func(text string, there bool) (string, bool) {
+	if text, err := os.ReadFile(path); errors.Is(err, fs.ErrNotExist) || err == nil && !strings.Contains(string(text), beginMark) {
+		return false, nil
+	}
+	changed, err = change(ctx, path, func(text string, there bool) (string, bool) {
 		kept, made := without(text, there)
 		return kept, there && !(made && kept == "")
 	})
+	if folder := filepath.Dir(path); changed && filepath.Base(folder) == "git" && !exists(path) {
+		_ = os.Remove(folder) // if it is empty
+	}
+	return changed, err
 }
 
-func isBegin(line string) bool  { return strings.HasPrefix(line, "# >>> ghscoped setup >>>") }
+func isBegin(line string) bool  { return strings.HasPrefix(line, beginMark) }
 func isEnd(line string) bool    { return strings.TrimRight(line, "\r\n") == end }
 func isHeader(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "[") }
 

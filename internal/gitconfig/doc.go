@@ -4,7 +4,7 @@
 //
 // A change is made as git makes one: beside the file, under the lock that git
 // takes too ("FILE.lock"), and then renamed. A link is followed to the file it
-// names.
+// names. What is no file is refused.
 //
 // This package does not choose the settings; its caller does. It does not touch the
 // block that a delivery leaves (internal/deliver), which has other marks.

@@ -1,119 +1,113 @@
 package gitconfig
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
-// ErrBusy: git, or another one of us, is changing the file at this moment; or
-// one that was killed has left its lock.
-var ErrBusy = errors.New("somebody else is changing the file (its .lock is there)")
+// The codes of an [Error], which are those of a delivery (internal/deliver) too.
+const (
+	// Busy: git, or another one of us, is changing the file; or one that was
+	// killed has left its lock.
+	Busy = "git_config_busy"
+	// Off: a variable that is set to nothing has git read no such file.
+	Off = "git_config_off"
+	// NotAFile: it is a folder, or a device such as /dev/null.
+	NotAFile = "git_config_not_a_file"
+	// NotWritable: the file cannot be replaced.
+	NotWritable = "git_config_not_writable"
+)
 
-// UserFile is the file that "git config --global" writes to.
-func UserFile(getenv func(string) string) (string, error) {
-	if named := getenv("GIT_CONFIG_GLOBAL"); named != "" {
-		return named, nil
-	}
-	home := getenv("HOME")
-	if home == "" {
-		return "", errors.New("HOME is not set")
-	}
-	plain := filepath.Join(home, ".gitconfig")
-	xdg := getenv("XDG_CONFIG_HOME")
-	if xdg == "" {
-		xdg = filepath.Join(home, ".config")
-	}
-	xdg = filepath.Join(xdg, "git", "config")
-	if !exists(plain) && exists(xdg) {
-		return xdg, nil
-	}
-	return plain, nil
+// Error says why a file was not changed.
+type Error struct {
+	Code string
+	// File is the file in the way; with [Off] the variable.
+	File string
+	Err  error
 }
 
-// SystemFile is the file of all users of this machine, as in an image.
-func SystemFile(getenv func(string) string) string {
-	if named := getenv("GIT_CONFIG_SYSTEM"); named != "" {
-		return named
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Code + ": " + e.File
 	}
-	return "/etc/gitconfig"
+	return e.Code + ": " + e.File + ": " + e.Err.Error()
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
+func (e *Error) Unwrap() error { return e.Err }
 
 // change replaces a file's text by what edit makes of it; ok is false where
 // there is no file, before or after.
-func change(path string, edit func(text string, ok bool) (string, bool)) (changed bool, err error) {
+func change(ctx context.Context, path string, edit func(text string, ok bool) (string, bool)) (changed bool, err error) {
 	path, err = follow(path)
 	if err != nil {
 		return false, err
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return false, ErrBusy
+	if err := regular(path); err != nil {
+		return false, err
 	}
+	unlock, err := lock(ctx, path)
 	if err != nil {
-		return false, fmt.Errorf("git configuration: %w", err)
+		return false, explain(path, err)
 	}
-	defer func() { // gone already where it was renamed
-		if !changed {
-			err = errors.Join(err, lock.Close(), os.Remove(lock.Name()))
-		}
-	}()
+	defer func() { err = errors.Join(err, unlock()) }()
+
 	text, err := os.ReadFile(path)
 	there := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("git configuration: %w", err)
+		return false, explain(path, err)
 	}
 	wanted, stays := edit(string(text), there)
-	switch {
-	case wanted == string(text) && stays == there:
+	if wanted == string(text) && stays == there {
 		return false, nil
-	case !stays:
-		if err := os.Remove(path); err != nil {
-			return false, fmt.Errorf("git configuration: %w", err)
-		}
-		return true, errors.Join(lock.Close(), os.Remove(lock.Name()))
 	}
-	if err := fill(lock, path, wanted); err != nil {
-		return false, fmt.Errorf("git configuration: %w", err)
+	if !stays {
+		return true, explain(path, os.Remove(path))
 	}
-	return true, lock.Close()
+	if err := replace(path, wanted); err != nil {
+		return false, explain(path, err)
+	}
+	return true, nil
 }
 
-// fill writes the lock file, gives it the mode of the file it replaces, and
-// renames it.
-func fill(lock *os.File, path, text string) error {
-	if info, err := os.Stat(path); err == nil {
-		if err := lock.Chmod(info.Mode().Perm()); err != nil {
-			return err
-		}
-	}
-	if _, err := lock.WriteString(text); err != nil {
+// replace writes the text beside the file, with the file's mode, and renames it.
+// Whoever holds the lock may do so under one and the same name: what is there was
+// left by one that was killed.
+func replace(path, text string) error {
+	name := path + ".ghscoped-new"
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := lock.Sync(); err != nil {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
 		return err
 	}
-	return os.Rename(lock.Name(), path)
+	if info, statErr := os.Stat(path); statErr == nil {
+		err = file.Chmod(info.Mode().Perm())
+	}
+	_, writeErr := file.WriteString(text)
+	if err = errors.Join(err, writeErr, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(name, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
-// follow is the file that path is, through links; git writes there too.
-func follow(path string) (string, error) {
-	for range 20 {
-		target, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // no link
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		path = target
+// explain names the cause where it is one that people can do something about.
+func explain(path string, err error) error {
+	var named *Error
+	switch {
+	case err == nil, errors.As(err, &named):
+		return err
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EBUSY),
+		errors.Is(err, fs.ErrNotExist) && !exists(filepath.Dir(path)):
+		return &Error{Code: NotWritable, File: path, Err: err}
 	}
-	return "", fmt.Errorf("git configuration: too many links at %s", path)
+	return fmt.Errorf("git configuration: %w", err)
 }

@@ -1,14 +1,19 @@
 package gitconfig_test
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
@@ -44,7 +49,7 @@ func TestRemoveLeavesTheFileAsItWas(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config")
 			require.NoError(t, os.WriteFile(file, []byte(before), 0o600))
 			for range 2 { // the second time finds what the first left
-				_, err := gitconfig.Put(file, lines)
+				_, err := gitconfig.Put(t.Context(), file, lines)
 				require.NoError(t, err)
 			}
 			require.Equal(t, "\n/opt/ghscoped git-credential-ghscoped\n",
@@ -53,7 +58,7 @@ func TestRemoveLeavesTheFileAsItWas(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
-			changed, err := gitconfig.Remove(file)
+			changed, err := gitconfig.Remove(t.Context(), file)
 			require.NoError(t, err)
 			require.True(t, changed)
 			after, err := os.ReadFile(file)
@@ -72,10 +77,10 @@ func last(text string) string {
 func TestPutTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
-	changed, err := gitconfig.Put(file, lines)
+	changed, err := gitconfig.Put(t.Context(), file, lines)
 	require.NoError(t, err)
 	require.True(t, changed)
-	changed, err = gitconfig.Put(file, lines)
+	changed, err = gitconfig.Put(t.Context(), file, lines)
 	require.NoError(t, err)
 	require.False(t, changed)
 }
@@ -83,13 +88,13 @@ func TestPutTwiceChangesNothing(t *testing.T) {
 func TestRemoveTakesAwayAFileMadeForIt(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
-	_, err := gitconfig.Put(file, lines)
+	_, err := gitconfig.Put(t.Context(), file, lines)
 	require.NoError(t, err)
-	_, err = gitconfig.Remove(file)
+	_, err = gitconfig.Remove(t.Context(), file)
 	require.NoError(t, err)
 	require.NoFileExists(t, file)
 
-	changed, err := gitconfig.Remove(file)
+	changed, err := gitconfig.Remove(t.Context(), file)
 	require.NoError(t, err)
 	require.False(t, changed)
 }
@@ -98,12 +103,12 @@ func TestRemoveKeepsWhatWasAddedSince(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada"), 0o644))
-	_, err := gitconfig.Put(file, lines)
+	_, err := gitconfig.Put(t.Context(), file, lines)
 	require.NoError(t, err)
 	git(t, file, "credential.https://github.com.username", "ada") // lands between our lines
 	git(t, file, "core.editor", "vi")                             // lands behind them
 
-	_, err = gitconfig.Remove(file)
+	_, err = gitconfig.Remove(t.Context(), file)
 	require.NoError(t, err)
 	require.Equal(t, "Ada\n", git(t, file, "user.name"))
 	require.Equal(t, "ada\n", git(t, file, "credential.https://github.com.username"))
@@ -116,11 +121,11 @@ func TestRemoveKeepsWhatWasAddedSince(t *testing.T) {
 func TestRemoveKeepsASettingOfOursThatWasChangedSince(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
-	_, err := gitconfig.Put(file, lines)
+	_, err := gitconfig.Put(t.Context(), file, lines)
 	require.NoError(t, err)
 	require.Equal(t, "true\n", git(t, file, "credential.https://github.com.useHttpPath"))
 	git(t, file, "credential.https://github.com.useHttpPath", "false")
-	_, err = gitconfig.Remove(file)
+	_, err = gitconfig.Remove(t.Context(), file)
 	require.NoError(t, err)
 	require.Equal(t, "false\n", git(t, file, "credential.https://github.com.useHttpPath"))
 }
@@ -143,7 +148,7 @@ func TestWithoutTheEndMarkWhatFollowsIsTheUsers(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "config")
 			const before = "[user]\n\tname = Ada\n"
 			require.NoError(t, os.WriteFile(file, []byte(before), 0o644))
-			_, err := gitconfig.Put(file, test.lines)
+			_, err := gitconfig.Put(t.Context(), file, test.lines)
 			require.NoError(t, err)
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
@@ -153,13 +158,13 @@ func TestWithoutTheEndMarkWhatFollowsIsTheUsers(t *testing.T) {
 			require.NoError(t, err)
 			require.NotContains(t, string(text), "<<<", "git has left the mark, and this tests nothing")
 
-			_, err = gitconfig.Put(file, test.lines)
+			_, err = gitconfig.Put(t.Context(), file, test.lines)
 			require.NoError(t, err)
 			text, err = os.ReadFile(file)
 			require.NoError(t, err)
 			require.Equal(t, 1, strings.Count(string(text), "git-credential-ghscoped"))
 			require.True(t, strings.HasPrefix(string(text), before+theirs), string(text))
-			_, err = gitconfig.Remove(file)
+			_, err = gitconfig.Remove(t.Context(), file)
 			require.NoError(t, err)
 			text, err = os.ReadFile(file)
 			require.NoError(t, err)
@@ -174,7 +179,7 @@ func TestPutFollowsALinkWhichStays(t *testing.T) {
 	real, link := filepath.Join(dir, "dotfiles"), filepath.Join(dir, ".gitconfig")
 	require.NoError(t, os.WriteFile(real, []byte("[user]\n"), 0o644))
 	require.NoError(t, os.Symlink("dotfiles", link))
-	_, err := gitconfig.Put(link, lines)
+	_, err := gitconfig.Put(t.Context(), link, lines)
 	require.NoError(t, err)
 	target, err := os.Readlink(link)
 	require.NoError(t, err)
@@ -184,13 +189,76 @@ func TestPutFollowsALinkWhichStays(t *testing.T) {
 	require.Contains(t, string(text), "# >>> ghscoped setup >>>")
 }
 
+// soon ends while a lock that stays is waited for.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func requireCode(t *testing.T, code string, err error) {
+	t.Helper()
+	var e *gitconfig.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, code, e.Code)
+}
+
 func TestPutChangesNothingWhileGitChangesTheFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config")
 	require.NoError(t, os.WriteFile(file+".lock", nil, 0o644))
-	_, err := gitconfig.Put(file, lines)
-	require.ErrorIs(t, err, gitconfig.ErrBusy)
+	_, err := gitconfig.Put(soon(t), file, lines)
+	requireCode(t, gitconfig.Busy, err)
 	require.FileExists(t, file+".lock", "it is not ours")
+	require.NoFileExists(t, file)
+}
+
+// TestPutWhileGitChangesTheFile: git sets values, and others of us put and remove,
+// all at once; git does not wait for its lock, and so its caller has to.
+func TestPutLosesNothingThatGitWritesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		file := filepath.Join(t.TempDir(), "config")
+		require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada\n"), 0o644))
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := gitconfig.Put(t.Context(), file, lines)
+			assert.NoError(t, err)
+		})
+		all.Go(func() {
+			for range 10 {
+				_, err := gitconfig.Put(t.Context(), file, lines)
+				assert.NoError(t, err)
+				_, err = gitconfig.Remove(t.Context(), file)
+				assert.NoError(t, err)
+			}
+		})
+		for i := range 8 {
+			all.Go(func() {
+				for {
+					said, err := exec.Command("git", "config", "--file", file, fmt.Sprintf("race.key%d", i), "kept").CombinedOutput()
+					if err == nil {
+						return
+					}
+					if !strings.Contains(string(said), "could not lock") {
+						t.Errorf("git: %s", said)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		_, err := gitconfig.Remove(t.Context(), file)
+		require.NoError(t, err)
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(text), "[user]\n\tname = Ada\n"), string(text))
+		require.Equal(t, 8, strings.Count(string(text), " = kept\n"), string(text))
+		require.NotContains(t, string(text), "ghscoped")
+		left, err := os.ReadDir(filepath.Dir(file))
+		require.NoError(t, err)
+		require.Len(t, left, 1)
+	}
 }
 
 func TestUserFileIsTheOneThatGitWrites(t *testing.T) {
@@ -220,7 +288,10 @@ func TestUserFileIsTheOneThatGitWrites(t *testing.T) {
 				getenv[name] = strings.Replace(value, "HOME", home, 1)
 				env = append(env, name+"="+getenv[name])
 			}
-			got, err := gitconfig.UserFile(func(name string) string { return getenv[name] })
+			got, err := gitconfig.UserFile(func(name string) (string, bool) {
+				value, set := getenv[name]
+				return value, set
+			})
 			require.NoError(t, err)
 			require.Equal(t, filepath.Join(home, c.want), got)
 
@@ -251,8 +322,8 @@ func TestPutFollowsNothingPlanted(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, []byte("[user]\n\tname = Ada\n"), 0o644))
 			require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
 			plant(t, victim, file+".lock")
-			_, err := gitconfig.Put(file, lines)
-			require.ErrorIs(t, err, gitconfig.ErrBusy)
+			_, err := gitconfig.Put(soon(t), file, lines)
+			requireCode(t, gitconfig.Busy, err)
 			content, err := os.ReadFile(victim)
 			require.NoError(t, err)
 			require.Equal(t, "precious", string(content))

@@ -57,14 +57,21 @@ keep() {
 	kept=$kept$1$2 since=yes
 }
 
-# choose_gitconfig sets gitconfig to the file that git itself would write to.
+# choose_gitconfig sets gitconfig to the file that git itself would write to or,
+# where that cannot be written, to the other one of the two that git reads.
 choose_gitconfig() {
 	if [ -n "${GIT_CONFIG_GLOBAL+set}" ]; then
+		[ -n "$GIT_CONFIG_GLOBAL" ] || fail git_config_off
 		gitconfig=$GIT_CONFIG_GLOBAL
-	elif [ -e "$HOME/.gitconfig" ] || [ -h "$HOME/.gitconfig" ] || [ ! -e "$xdg_gitconfig" ]; then
-		gitconfig=$HOME/.gitconfig
 	else
-		gitconfig=$xdg_gitconfig
+		gitconfig=$HOME/.gitconfig other=$xdg_gitconfig
+		if [ ! -e "$gitconfig" ] && [ ! -h "$gitconfig" ] && [ -e "$other" ]; then
+			gitconfig=$other other=$HOME/.gitconfig
+		fi
+		if ! replaceable "$gitconfig" && replaceable "$other"; then
+			gitconfig=$other
+			make_folder "${other%/*}"
+		fi
 	fi
 	follow "$gitconfig" || fail git_config_not_writable
 	case $real in
@@ -73,6 +80,26 @@ choose_gitconfig() {
 	esac
 	gitconfig=$real
 }
+
+# replaceable FILE: git could replace it; its folder may be yet to be made. Links in
+# a circle count as well: git reads nothing at all where they are, and so another
+# file would not help.
+replaceable() {
+	follow "$1" || return 0
+	level=${real%/*}
+	[ -d "$level/" ] || level=${level%/*}
+	[ -w "$level/" ] && { [ ! -e "$real" ] || owned "$real"; } && ! mounted "$real"
+}
+
+# mounted FILE: something is mounted there, as a cluster mounts one file of a
+# ConfigMap; nothing can be renamed onto it then.
+mounted() {
+	[ -e "$1" ] || return 1
+	while read -r _ _ _ _ point _; do
+		case $point in */"${1##*/}") if same_file "$point" "$1"; then return 0; fi ;; esac
+	done </proc/self/mountinfo
+	return 1
+} 2>/dev/null
 
 # lock takes the lock that git takes before it changes "real", for which git itself
 # does not wait. It says who holds it. A lock of a run that is over is removed: only
@@ -177,7 +204,14 @@ apply() {
 	fi
 	placed=$nl made=''
 	unlock
+	if [ -n "$whole" ]; then drop_git_folder; fi
 }
+
+# drop_git_folder removes ~/.config/git, if that is where the file was and nothing
+# else is in there.
+drop_git_folder() {
+	case $real in */git/config) rmdir "${real%/*}" ;; esac
+} 2>/dev/null
 
 unchanged() {
 	if [ -z "$there" ]; then
