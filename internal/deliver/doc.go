@@ -15,6 +15,15 @@
 // that includes a third file with all the settings. The user's own lines stay
 // as they are, byte for byte.
 //
+// Runs in one home take turns: the folder in which a run writes its new files is in
+// ours, and whoever's is the only one there has the turn. Its name says which process
+// in which container it is of, so that one that a kill has left is not waited for;
+// where that cannot be known, ten seconds without a change count as an end, and a run
+// that goes on nevertheless finds its folder gone and puts nothing in place any more.
+// The user's configuration is changed under git's own lock, for the time of a rename.
+// That lock's text is such a name, and nothing of the configuration, so that no
+// mistake about it can lose a setting.
+//
 // This package does not decide which servers, when, and what to do about a failure
 // (internal/flow does), nor how a server is called (internal/hubapi).
 package deliver

@@ -81,7 +81,8 @@ func replaceable(path string) bool {
 	if !exists(folder) {
 		folder = filepath.Dir(folder) // of ~/.config/git/config, where it would be made
 	}
-	return syscall.Access(folder, write) == nil && !mounted(path)
+	info, err := os.Stat(folder)
+	return err == nil && info.IsDir() && syscall.Access(folder, write) == nil && !mounted(path)
 }
 
 // mounted reports whether something is mounted at a path, as a cluster mounts one

@@ -97,10 +97,12 @@ func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, os.Chown(home+"/.config/ghscoped/credential", 65534, 65534))
 		}},
 		{name: "git configuration on a mount of its own", code: "git_config_not_writable", prepare: func(t *testing.T, home string) {
+			noOther(t, home)
 			require.NoError(t, os.WriteFile(home+"/.gitconfig", []byte("[user]\n"), 0o600))
 			mount(t, home+"/.gitconfig", home+"/.gitconfig", "", syscall.MS_BIND, "")
 		}},
 		{name: "git configuration linked to a read-only place", code: "git_config_not_writable", prepare: func(t *testing.T, home string) {
+			noOther(t, home)
 			readOnly := t.TempDir()
 			mount(t, "tmpfs", readOnly, "tmpfs", syscall.MS_RDONLY, "")
 			require.NoError(t, os.Symlink(readOnly+"/config", home+"/.gitconfig"))
@@ -121,6 +123,13 @@ func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			s.requireTidy()
 		})
 	}
+}
+
+// noOther leaves git no other file than ~/.gitconfig.
+func noOther(t *testing.T, home string) {
+	t.Helper()
+	require.NoError(t, os.Mkdir(home+"/.config", 0o700))
+	require.NoError(t, os.WriteFile(home+"/.config/git", nil, 0o600))
 }
 
 // Nothing is sent to a server, nor is anything taken out of it, that does not show

@@ -87,8 +87,8 @@ choose_gitconfig() {
 replaceable() {
 	follow "$1" || return 0
 	level=${real%/*}
-	[ -d "$level/" ] || level=${level%/*}
-	[ -w "$level/" ] && { [ ! -e "$real" ] || owned "$real"; } && ! mounted "$real"
+	[ -e "$level" ] || level=${level%/*}
+	[ -d "$level/" ] && [ -w "$level/" ] && { [ ! -e "$real" ] || owned "$real"; } && ! mounted "$real"
 }
 
 # mounted FILE: something is mounted there, as a cluster mounts one file of a
