@@ -155,8 +155,7 @@ func settings(host *url.URL, program string, o setupOptions) []string {
 		lines = append(lines, "\tuseHttpPath = true # by ghscoped setup")
 	}
 	if o.rewriteSSH {
-		name := host.Hostname()
-		lines = append(lines, `[url "`+host.String()+`/"]`, "\tinsteadOf = git@"+name+":", "\tinsteadOf = ssh://git@"+name+"/")
+		lines = append(lines, gitconfig.RewriteSSH(host.String()+"/", host.Hostname())...)
 	}
 	return lines
 }

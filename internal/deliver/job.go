@@ -9,6 +9,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
@@ -75,6 +76,10 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 	if d.options.GitIdentity {
 		name, email = identity(c)
 	}
+	rewrite := ""
+	if d.options.RewriteSSH {
+		rewrite = strings.Join(gitconfig.RewriteSSH(c.Host.Scheme+"://"+c.Host.Host+"/", c.Host.Hostname()), "\n") + "\n"
+	}
 	ghUser := ""
 	if d.options.GHCommand && plain(c.Account.Login) && plain(c.Password.Reveal()) {
 		ghUser = c.Account.Login
@@ -84,7 +89,7 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 		"host":           webaddr.CanonicalHost(c.Host.Scheme, c.Host.Host),
 		"identity_name":  gitQuote(name),
 		"identity_email": gitQuote(email),
-		"rewrite_ssh":    yes(d.options.RewriteSSH),
+		"rewrite_ssh":    rewrite,
 		"gh_user":        ghUser,
 	})
 	j.input = secret.New(fmt.Sprintf("username=%s\npassword=%s\npassword_expiry_utc=%d\n",
@@ -151,11 +156,4 @@ func plain(value string) bool {
 	return value != "" && !strings.ContainsFunc(value, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
 	})
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return ""
 }

@@ -76,11 +76,22 @@ func TestOptionSSHMakesAddressesOfTheHostHTTPS(t *testing.T) {
 	p := newPlace(t)
 	require.Equal(t, "done", p.deliver(Options{RewriteSSH: true}))
 	for address, wanted := range map[string]string{
-		"git@github.com:octo/cat.git":           "https://github.com/octo/cat.git",
-		"ssh://git@github.com/octo/cat":         "https://github.com/octo/cat",
-		"git@github.com.evil.example:octo/cat":  "git@github.com.evil.example:octo/cat",
-		"git@gitlab.example:octo/cat.git":       "git@gitlab.example:octo/cat.git",
-		"ssh://git@gitlab.example/octo/cat.git": "ssh://git@gitlab.example/octo/cat.git",
+		"git@github.com:octo/cat.git":                        "https://github.com/octo/cat.git",
+		"ssh://git@github.com/octo/cat":                      "https://github.com/octo/cat",
+		"git@github.com:/octo/cat":                           "https://github.com/octo/cat",
+		"github.com:octo/cat":                                "https://github.com/octo/cat",
+		"github.com:/octo/cat":                               "https://github.com/octo/cat",
+		"ssh://github.com/octo/cat":                          "https://github.com/octo/cat",
+		"ssh://git@github.com:22/octo/cat":                   "https://github.com/octo/cat",
+		"ssh://git@ssh.github.com:443/octo/cat":              "https://github.com/octo/cat",
+		"ssh://ssh.github.com:443/octo/cat":                  "https://github.com/octo/cat",
+		"git@ssh.github.com:octo/cat":                        "https://github.com/octo/cat",
+		"git+ssh://git@github.com/octo/cat":                  "https://github.com/octo/cat",
+		"ssh://git@ssh.github.com.evil.example:443/octo/cat": "ssh://git@ssh.github.com.evil.example:443/octo/cat",
+		"https://github.com/octo/cat":                        "https://github.com/octo/cat",
+		"git@github.com.evil.example:octo/cat":               "git@github.com.evil.example:octo/cat",
+		"git@gitlab.example:octo/cat.git":                    "git@gitlab.example:octo/cat.git",
+		"ssh://git@gitlab.example/octo/cat.git":              "ssh://git@gitlab.example/octo/cat.git",
 	} {
 		require.Equal(t, wanted+"\n", p.git("", "ls-remote", "--get-url", address))
 	}

@@ -261,3 +261,28 @@ func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 		}
 	})
 }
+
+// TestDeliverCredentialIsNotCommitted: in a home that is a repository, say of dotfiles.
+func TestDeliverCredentialIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	for shell, prepare := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.shell, p.path = prepare(t)
+			p.write(".config/other", "mine")
+			require.Equal(t, "done", p.deliver(Options{}))
+			p.git("", "init", "-q")
+			p.git("", "add", "-A")
+			staged := p.git("", "ls-files")
+			require.Contains(t, staged, ".config/other\n", "git did add something")
+			require.NotContains(t, staged, "ghscoped")
+			p.git("", "clean", "-fdq")
+			p.git("", "-c", "user.name=a", "-c", "user.email=a", "stash", "-u")
+			require.Contains(t, p.fill("https", "github.com"), token, "nor does cleaning up take it away")
+
+			require.Equal(t, "done", p.remove(Options{}))
+			require.NoDirExists(t, p.home+"/.config/ghscoped")
+		})
+	}
+}

@@ -83,7 +83,7 @@ func without(text string, there bool) (kept string, made bool) {
 				b.newline = true
 			}
 		case i < b.until:
-			out.WriteString(b.keep(line))
+			out.WriteString(b.keep(line, slices.IndexFunc(lines[i+1:], isOurHelper) == 0))
 		case i == b.until && isEnd(line):
 		default:
 			if line != "" {
@@ -125,19 +125,22 @@ func length(lines []string) int {
 type block struct {
 	until    int    // the number of the line behind it
 	newline  bool   // the newline before it is ours
-	header   string // of the section we are in, until something of it is kept
+	section  string // the header of the section we are in
+	header   string // the same, until something of it is kept
 	kept     bool   // something was put between our lines
 	followed bool   // something was put behind it
 }
 
-// keep returns what of a line between ours belongs to somebody else.
-func (b *block) keep(line string) string {
+// keep returns what of a line between ours belongs to somebody else. The empty
+// helper is ours where our helper follows it: "gh auth setup-git" puts one there in
+// place of both.
+func (b *block) keep(line string, beforeOurs bool) string {
 	trimmed := strings.TrimSpace(line)
 	if isHeader(line) {
-		b.header = line
+		b.section, b.header = line, line
 		return ""
 	}
-	if trimmed == "" || ours(trimmed) {
+	if trimmed == "" || namesUs(line) || ofRewriteSSH(b.section, trimmed) || trimmed == "helper =" && beforeOurs {
 		return ""
 	}
 	header := b.header
@@ -145,10 +148,8 @@ func (b *block) keep(line string) string {
 	return header + line
 }
 
-// ours reports whether a setting is one that we write.
-func ours(line string) bool {
-	return line == "helper =" || namesUs(line) ||
-		strings.HasPrefix(line, "insteadOf = git@") || strings.HasPrefix(line, "insteadOf = ssh://git@")
+func isOurHelper(line string) bool {
+	return namesUs(line) && strings.HasPrefix(strings.TrimSpace(line), "helper =")
 }
 
 func namesUs(line string) bool {

@@ -331,3 +331,37 @@ func TestPutFollowsNothingPlanted(t *testing.T) {
 		})
 	}
 }
+
+// TestRemoveKeepsWhatGHHasPut: "gh auth setup-git" replaces all helpers of the host
+// by an empty one and its own.
+func TestRemoveKeepsWhatGHHasPut(t *testing.T) {
+	t.Parallel()
+	const before = "[user]\n\tname = Ada\n"
+	for name, put := range map[string][]string{"helpers": lines[:3], "all": slices.Concat(lines, gitconfig.RewriteSSH("https://github.com/", "github.com"))} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "config")
+			require.NoError(t, os.WriteFile(file, []byte(before), 0o644))
+			_, err := gitconfig.Put(t.Context(), file, put)
+			require.NoError(t, err)
+			const key, gh = "credential.https://github.com.helper", "!/usr/bin/gh auth git-credential"
+			git(t, file, "--replace-all", key, "")
+			git(t, file, "--add", key, gh)
+
+			_, err = gitconfig.Remove(t.Context(), file)
+			require.NoError(t, err)
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, before+"[credential \"https://github.com\"]\n\thelper = \n\thelper = "+gh+"\n", string(text))
+
+			// Set up again behind it, and undone, it stays as well.
+			_, err = gitconfig.Put(t.Context(), file, put)
+			require.NoError(t, err)
+			_, err = gitconfig.Remove(t.Context(), file)
+			require.NoError(t, err)
+			again, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(text), string(again))
+		})
+	}
+}

@@ -50,7 +50,7 @@ func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
 			}
 			require.Contains(t, fill(t, s.Home), "password="+token+"\n")
 			require.Equal(t, []string{
-				".config/ghscoped", ".config/ghscoped/credential", ".config/ghscoped/git-credential-ghscoped", ".config/ghscoped/gitconfig", ".gitconfig",
+				".config/ghscoped", ".config/ghscoped/.gitignore", ".config/ghscoped/credential", ".config/ghscoped/git-credential-ghscoped", ".config/ghscoped/gitconfig", ".gitconfig",
 			}, traces(t, s.Home))
 			info, err := os.Stat(filepath.Join(s.Home, ".config/ghscoped/credential"))
 			require.NoError(t, err)

@@ -33,6 +33,7 @@ begin='# >>> ghscoped >>> added by your JupyterHub, removed when you disconnect 
 with_newline=' (with the newline before it)'
 with_file=' (with this file)'
 end='# <<< ghscoped <<<'
+ignore="# Written by your JupyterHub's GitHub connection: what is here is no part of a repository.$nl*$nl"
 held_by='# The lock of ghscoped '
 folder='' gitconfig='' made='' placed=$nl staged=$nl entered=$nl turn='' lock='' doing=home
 

@@ -82,9 +82,15 @@ reach_folder() {
 	attempt chmod 700 .
 }
 
-# open_folder goes into our folder, waits for this run's turn, and goes into the new
-# folder there.
+# open_folder goes into the new folder in ours.
 open_folder() {
+	go "$folder"
+	[ "${PWD##*/}" = ghscoped ] || fail symlink_refused
+	if [ "$credential" = "$folder/${credential##*/}" ]; then enter guarded; else enter plain; fi
+}
+
+# wait_for_turn waits until no other run is under way in this home.
+wait_for_turn() {
 	waited=0 seen=''
 	until take_turn; do
 		[ "$rivals" = "$seen" ] || waited=0
@@ -93,7 +99,6 @@ open_folder() {
 		if [ "$waited" -ge 100 ]; then pass_over; fi
 	done
 	turn=yes
-	if [ "$credential" = "$folder/${credential##*/}" ]; then enter guarded; else enter plain; fi
 }
 
 # take_turn puts this run's folder for new files into ours, and looks whether it is
@@ -144,6 +149,7 @@ drop_folder() {
 	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
 	attempt rm -f gitconfig git-credential-ghscoped
 	if [ ! -d credential ]; then attempt rm -f credential; fi
+	if [ ! -h .gitignore ] && [ -f .gitignore ] && same .gitignore "$ignore"; then attempt rm -f .gitignore; fi
 }
 
 # listen shows the server's own Hub token, by which the service knows that this is
@@ -201,7 +207,5 @@ fragment_text() {
 	if [ -n "$identity_email" ] && ! has_own user.email; then
 		text="${text}[user]$nl${tab}email = $identity_email$nl"
 	fi
-	if [ -n "$rewrite_ssh" ]; then
-		text="${text}[url \"$protocol://$host/\"]$nl${tab}insteadOf = git@${host%:*}:$nl${tab}insteadOf = ssh://git@${host%:*}/$nl"
-	fi
+	text=$text$rewrite_ssh
 }

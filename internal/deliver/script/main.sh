@@ -2,9 +2,11 @@
 
 deliver() {
 	find_places
-	open_folder
+	wait_for_turn
 	look_around
 	choose_gitconfig
+	open_folder
+	stage "$folder/.gitignore" "$ignore"
 	stage "$folder/git-credential-ghscoped" "$helper"
 	fragment_text
 	stage "$folder/gitconfig" "$text"
@@ -20,6 +22,7 @@ deliver() {
 	real=$gitconfig doing=git
 	prepare with_block
 	doing=home
+	commit "$folder/.gitignore"
 	commit "$gh"
 	commit "$folder/git-credential-ghscoped"
 	commit "$credential"
@@ -36,7 +39,7 @@ deliver() {
 
 remove() {
 	find_places
-	if [ ! -h "$folder" ] && [ -d "$folder" ] && owned "$folder"; then open_folder; fi
+	if [ ! -h "$folder" ] && [ -d "$folder" ] && owned "$folder"; then wait_for_turn; fi
 	look_around
 	drop_gh
 	drop_credential "$credential"
