@@ -270,10 +270,10 @@ type ConfirmView struct {
 	ExpiresAt, Now time.Time
 }
 
-// LeaveView is the page between a form and GitHub. It is a page and not a
+// RedirectView is the page between a form and GitHub. It is a page and not a
 // redirect because browsers hold a redirect after a form against the
 // Content-Security-Policy's form-action, which names this origin only.
-type LeaveView struct {
+type RedirectView struct {
 	User string
 	// URL is GitHub's page to go to; it must be absolute, http or https.
 	URL string

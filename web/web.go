@@ -26,7 +26,7 @@ var files embed.FS
 var pages = []string{
 	string(None), string(Pending), string(Approved), string(Delivering), string(Connected),
 	string(Expired), string(Denied), string(Cancelled), string(Failed), string(Unavailable),
-	"error", "admin", "leave", "confirm",
+	"error", "admin", "redirect", "confirm",
 }
 
 // Options are what a deployer sets.
@@ -196,13 +196,13 @@ func (p *Pages) Admin(w io.Writer, lang string, view AdminView) error {
 	return p.render(w, "layout.html", doc)
 }
 
-// Leave writes the page that takes a person on to GitHub by itself.
-func (p *Pages) Leave(w io.Writer, lang string, view LeaveView) error {
+// Redirect writes the page that redirects a person to GitHub.
+func (p *Pages) Redirect(w io.Writer, lang string, view RedirectView) error {
 	u, err := url.Parse(view.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return errors.New("web: a page to leave to must be an absolute http(s) address")
+		return errors.New("web: a page to redirect to must be an absolute http(s) address")
 	}
-	doc := p.document(lang, "leave", "leave.title", view)
+	doc := p.document(lang, "redirect", "redirect.title", view)
 	doc.User = view.User
 	return p.render(w, "layout.html", doc)
 }

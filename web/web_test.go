@@ -438,8 +438,8 @@ func TestRenderIsAnErrorAndWritesNothingWhereItCannot(t *testing.T) {
 		"a page that is not a state":     func(w io.Writer) error { return pages.Page(w, "en", web.View{State: "admin"}) },
 		"pending without a flow":         func(w io.Writer) error { return pages.Page(w, "en", web.View{State: web.Pending}) },
 		"connected without a connection": func(w io.Writer) error { return pages.Fragment(w, "en", web.View{State: web.Connected}) },
-		"leaving to a script":            func(w io.Writer) error { return pages.Leave(w, "en", web.LeaveView{URL: "javascript:alert(1)"}) },
-		"leaving to a path":              func(w io.Writer) error { return pages.Leave(w, "en", web.LeaveView{URL: "//evil.example"}) },
+		"redirecting to a script":        func(w io.Writer) error { return pages.Redirect(w, "en", web.RedirectView{URL: "javascript:alert(1)"}) },
+		"redirecting to a path":          func(w io.Writer) error { return pages.Redirect(w, "en", web.RedirectView{URL: "//evil.example"}) },
 	} {
 		var b bytes.Buffer
 		require.Error(t, write(&b), name)
@@ -450,7 +450,7 @@ func TestRenderIsAnErrorAndWritesNothingWhereItCannot(t *testing.T) {
 func TestRedirectLeadsToGitHubWithAndWithoutAClick(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, newPages(t, options()).Leave(&b, "en", web.LeaveView{URL: "https://github.com/login"}))
+	require.NoError(t, newPages(t, options()).Redirect(&b, "en", web.RedirectView{URL: "https://github.com/login"}))
 	require.Contains(t, b.String(), `<meta http-equiv="refresh" content="0; url=https://github.com/login"`)
 	require.Contains(t, b.String(), `href="https://github.com/login"`)
 }

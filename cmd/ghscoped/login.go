@@ -11,7 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
-// loginLimit is longer than any code lives.
+// loginLimit is longer than any code is valid.
 const loginLimit = time.Hour
 
 // loginOptions are those of login and of its alias.

@@ -88,7 +88,7 @@ func (in invocation) logoutAlone(ctx context.Context) error {
 	return errors.Join(deliverer.RemoveHere(context.WithoutCancel(ctx)), notRevoked(revoked))
 }
 
-// notRevoked says that a token lives on, although nothing is left of it here.
+// notRevoked says that a token stays valid, although nothing is left of it here.
 func notRevoked(err error) error {
 	if err == nil {
 		return nil

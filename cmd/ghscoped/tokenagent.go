@@ -99,7 +99,7 @@ type agentQuestion struct {
 type agentAnswer struct {
 	Token *client.BotToken `json:"token,omitempty"`
 	Error *client.Error    `json:"error,omitempty"`
-	// Exit is what a program that cannot go on without the token exits with.
+	// Exit is what a program that cannot continue without the token exits with.
 	Exit int `json:"exit,omitempty"`
 }
 

@@ -25,7 +25,7 @@ func (p Place) Told() bool { return p.Source == "GHSCOPED_URL" }
 // Find returns where the service is: at GHSCOPED_URL, or else at its usual
 // place on the Hub's public address. JupyterHub tells a server that address
 // (since 5.0) only where public_url or subdomain_host is configured;
-// JUPYTERHUB_API_URL is of no use, since the Hub itself does not pass requests
+// JUPYTERHUB_API_URL does not help, since the Hub itself does not pass requests
 // on to services.
 func Find(getenv func(string) string) Place {
 	if told := getenv("GHSCOPED_URL"); told != "" {

@@ -18,7 +18,7 @@ const pullHint = "Where the image has the command ghscoped, “ghscoped setup”
 // "ghscoped setup" could write nothing either.
 const systemHint = "Where the image has the command ghscoped, an administrator can run “ghscoped setup --system” in it: git then asks this service, and nothing is written in the home."
 
-// causes are the faults that the script names, and what to say about them.
+// causes are the errors that the script names, with what to tell people.
 var causes = map[string]apierror.Error{
 	"home_missing":            {Message: "The server has no usable home folder.", Hint: pullHint},
 	"home_not_owned":          {Message: "The home folder belongs to somebody else and cannot be written.", Hint: "An administrator can correct the owner of the home folder. " + systemHint},

@@ -144,7 +144,7 @@ func (e *Engine) cancel(u *User) bool {
 }
 
 // SignedOut tells the engine that a browser's session is over: the flow that it
-// began is cancelled. One that a program or another browser began goes on.
+// began is cancelled. One that a program or another browser began continues.
 func (e *Engine) SignedOut(ctx context.Context, name string, hubToken secret.String) error {
 	_, _, err := e.updateNamed(ctx, name, func(u *User) (bool, error) {
 		begun := u.Flow != nil && u.Flow.Session != "" && u.Flow.Session == hubToken.Hash() // the token says that it was theirs
@@ -228,7 +228,7 @@ func (u *User) full(server string) bool {
 }
 
 // SignedIn tells the engine that a user is back with a fresh Hub token: what
-// waited for one goes on.
+// waited for one continues.
 func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
 		waiting := u.underWay(e.clock())
@@ -388,7 +388,7 @@ var errEnded = &apierror.Error{Code: apierror.CodeConnectionEnded, Message: "An 
 	Hint: "Ask them before you connect again."}
 
 // Users lists records in the order of their names, beginning behind after, and
-// the name to go on from; "" at the end. For administrators.
+// the name to continue from; "" at the end. For administrators.
 func (e *Engine) Users(ctx context.Context, after string, limit int) (users []*User, next string, err error) {
 	users, next, err = e.store.List(ctx, after, limit)
 	if err != nil {

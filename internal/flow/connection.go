@@ -80,7 +80,7 @@ func (e *Engine) identify(ctx context.Context, u *User) outcome {
 	})
 }
 
-// identifiedAs goes on to the servers, or for a web flow waits for the person to
+// identifiedAs continues with the servers, or for a web flow waits for the person to
 // confirm an account that they never have.
 func (e *Engine) identifiedAs(u *User, account github.Account) {
 	f := u.Flow
@@ -447,7 +447,7 @@ func (e *Engine) look(ctx context.Context, u *User) outcome {
 }
 
 // unseen: the Hub does not show the servers, above all to a user who has signed
-// out. A look goes on at the next sign-in. Where the connection is to end with
+// out. A look continues at the next sign-in. Where the connection is to end with
 // its servers, it does not outlive that for long.
 func (e *Engine) unseen(u *User, signedOut bool) {
 	c, now := u.Connection, e.clock()

@@ -163,10 +163,10 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 			d.Due = e.clock() // signed in again meanwhile
 			return
 		case signedOut:
-			u.HubToken = secret.Stored{} // goes on at the next sign-in
+			u.HubToken = secret.Stored{} // continues at the next sign-in
 		}
 		switch {
-		case d.State == DeliveryRemoving: // tried again at the next sign-in
+		case d.State == DeliveryRemoving: // retried at the next sign-in
 			d.Error, d.Due = cause, time.Time{}
 		case signedOut:
 			e.setState(d, DeliveryWaiting, cause)
@@ -245,7 +245,7 @@ func (e *Engine) open(ctx context.Context, u *User, server hub.Server) (target h
 }
 
 // end deletes a token for one server, whatever became of the step that it was made
-// for. One that could not be deleted dies within serverTokenLife.
+// for. One that could not be deleted expires within serverTokenLife.
 func (e *Engine) end(ctx context.Context, u *User, id string) {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
 	defer cancel()

@@ -18,7 +18,7 @@
 // makes sure that what it is about is still there; and a token is never
 // forgotten: one that finds no place any more is revoked.
 //
-// What may fail has a [Retry] in the record, which says when it is tried again. A
+// What may fail has a [Retry] in the record, which says when it is retried. A
 // command that finds nothing to change says so to [Engine.update].
 //
 // This package does not call GitHub, the Hub or a store itself: it declares the

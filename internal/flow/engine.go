@@ -491,7 +491,7 @@ func (e *Engine) advanceDelivery(ctx context.Context, u *User, d Delivery) outco
 
 // settle stores what a step found and ends the claim until held. The record may
 // have been changed by a command since u was read (nil: it was not): then the
-// change is applied to the newer state. A store that fails is tried again
+// change is applied to the newer state. A store that fails is retried
 // until ctx ends.
 func (e *Engine) settle(ctx context.Context, name string, u *User, held time.Time, found outcome) error {
 	var err error

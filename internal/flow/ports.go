@@ -11,7 +11,7 @@ import (
 )
 
 // GitHub is what a flow asks of GitHub. Errors are [*apierror.Error]; a retryable one is
-// tried again, any other ends what was under way.
+// retried, any other ends what was under way.
 type GitHub interface {
 	// DeviceCode begins a device flow (RFC 8628, 3.1).
 	DeviceCode(ctx context.Context) (github.DeviceCode, error)
@@ -52,7 +52,7 @@ type Hub interface {
 	// [hub.ErrForbidden] where the Hub does not tell.
 	Shares(ctx context.Context, token secret.String, user string) (map[string][]string, error)
 	StartServer(ctx context.Context, token secret.String, user, server string) error
-	// Progress is the Hub's last word on a server that is starting, within about
+	// Progress is the Hub's latest message about a server that is starting, within about
 	// a second.
 	Progress(ctx context.Context, token secret.String, user, server string) (message string, ready bool, err error)
 	// ServerToken makes a token that opens this server alone, for lifetime.
@@ -84,7 +84,7 @@ type Store interface {
 	// and a holder that was paused beyond hold is refused by Save.
 	Claim(ctx context.Context, hold time.Duration, limit int) ([]*User, error)
 	// List returns users in the order of their names, beginning behind after, and
-	// the name to go on from; "" at the end.
+	// the name to continue from; "" at the end.
 	List(ctx context.Context, after string, limit int) (users []*User, next string, err error)
 	// NextDue is when Claim may next find something; the zero time: never, as
 	// things are.

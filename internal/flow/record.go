@@ -227,7 +227,7 @@ type Delivery struct {
 	HubFailures int `json:"hub_failures,omitempty"`
 	// Start asks for the server to be started if it is stopped.
 	Start bool `json:"start,omitempty"`
-	// Progress is the Hub's last word on a server that is starting.
+	// Progress is the Hub's latest message about a server that is starting.
 	Progress string `json:"progress,omitempty"`
 	// Delivered is the SHA-256 of the token that the server holds; empty: none.
 	Delivered string `json:"delivered,omitempty"`

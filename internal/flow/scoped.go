@@ -39,7 +39,7 @@ var (
 )
 
 // ScopedToken is a token for one repository, made from the connection's own. It
-// dies with the connection.
+// ends with the connection.
 type ScopedToken struct {
 	// Repository is OWNER/NAME; the case of letters does not count.
 	Repository string       `json:"repository"`
@@ -148,7 +148,7 @@ func (e *Engine) want(ctx context.Context, caller Caller, repository string, wai
 	return user, err
 }
 
-// makeRoom drops what is of no use, and revokes the oldest token where there
+// makeRoom drops what has expired, and revokes the oldest token where there
 // are too many.
 func (e *Engine) makeRoom(u *User, repository string) bool {
 	c, now := u.Connection, e.clock()

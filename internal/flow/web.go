@@ -32,7 +32,7 @@ var (
 	errNoReturn = &apierror.Error{Code: apierror.CodeApprovalExpired, Message: "GitHub's page was not answered in time.", Hint: "Connect again."}
 )
 
-// StartWeb begins a web flow, or goes on with the one that is pending already,
+// StartWeb begins a web flow, or continues the one that is pending already,
 // and returns where to send the browser. A pending device flow is replaced.
 func (e *Engine) StartWeb(ctx context.Context, caller Caller, request Request) (url string, user *User, err error) {
 	if e.webFlow == nil {
@@ -84,7 +84,7 @@ func (e *Engine) CompleteWeb(ctx context.Context, caller Caller, state, code str
 	return e.Of(ctx, caller)
 }
 
-// FailWeb takes GitHub's word that there is no code. Its reason goes into the
+// FailWeb accepts GitHub's answer that there is no code. Its reason goes into the
 // log, and no further.
 func (e *Engine) FailWeb(ctx context.Context, caller Caller, state, reason string) (*User, error) {
 	_, err := e.takeState(ctx, caller, state, func(u *User) {

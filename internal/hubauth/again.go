@@ -7,7 +7,7 @@ import (
 
 // Again returns a check that asks once more what a request that reads was asked
 // when it came: [ErrSignedOut] or [ErrNoAccess] once its session or Hub token
-// does not allow it any more. The Hub's last yes counts for a minute. It keeps
+// does not allow it any more. The Hub's last answer is cached for a minute. It keeps
 // the credentials of the request and nothing else of it, so that a stream of
 // events that stays open for hours holds little memory.
 func (a *Auth) Again(r *http.Request) func(ctx context.Context) error {

@@ -116,7 +116,7 @@ func New(o Options) *Auth {
 // Session returns the live session of a browser, [ErrSignedOut], or a
 // [*CookiesError] where its cookies do not say which session it is. With fresh
 // the Hub is asked whether it still knows the session's token; otherwise its
-// last answer counts for a minute. Trouble of the Hub or the store is returned
+// last answer counts for a minute. An error of the Hub or the store is returned
 // as it is: it is no reason to sign anybody out.
 func (a *Auth) Session(r *http.Request, fresh bool) (Session, error) {
 	if err := once(r, a.sessionCookie(), hubSessionCookie); err != nil {

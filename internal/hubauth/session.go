@@ -30,7 +30,7 @@ type Session struct {
 }
 
 // ErrNoSession: there is no such session, it was ended, or it has expired. Any
-// other error of [Sessions] means trouble with the store, and is no reason to
+// other error of [Sessions] means an error of the store, and is no reason to
 // throw a cookie away.
 var ErrNoSession = errors.New("no such session")
 

@@ -24,13 +24,13 @@ func BearerToken(r *http.Request) secret.String {
 
 // Holder says whose token this is, if it allows access to this service:
 // otherwise [ErrNoAccess], or [ErrSignedOut] for one that the Hub does not know.
-// With fresh the Hub is asked; otherwise its last yes counts for a minute.
+// With fresh the Hub is asked; otherwise its last answer is cached for a minute.
 func (a *Auth) Holder(r *http.Request, token secret.String, fresh bool) (hub.User, error) {
 	return a.holder(r, token, fresh, a.accessScopes)
 }
 
 // HasScope is nil for a token that holds a scope of the Hub, whoever it is of.
-// The Hub's last yes counts for a minute.
+// The Hub's last answer is cached for a minute.
 func (a *Auth) HasScope(r *http.Request, token secret.String, scope string) error {
 	_, err := a.holder(r, token, false, []string{scope})
 	return err

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// recheck is how long the Hub's yes to a token counts for reading, a session's
+	// recheck is how long the Hub's answer to a token is cached for reading, a session's
 	// as well as a program's. Calls that change something always ask. JupyterHub's
 	// own services (HubAuth.cache_max_age) trust an answer for five minutes.
 	recheck = time.Minute

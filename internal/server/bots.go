@@ -15,7 +15,7 @@ import (
 )
 
 // maxBotRequest bounds a request for a bot's token, in bytes: more than 500
-// names of the longest kind, so that too many are told so.
+// names of the longest kind, so that too many are reported as such.
 const maxBotRequest = 256 << 10
 
 var (

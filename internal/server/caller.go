@@ -50,7 +50,7 @@ func reads(method string) bool { return method == http.MethodGet || method == ht
 func (s *Server) api(next callerHandler) http.HandlerFunc { return s.calls(next, false) }
 
 // question wraps a POST that changes nothing: for a program it is a read, which
-// the Hub's last yes may allow.
+// the Hub's cached answer may allow.
 func (s *Server) question(next callerHandler) http.HandlerFunc { return s.calls(next, true) }
 
 func (s *Server) calls(next callerHandler, question bool) http.HandlerFunc {

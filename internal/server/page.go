@@ -14,7 +14,7 @@ import (
 // page is a rendered page before anything of it is sent.
 type page = bytes.Buffer
 
-// writeHTML renders in full before the first byte goes out, so that a fault in
+// writeHTML renders in full before the first byte goes out, so that an error in
 // a template never leaves half a page.
 func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, render func(lang string, out *page) error) {
 	var out page
@@ -94,7 +94,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// takeUp lets go on what waited for the user to be here: deliveries and
+// takeUp continues what waited for the user to be here: deliveries and
 // removals that need a Hub token, and a look at what the connection reaches.
 // The page shows what is known either way.
 func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
@@ -109,7 +109,7 @@ func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
 
 func (s *Server) formConnect(w http.ResponseWriter, r *http.Request, c caller) error {
 	if r.PostForm.Get("mode") == string(flow.Web) {
-		return s.leave(w, r, c)
+		return s.redirectToGitHub(w, r, c)
 	}
 	_, _, err := s.flows.Start(r.Context(), c.forFlow(), flow.Request{Servers: r.PostForm["server"]})
 	return s.backToPage(w, r, err)

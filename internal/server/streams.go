@@ -19,7 +19,7 @@ const (
 	streamsEach = 20
 	streamsAll  = 5000
 	// heartbeat keeps proxies from closing a quiet stream, and is how soon it is
-	// noticed that the Hub's last yes does not count any more.
+	// noticed that the Hub's cached answer has expired.
 	heartbeat = 15 * time.Second
 	// lookEvery is how often streams are looked through for those whose heartbeat
 	// is due.
@@ -61,7 +61,7 @@ type stream struct {
 	conn net.Conn  // nil until it is taken from net/http
 	beat time.Time // when the next heartbeat is due
 	// writing: a goroutine makes an event. more: there is something to tell that
-	// came meanwhile. ask: the next event needs another yes of may.
+	// came meanwhile. ask: the next event needs another answer of may.
 	writing, more, ask bool
 	gone               bool
 }
@@ -260,7 +260,7 @@ func (a *streams) drop(s *stream) {
 	a.count--
 	a.gauge.Dec()
 	if s.conn != nil {
-		go s.conn.Close() // over TLS it takes leave, and waits for a slow reader
+		go s.conn.Close() // over TLS it says goodbye, and waits for a slow reader
 	}
 }
 

@@ -10,17 +10,17 @@ import (
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
-// leave begins a web flow and answers with a page that goes on to GitHub. It is
-// a page and not a redirect, because browsers hold the redirect of a form
-// against the policy's form-action.
-func (s *Server) leave(w http.ResponseWriter, r *http.Request, c caller) error {
+// redirectToGitHub begins a web flow and answers with a page that opens GitHub by
+// itself: a status 303 would not do, since browsers apply the policy's form-action
+// to the redirect of a form as well.
+func (s *Server) redirectToGitHub(w http.ResponseWriter, r *http.Request, c caller) error {
 	address, _, err := s.flows.StartWeb(r.Context(), c.forFlow(),
 		flow.Request{Servers: r.PostForm["server"], Redirect: s.gitHubCallbackURL()})
 	if err != nil {
 		return err
 	}
-	view := web.LeaveView{User: c.user, URL: address}
-	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Leave(out, lang, view) })
+	view := web.RedirectView{User: c.user, URL: address}
+	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Redirect(out, lang, view) })
 	return nil
 }
 

@@ -66,7 +66,7 @@ func CreateKeyFile(path string) error {
 }
 
 // Rotate puts a new key in front of those in a key file, in one step, keeping
-// the file's owner and mode. Running processes go on with the keys they read,
+// the file's owner and mode. Running processes continue with the keys they read,
 // so it is for a store that one process has. Where several share a store, each
 // must know a key before another one seals with it: docs/operations.md has the
 // two steps.

@@ -135,7 +135,7 @@ func (u *Users) NextDue(ctx context.Context) (time.Time, error) {
 }
 
 // List returns users in the order of their names, beginning behind after, and
-// the name to go on from; "" at the end.
+// the name to continue from; "" at the end.
 func (u *Users) List(ctx context.Context, after string, limit int) (users []*flow.User, next string, err error) {
 	records, err := u.backend.List(ctx, KindUser, after, limit)
 	if err != nil {

@@ -27,7 +27,7 @@ func check(db *bbolt.DB) error {
 	return checkPages(db)
 }
 
-// checkPages walks every page. The first fault is enough.
+// checkPages walks every page. The first error is enough.
 func checkPages(db *bbolt.DB) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

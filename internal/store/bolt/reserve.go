@@ -13,7 +13,7 @@ import (
 )
 
 // The reserve is room in the file that nothing uses as long as the file can grow.
-// Where it cannot, because the disk is full, what is under way goes on in it: it
+// Where it cannot, because the disk is full, what is under way continues in it: it
 // changes and deletes records, and makes no new ones.
 //
 // It consists of buckets with random bytes, so that the file system has really given

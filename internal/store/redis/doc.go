@@ -33,12 +33,12 @@
 // times in the records do. Replicas whose clocks differ by some seconds claim
 // for one another that much too early or too late: a hold is shorter by the
 // difference, and then versions keep the loser of a double claim from writing.
-// A connection to a server whose clock differs from ours is told in the log.
+// A connection to a server whose clock differs from ours is logged.
 // Records expire by that clock as well; Redis itself removes them, by its own.
 //
 // # Faults
 //
-// What was not surely refused is tried again on a new connection, for a moment;
+// What was not surely refused is retried on a new connection, for a moment;
 // a write or a claim that had been done after all is recognised by the mark in
 // t. Then, and for READONLY, LOADING and a full memory, the answer is
 // [store.ErrUnavailable]. All watchers of a kind in a process share

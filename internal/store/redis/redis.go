@@ -33,7 +33,7 @@ var _ store.Backend = (*Store)(nil)
 
 // Open makes a store of a URL (see the documentation for its parameters). It
 // does not wait for the server, which may come up later: [Store.Ping] tells.
-// What is wrong with the server's settings goes to log, once for each fault.
+// What is wrong with the server's settings goes to log, once for each problem.
 //
 // The form of the URL is that of go-redis, redis://HOST:PORT/DATABASE or
 // rediss:// for TLS, with master_name for Sentinels; behind a ? may also stand
@@ -82,7 +82,7 @@ func (s *Store) run(ctx context.Context, script *goredis.Script, kind store.Kind
 // Ping writes a key that lasts a minute.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.client.Set(ctx, s.prefix+"ping", "", time.Minute).Err()
-	if full(err) { // what is under way goes on, and needs this process
+	if full(err) { // what is under way continues, and needs this process
 		return nil
 	}
 	return unavailable(ctx, err)

@@ -25,7 +25,7 @@ end
 
 -- useNoMore makes the first write of a script one that frees memory: a server that
 -- has no more (maxmemory, noeviction) lets the script then go on ("Eval", Script in
--- low memory conditions). What is under way goes on so when the server is full.
+-- low memory conditions). What is under way continues so when the server is full.
 local function useNoMore(key) redis.call('ZREM', due, key) end
 
 local function forget(key)
