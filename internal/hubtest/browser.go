@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -162,3 +163,21 @@ func (b *Browser) ClickToTab(ctx context.Context, selector chromedp.CSS) (tab co
 	}
 	return tab, closeTab, nil
 }
+
+// Click clicks on what is visible. The page replaces its content when a flow moves
+// on, maybe between the look for an element and the click on it; then Click looks
+// again.
+func Click(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
+	click := chromedp.Click(selector, chromedp.NodeVisible)
+	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		for {
+			_, err := click(ctx, t)
+			if refused, ok := errors.AsType[*cdproto.Error](err); !ok || refused.Code != noSuchNode {
+				return chromedp.Void{}, err
+			}
+		}
+	}
+}
+
+// noSuchNode is how Chromium refuses to act on a node that is no longer in the page.
+const noSuchNode = -32000

@@ -166,7 +166,7 @@ func TestPageExplainsAWrongClientID(t *testing.T) {
 	ctx := hubtest.Context(t)
 	browser := hubtest.NewBrowser(t)
 	w.OpenPage(t, browser, "ada")
-	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	require.NoError(t, browser.Run(ctx, hubtest.Click(journey.Connect)))
 	text, err := browser.Text(ctx, "#problem:not([hidden])")
 	require.NoError(t, err)
 	require.Contains(t, text, "client id")

@@ -150,7 +150,7 @@ func TestFlowContinuesWithoutItsPage(t *testing.T) {
 	w.StartServer(t, "ada", "")
 	browser := hubtest.NewBrowser(t)
 	w.OpenPage(t, browser, "ada")
-	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible), chromedp.WaitVisible(journey.UserCode)))
+	require.NoError(t, browser.Run(ctx, hubtest.Click(journey.Connect), chromedp.WaitVisible(journey.UserCode)))
 	code := shownCode(t, browser)
 	browser.Stop() // nobody looks any more
 

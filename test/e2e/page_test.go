@@ -37,7 +37,7 @@ func TestWebFlowNeedsNoCodeAndOneClickMoreTheFirstTime(t *testing.T) {
 	click := func(selectors ...chromedp.CSS) {
 		t.Helper()
 		for _, selector := range selectors {
-			require.NoError(t, browser.Run(ctx, chromedp.Click(selector, chromedp.NodeVisible)), selector)
+			require.NoError(t, browser.Run(ctx, hubtest.Click(selector)), selector)
 		}
 	}
 	connected := chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))
@@ -87,13 +87,13 @@ func TestJourneyWithoutJavaScript(t *testing.T) {
 	w.OpenPage(t, browser, "ada")
 	_, err := chromedp.Call(browser.Tab(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
-	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL), chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL), hubtest.Click(journey.Connect)))
 	require.NoError(t, w.GitHub.Approve(shownCode(t, browser), "octocat"))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))), "the page loads itself again")
 	w.push(t, "ada", "")
 	require.NoError(t, browser.Run(ctx,
-		chromedp.Click(journey.Disconnect, chromedp.NodeVisible),
-		chromedp.Click(journey.ConfirmDisconnect, chromedp.NodeVisible),
+		hubtest.Click(journey.Disconnect),
+		hubtest.Click(journey.ConfirmDisconnect),
 		chromedp.WaitVisible(journey.NotConnected),
 	))
 }
@@ -220,12 +220,12 @@ func TestPageInTwoTabsAgrees(t *testing.T) {
 	require.NoError(t, err)
 	defer closeSecond()
 	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(w.Hub.ServiceURL), chromedp.WaitVisible(journey.Connect)))
-	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible), chromedp.WaitVisible(journey.UserCode)))
+	require.NoError(t, browser.Run(ctx, hubtest.Click(journey.Connect), chromedp.WaitVisible(journey.UserCode)))
 	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.WaitVisible(journey.UserCode)), "without being touched")
 	other, err := hubtest.Read(ctx, second, chromedp.TextContent(journey.UserCode))
 	require.NoError(t, err)
 	require.Equal(t, shownCode(t, browser), strings.Join(strings.Fields(other), ""))
-	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Click(chromedp.CSS("#cancel"), chromedp.NodeVisible)))
+	require.NoError(t, hubtest.RunIn(ctx, second, hubtest.Click(chromedp.CSS("#cancel"))))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=cancelled]"))))
 }
 
@@ -239,7 +239,7 @@ func TestPageContinuesWhereEventsDoNotComeThrough(t *testing.T) {
 	})
 	require.NoError(t, err)
 	w.OpenPage(t, browser, "ada")
-	require.NoError(t, browser.Run(ctx, chromedp.Click(journey.Connect, chromedp.NodeVisible)))
+	require.NoError(t, browser.Run(ctx, hubtest.Click(journey.Connect)))
 	require.NoError(t, w.GitHub.Approve(shownCode(t, browser), "octocat"))
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(chromedp.CSS("#state[data-state=connected]"))))
 }

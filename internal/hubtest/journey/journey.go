@@ -106,7 +106,7 @@ func (j *Journey) consent(ctx context.Context) error {
 }
 
 func (j *Journey) connect(ctx context.Context) error {
-	if err := j.Browser.Run(ctx, chromedp.Click(Connect, chromedp.NodeVisible), chromedp.WaitVisible(UserCode)); err != nil {
+	if err := j.Browser.Run(ctx, hubtest.Click(Connect), chromedp.WaitVisible(UserCode)); err != nil {
 		return err
 	}
 	text, err := hubtest.Read(ctx, j.Browser.Tab(), chromedp.TextContent(UserCode))
@@ -220,8 +220,8 @@ func (j *Journey) checkFile(context.Context) error {
 func (j *Journey) Leave(ctx context.Context) error {
 	return j.Browser.Run(ctx,
 		chromedp.Navigate(j.Hub.ServiceURL),
-		chromedp.Click(Disconnect, chromedp.NodeVisible),
-		chromedp.Click(ConfirmDisconnect, chromedp.NodeVisible),
+		hubtest.Click(Disconnect),
+		hubtest.Click(ConfirmDisconnect),
 		chromedp.WaitVisible(NotConnected),
 	)
 }
