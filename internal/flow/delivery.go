@@ -176,13 +176,14 @@ func (e *Engine) hubFailed(u *User, was Delivery, err error) outcome {
 	})
 }
 
-// ofDelivery limits a change to the entry it was made for. The entry may have
-// been queued again since (another At): then it is left as it is, except that
-// the record of what was written must not be lost.
+// ofDelivery limits a change to the entry it was made for. Where the server holds
+// another token by now, the step was paused and overtaken: nothing is changed. The
+// entry may also have been queued again since (another At): then it is left as it
+// is, except that the record of what was written must not be lost.
 func ofDelivery(e *Engine, was Delivery, change func(*User, *Delivery)) outcome {
 	return outcome{change: func(u *User) {
 		d := u.Delivery(was.Server)
-		if d == nil {
+		if d == nil || d.Delivered != was.Delivered {
 			return
 		}
 		kept, requeued := *d, !d.At.Equal(was.At)
@@ -380,13 +381,15 @@ func (e *Engine) awaitRemoval(d *Delivery) {
 	d.Error, d.Due = nil, e.clock().Add(waitingPoll+jitter(waitingPoll))
 }
 
-func (e *Engine) removed(d Delivery, cause *apierror.Error) outcome {
-	return ofDelivery(e, d, func(u *User, d *Delivery) {
+// removed is the outcome of a removal. One that was asked for again meanwhile is
+// made again: something may have been written in between.
+func (e *Engine) removed(was Delivery, cause *apierror.Error) outcome {
+	return ofDelivery(e, was, func(u *User, d *Delivery) {
 		switch {
-		case cause == nil && d.State == DeliveryRemoving:
+		case cause == nil && d.State == DeliveryRemoving && d.At.Equal(was.At):
 			e.forget(u, d.Server)
-		case cause == nil: // connected again meanwhile
-			d.Delivered, d.MayHold = "", false
+		case cause == nil:
+			d.Delivered = ""
 		case d.State == DeliveryRemoving:
 			d.tryLater(e.clock(), cause) // or else the next sign-in tries again
 		}

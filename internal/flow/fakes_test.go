@@ -367,5 +367,6 @@ func (s *fakeServers) Remove(ctx context.Context, target hub.Target) (string, er
 		return "", s.err
 	}
 	delete(s.content, target.URL.Path)
+	s.hit("Removed")
 	return "terminal", nil
 }

@@ -236,6 +236,65 @@ func TestClaimLostNeitherPlansAPollNorLosesAToken(t *testing.T) {
 	})
 }
 
+// A removal that was paused for longer than its claim ends after the user has
+// connected again: what it says is about the former token.
+func TestRemovedIsAboutTheTokenThatWasRemoved(t *testing.T) {
+	t.Parallel()
+	reconnect := func(w *world) {
+		w.pass(46 * time.Second)
+		w.settle() // another process removes
+		require.Empty(w.t, w.user().Deliveries)
+		w.start()
+		w.approve("ghu_second")
+	}
+	for name, meanwhile := range map[string]func(w *world){
+		"the new one was delivered": func(w *world) {
+			reconnect(w)
+			w.run(time.Minute)
+			require.Equal(w.t, "ghu_second", w.servers.at(""))
+		},
+		"the new one was delivered and is to be removed": func(w *world) {
+			reconnect(w)
+			w.run(time.Minute)
+			w.hub.stopped("")
+			_, err := w.Disconnect(w.ctx, caller)
+			require.NoError(w.t, err)
+			w.settle()
+			w.hub.runs("")
+		},
+		"the process died while it wrote the new one": func(w *world) {
+			reconnect(w)
+			w.servers.lost = errors.New("no answer")
+			w.run(20 * time.Second)
+			require.Equal(w.t, "ghu_second", w.servers.at(""))
+			w.servers.lost = nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := connected(t)
+			_, err := w.Disconnect(w.ctx, caller)
+			require.NoError(t, err)
+			left := ""
+			w.servers.during("Remove", func() {
+				meanwhile(w)
+				left = w.servers.at("")
+				w.servers.during("Removed", func() { w.servers.content["/user/ada/"] = left }) // as if carried out before the pause
+			})
+			w.run(time.Minute)
+			require.NotEmpty(t, left)
+
+			if c := w.user().Connection; c != nil {
+				_, err = w.Disconnect(w.ctx, caller)
+				require.NoError(t, err)
+			}
+			w.run(5 * time.Minute)
+			require.Empty(t, w.servers.content, "the new token is taken out as well")
+			require.Empty(t, w.user().Deliveries)
+		})
+	}
+}
+
 func TestClaimIsKeptThroughACommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

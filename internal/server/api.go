@@ -199,14 +199,14 @@ func readJSON(r *http.Request, into any) error {
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
-	if errors.Is(err, io.EOF) {
-		return nil
+	if err == nil {
+		_, err = decoder.Token() // of what follows
 	}
-	if tooLarge(err) {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case tooLarge(err):
 		return errTooLarge
 	}
-	if err != nil || decoder.More() {
-		return errBody
-	}
-	return nil
+	return errBody
 }

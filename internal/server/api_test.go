@@ -111,7 +111,7 @@ func TestWritesTakeOnlyWhatIsDescribed(t *testing.T) {
 	f.connect(ada)
 	page := ownPage(ada)
 	for _, path := range []string{"api/deliveries", "api/flows"} {
-		for _, body := range []string{`{"x":1}`, `{`, `{}{}`, `[]`} {
+		for _, body := range []string{`{"x":1}`, `{`, `{}{}`, `{}}`, `{}]`, `{},`, `{} x`, `{}""`, "{}\x00", `[]`} {
 			response := ada.do(http.MethodPost, path, strings.NewReader(body), page)
 			require.Equal(t, "bad_request", code(t, response), path+" "+body)
 		}
