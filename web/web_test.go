@@ -290,8 +290,8 @@ func TestRenderAProblemInThePersonsLanguage(t *testing.T) {
 
 	admins := web.Problem{Code: "device_flow_disabled", Message: "It is off.", Hint: "Tick it."}
 	html := failed("en", admins)
-	require.Less(t, strings.Index(html, "What you can do"), strings.Index(html, "Please tell those who run this Hub"))
-	require.Less(t, strings.Index(html, "For those who run this Hub"), strings.Index(html, "Tick it."))
+	require.Less(t, strings.Index(html, "What you can do"), strings.Index(html, "Please tell your Hub"))
+	require.Less(t, strings.Index(html, "For your Hub"), strings.Index(html, "Tick it."))
 }
 
 // forPrograms are errors that no page shows.

@@ -187,7 +187,7 @@ func (b builder) others() []Sample {
 			v.Problem = &web.Problem{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.", Hint: "Nothing is lost; the service retries."}
 		})},
 		{Name: "error", Says: "an error of the service", Write: func(p *web.Pages, w io.Writer, lang string) error {
-			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: apierror.CodeStoreUnavailable, Message: "The memory of this service does not answer at the moment.", Hint: "Try again in a moment."}})
+			return p.Error(w, lang, web.ErrorView{User: "ada", Status: 503, Retry: 30 * time.Second, Reference: "7f3a91c2", Problem: web.Problem{Code: apierror.CodeStoreUnavailable, Message: "The store of this service does not answer at the moment.", Hint: "Try again in a moment."}})
 		}},
 		{Name: "confirm", Says: "back from GitHub, the two names are to be confirmed", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: "ada", Login: "ada-lovelace", Confirmation: "a-token-of-this-page", Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
