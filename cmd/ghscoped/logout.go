@@ -81,7 +81,7 @@ func (in invocation) logoutAlone(ctx context.Context) error {
 	if revoked != nil && ctx.Err() != nil { // all stays, so that it can be done again
 		return ctx.Err()
 	}
-	deliverer, err := deliver.New(deliver.Options{HTTP: in.http})
+	deliverer, err := deliver.New(deliver.Options{HTTP: in.http, Host: web})
 	if err != nil {
 		return err
 	}

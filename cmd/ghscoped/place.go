@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/deliver"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -83,7 +84,15 @@ func either(getenv func(string) string, names ...string) string {
 	return ""
 }
 
-// credentialFile is where a delivery leaves the credential.
+// credentialFile is where a delivery leaves the credential of the GitHub that is
+// served; or one of the former release did, which knew one host only.
 func credentialFile(getenv func(string) string) string {
-	return filepath.Join(getenv("HOME"), ".config", "ghscoped", "credential")
+	folder := filepath.Join(getenv("HOME"), ".config", "ghscoped")
+	if host, err := githubURL(getenv); err == nil {
+		file := filepath.Join(folder, deliver.Folder(host), "credential")
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+	}
+	return filepath.Join(folder, "credential")
 }

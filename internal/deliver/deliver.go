@@ -23,8 +23,12 @@ type Options struct {
 	// Timeout bounds one delivery or removal, all transports together; 0: 20 s.
 	Timeout time.Duration
 
+	// Host is the web address of the GitHub whose files a removal takes out; nil:
+	// https://github.com. A delivery's is that of its credential.
+	Host *url.URL
 	// CredentialPath is where the credential lands: absolute, or in the home
-	// when it begins with "~/". Empty: ~/.config/ghscoped/credential.
+	// when it begins with "~/". Empty, or ~/.config/ghscoped/credential: a file of
+	// that name in the folder of the host, ~/.config/ghscoped/HOST.
 	CredentialPath string
 	// GitIdentity sets user.name and user.email from GitHub where the user has
 	// none.
@@ -49,6 +53,9 @@ func New(options Options) (*Deliverer, error) {
 	}
 	if strings.HasSuffix(path, "/") || strings.ContainsFunc(path, isControl) {
 		return nil, fmt.Errorf("the credential path %q does not name a file", path)
+	}
+	if options.Host == nil {
+		options.Host = &url.URL{Scheme: "https", Host: "github.com"}
 	}
 	if options.Timeout == 0 {
 		options.Timeout = 20 * time.Second

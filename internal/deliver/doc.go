@@ -10,10 +10,11 @@
 // the server that is meant; it is never on a command line or in an environment
 // variable.
 //
-// What lands is a file of mode 0600, a git credential helper beside it
-// (helper.sh), and one marked block at the end of the user's git configuration
-// that includes a third file with all the settings. The user's own lines stay
-// as they are, byte for byte.
+// What lands is, in a folder for each GitHub host, a file of mode 0600, a git
+// credential helper beside it (helper.sh) and a third file with the settings; and,
+// with the first host, one marked block at the end of the user's git configuration,
+// which includes a list of those settings. The user's own lines stay as they are, byte
+// for byte.
 //
 // Runs in one home take turns: the folder in which a run writes its new files is in
 // ours, and whoever's is the only one there has the turn. Its name says which process

@@ -102,7 +102,7 @@ func TestScriptShowsNothingOfItsInputOnATerminal(t *testing.T) {
 				s.send(job.input.Reveal())
 				s.await(job, "done")
 				require.NotContains(t, s.rest(), token)
-				require.Contains(t, p.read(".config/ghscoped/credential"), "password="+sent+"\n")
+				require.Contains(t, p.read(".config/ghscoped/github.com/credential"), "password="+sent+"\n")
 			}
 		})
 	}

@@ -20,12 +20,12 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 		code    string
 	}{
 		{"a symlink at the credential", func(p *place) {
-			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
-			require.NoError(p.t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/credential"))
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o700))
+			require.NoError(p.t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/github.com/credential"))
 		}, "symlink_refused"},
 		{"a dangling symlink at the credential", func(p *place) {
-			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
-			require.NoError(p.t, os.Symlink("/nowhere", p.home+"/.config/ghscoped/credential"))
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o700))
+			require.NoError(p.t, os.Symlink("/nowhere", p.home+"/.config/ghscoped/github.com/credential"))
 		}, "symlink_refused"},
 		{"a symlink at the folder", func(p *place) {
 			p.write("elsewhere/file", "")
@@ -33,12 +33,12 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			require.NoError(p.t, os.Symlink(p.home+"/elsewhere", p.home+"/.config/ghscoped"))
 		}, "symlink_refused"},
 		{"a folder at the credential", func(p *place) {
-			p.write(".config/ghscoped/credential/file", "")
-			require.NoError(p.t, os.Chmod(p.home+"/.config/ghscoped", 0o700))
+			p.write(".config/ghscoped/github.com/credential/file", "")
+			require.NoError(p.t, exec.Command("chmod", "700", p.home+"/.config/ghscoped", p.home+"/.config/ghscoped/github.com").Run())
 		}, "not_a_file"},
 		{"a pipe at the credential", func(p *place) {
-			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
-			mkfifo(p.t, p.home+"/.config/ghscoped/credential")
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o700))
+			mkfifo(p.t, p.home+"/.config/ghscoped/github.com/credential")
 		}, "not_a_file"},
 		{"a file at the folder", func(p *place) { p.write(".config/ghscoped", "") }, "write_failed"},
 		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_a_file"},
@@ -72,8 +72,8 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 func TestScriptFollowsNoSymlinkInARemoval(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o700))
-	require.NoError(t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/credential"))
+	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o700))
+	require.NoError(t, os.Symlink(p.write("victim", "precious"), p.home+"/.config/ghscoped/github.com/credential"))
 	require.Equal(t, "done", p.remove(Options{}))
 	require.Equal(t, "precious", p.read("victim"))
 }
@@ -148,7 +148,7 @@ func TestScriptRefusesAShellWhosePrintfIsAProgram(t *testing.T) {
 			p.shell = "/bin/sh"
 			require.Equal(t, "done", p.deliver(Options{}))
 			helper := p.write("helper", c.prelude+helperText)
-			command := exec.Command(c.shell, helper, p.home+"/.config/ghscoped/credential", "get")
+			command := exec.Command(c.shell, helper, p.home+"/.config/ghscoped/github.com/credential", "get")
 			command.Stdin = strings.NewReader("protocol=https\nhost=github.com\n\n")
 			said, err := command.CombinedOutput()
 			require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -84,9 +85,7 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 	if d.options.GHCommand && plain(c.Account.Login) && plain(c.Password.Reveal()) {
 		ghUser = c.Account.Login
 	}
-	j := d.job("deliver", map[string]string{
-		"protocol":       c.Host.Scheme,
-		"host":           webaddr.CanonicalHost(c.Host.Scheme, c.Host.Host),
+	j := d.job("deliver", c.Host, map[string]string{
 		"identity_name":  gitQuote(name),
 		"identity_email": gitQuote(email),
 		"rewrite_ssh":    rewrite,
@@ -98,14 +97,14 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 }
 
 func (d *Deliverer) removal() job {
-	j := d.job("remove", nil)
+	j := d.job("remove", d.options.Host, nil)
 	j.input = secret.New(j.end())
 	return j
 }
 
 // job puts the parameters in front of the script, as assignments that the
 // shell takes literally.
-func (d *Deliverer) job(action string, parameters map[string]string) job {
+func (d *Deliverer) job(action string, github *url.URL, parameters map[string]string) job {
 	a, b := rand.Text(), rand.Text()
 	var text strings.Builder
 	assign := func(name, value string) { fmt.Fprintf(&text, "%s=%s\n", name, shellQuote(value)) }
@@ -113,13 +112,22 @@ func (d *Deliverer) job(action string, parameters map[string]string) job {
 	assign("mark_a", a)
 	assign("mark_b", b)
 	assign("unique", rand.Text())
+	assign("protocol", github.Scheme)
+	assign("host", webaddr.CanonicalHost(github.Scheme, github.Host))
+	assign("place", Folder(github))
 	assign("credential_path", d.options.CredentialPath)
 	assign("helper", helperText)
-	for _, name := range []string{"protocol", "host", "identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
+	for _, name := range []string{"identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
 		assign(name, parameters[name])
 	}
 	text.WriteString(scriptText())
 	return job{script: text.String(), markA: a, markB: b}
+}
+
+// Folder is the name of the folder, in ~/.config/ghscoped, with the files for one
+// GitHub: a home may have those of several.
+func Folder(github *url.URL) string {
+	return strings.ReplaceAll(webaddr.CanonicalHost(github.Scheme, github.Host), ":", "_")
 }
 
 // identity is what git should call the user: GitHub's name, and the public

@@ -196,7 +196,10 @@ func credentialFor(host string) credential.Credential {
 // runHelper runs the helper alone, as git would but with the named shell.
 func runHelper(t *testing.T, p *place, shell, path, operation, request string) string {
 	t.Helper()
-	folder := p.home + "/.config/ghscoped"
+	helpers, err := filepath.Glob(p.home + "/.config/ghscoped/*/git-credential-ghscoped")
+	require.NoError(t, err)
+	require.Len(t, helpers, 1)
+	folder := filepath.Dir(helpers[0])
 	command := exec.Command(shell, folder+"/git-credential-ghscoped", folder+"/credential", operation)
 	command.Env = []string{"PATH=" + path}
 	command.Stdin = strings.NewReader(request)

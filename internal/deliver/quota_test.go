@@ -78,7 +78,7 @@ func TestDeliverQuotaIsNamed(t *testing.T) {
 					require.Equal(t, code, verdict, "write %d", fails)
 					require.Equal(t, before, p.state(), "write %d", fails)
 				}
-				require.Equal(t, 6, writes, ".gitignore, the helper, our settings, the credential, gh's list, the user's git configuration")
+				require.Equal(t, 7, writes, ".gitignore, the helper, our settings, the credential, gh's list, the user's git configuration")
 			})
 		}
 	}

@@ -120,13 +120,13 @@ func (p *place) times() map[string]time.Time {
 func TestScriptKeepsTheCredentialPrivate(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped", 0o777))
-	p.write(".config/ghscoped/credential", "left by somebody, readable by all")
+	require.NoError(t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o777))
+	p.write(".config/ghscoped/github.com/credential", "left by somebody, readable by all")
 	c := gitCredential()
 	for range 2 { // the same token once more is the same files
 		require.Equal(t, "done", p.deliverAs(Options{GHCommand: true}, c))
 		for path, mode := range map[string]os.FileMode{
-			".config/ghscoped": 0o700 | os.ModeDir, ".config/ghscoped/credential": 0o600, ".config/gh/hosts.yml": 0o600,
+			".config/ghscoped": 0o700 | os.ModeDir, ".config/ghscoped/github.com/credential": 0o600, ".config/gh/hosts.yml": 0o600,
 		} {
 			info, err := os.Stat(filepath.Join(p.home, path))
 			require.NoError(t, err)
@@ -169,7 +169,7 @@ func TestScriptPutsTheCredentialElsewhere(t *testing.T) {
 	for _, path := range []string{"~/secrets/github", elsewhere} {
 		options := Options{CredentialPath: path}
 		require.Equal(t, "done", p.deliver(options))
-		require.NoFileExists(t, p.home+"/.config/ghscoped/credential")
+		require.NoFileExists(t, p.home+"/.config/ghscoped/github.com/credential")
 		require.FileExists(t, strings.Replace(path, "~", p.home, 1))
 		require.Contains(t, p.fill("https", "github.com"), token)
 		require.Equal(t, "done", p.remove(options))
@@ -191,7 +191,7 @@ func TestScriptLeavesNoCredentialAtTheFormerPlace(t *testing.T) {
 				p := newPlace(t)
 				p.shell, p.path = prepare(t)
 				before, now := Options{CredentialPath: former, GHCommand: true}, Options{CredentialPath: "~/now", GHCommand: true}
-				file := filepath.Join(p.home, cmp.Or(strings.TrimPrefix(former, "~/"), ".config/ghscoped/credential"))
+				file := filepath.Join(p.home, cmp.Or(strings.TrimPrefix(former, "~/"), ".config/ghscoped/github.com/credential"))
 
 				require.Equal(t, "done", p.deliver(before))
 				require.FileExists(t, file)
@@ -229,7 +229,7 @@ func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 			p.write("former/file", "precious")
 		}, "former/file"},
 		"named by a file that is a link": {func(p *place) {
-			fragment := p.home + "/.config/ghscoped/gitconfig"
+			fragment := p.home + "/.config/ghscoped/github.com/gitconfig"
 			require.NoError(p.t, os.Rename(fragment, p.home+"/planted"))
 			require.NoError(p.t, os.Symlink(p.home+"/planted", fragment))
 		}, "former"},

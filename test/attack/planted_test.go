@@ -208,7 +208,8 @@ func TestSwappedFolderGetsNoToken(t *testing.T) {
 		got := read()
 		for _, folder := range []string{ours, was} {
 			names, _ := filepath.Glob(folder + "/*")
-			for _, name := range append(names, folder+"/credential") {
+			below, _ := filepath.Glob(folder + "/*/*") // by host
+			for _, name := range append(append(names, below...), folder+"/github.com/credential") {
 				if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 					content, _ := os.ReadFile(name)
 					got += string(content)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -200,7 +199,7 @@ func (l *lane) requireTold(ctx context.Context, t *testing.T) {
 }
 
 func (l *lane) credential() string {
-	return filepath.Join(l.hub.Home(l.user), journey.CredentialFile)
+	return journey.CredentialFile(l.hub.Home(l.user), l.github.URL())
 }
 
 // tokens are those that GitHub has ever issued to the lane's account.

@@ -24,12 +24,14 @@ func TestPushLeavesNoCopyOfTheToken(t *testing.T) {
 	_, err := sim.Install("octocat", "hello")
 	require.NoError(t, err)
 	live := approved(t, sim)
+	address, err := url.Parse(sim.URL())
+	require.NoError(t, err)
 
 	home := t.TempDir()
 	const mine = "[credential]\n\thelper = store\n"
 	require.NoError(t, os.WriteFile(home+"/.gitconfig", []byte(mine), 0o600))
 	s := start(t, hubtest.JupyterOptions{Home: home})
-	d := newDeliverer(t, deliver.Options{GitIdentity: true, RewriteSSH: true})
+	d := newDeliverer(t, deliver.Options{Host: address, GitIdentity: true, RewriteSSH: true})
 	c := gitCredential(sim.URL(), live)
 	c.Account.ID, c.Account.Login, c.Account.Name = 1, "octocat", "Octo Cat"
 	_, err = d.Deliver(t.Context(), s.target, c)
@@ -48,7 +50,7 @@ func TestPushLeavesNoCopyOfTheToken(t *testing.T) {
 	require.Len(t, pushes, 1)
 	require.True(t, pushes[0].Accepted)
 	require.NoFileExists(t, home+"/.git-credentials")
-	require.Equal(t, []string{".config/ghscoped/credential"}, holding(t, home, live))
+	require.Equal(t, []string{".config/ghscoped/" + deliver.Folder(address) + "/credential"}, holding(t, home, live))
 
 	_, err = d.Remove(t.Context(), s.target)
 	require.NoError(t, err)

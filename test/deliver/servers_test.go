@@ -50,9 +50,11 @@ func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
 			}
 			require.Contains(t, fill(t, s.Home), "password="+token+"\n")
 			require.Equal(t, []string{
-				".config/ghscoped", ".config/ghscoped/.gitignore", ".config/ghscoped/credential", ".config/ghscoped/git-credential-ghscoped", ".config/ghscoped/gitconfig", ".gitconfig",
+				".config/ghscoped", ".config/ghscoped/.gitignore", ".config/ghscoped/gitconfig",
+				".config/ghscoped/github.com", ".config/ghscoped/github.com/credential",
+				".config/ghscoped/github.com/git-credential-ghscoped", ".config/ghscoped/github.com/gitconfig", ".gitconfig",
 			}, traces(t, s.Home))
-			info, err := os.Stat(filepath.Join(s.Home, ".config/ghscoped/credential"))
+			info, err := os.Stat(filepath.Join(s.Home, ".config/ghscoped/github.com/credential"))
 			require.NoError(t, err)
 			require.Equal(t, os.FileMode(0o600), info.Mode())
 			s.requireTidy()
@@ -88,13 +90,13 @@ func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			require.NoError(t, os.WriteFile(home+"/last", nil, 0o600))
 		}},
 		{name: "symlink at the target", code: "symlink_refused", prepare: func(t *testing.T, home string) {
-			require.NoError(t, os.MkdirAll(home+"/.config/ghscoped", 0o700))
-			require.NoError(t, os.Symlink("/dev/null", home+"/.config/ghscoped/credential"))
+			require.NoError(t, os.MkdirAll(home+"/.config/ghscoped/github.com", 0o700))
+			require.NoError(t, os.Symlink("/dev/null", home+"/.config/ghscoped/github.com/credential"))
 		}},
 		{name: "somebody else's file at the target", code: "foreign_owner", prepare: func(t *testing.T, home string) {
-			require.NoError(t, os.MkdirAll(home+"/.config/ghscoped", 0o700))
-			require.NoError(t, os.WriteFile(home+"/.config/ghscoped/credential", nil, 0o666))
-			require.NoError(t, os.Chown(home+"/.config/ghscoped/credential", 65534, 65534))
+			require.NoError(t, os.MkdirAll(home+"/.config/ghscoped/github.com", 0o700))
+			require.NoError(t, os.WriteFile(home+"/.config/ghscoped/github.com/credential", nil, 0o666))
+			require.NoError(t, os.Chown(home+"/.config/ghscoped/github.com/credential", 65534, 65534))
 		}},
 		{name: "git configuration on a mount of its own", code: "git_config_not_writable", prepare: func(t *testing.T, home string) {
 			noOther(t, home)
@@ -190,7 +192,7 @@ func TestKernelFindsAnotherShellThanBinSh(t *testing.T) {
 	method, err := newDeliverer(t, deliver.Options{}).Deliver(t.Context(), s.target, gitCredential("https://github.com", token))
 	require.NoError(t, err)
 	require.Equal(t, "kernel", method)
-	content, err := os.ReadFile(s.Home + "/.config/ghscoped/gitconfig")
+	content, err := os.ReadFile(s.Home + "/.config/ghscoped/github.com/gitconfig")
 	require.NoError(t, err)
 	require.Contains(t, string(content), elsewhere+"/sh", "git is told to run the helper by that shell")
 	s.requireTidy()

@@ -77,7 +77,7 @@ func setUp(env *testscript.Env, service string) error {
 	host := strings.TrimPrefix(shared.GitHub.URL(), "http://")
 	vars := map[string]string{
 		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
-		"GITHUB": shared.GitHub.URL(), "GITHUB_HOST": host, "GHSCOPED_GITHUB_URL": shared.GitHub.URL(),
+		"GITHUB": shared.GitHub.URL(), "GITHUB_HOST": host, "GITHUB_FOLDER": strings.ReplaceAll(host, ":", "_"), "GHSCOPED_GITHUB_URL": shared.GitHub.URL(),
 		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": service, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
 		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),

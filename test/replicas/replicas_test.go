@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -132,7 +131,7 @@ func (w *world) requireOneWriteEach(ctx context.Context, t *testing.T) {
 		if p.intent == stay || p.intent == leave {
 			expected = 1
 		}
-		file := filepath.Join(w.hub.Home(p.name), journey.CredentialFile)
+		file := journey.CredentialFile(w.hub.Home(p.name), w.github.URL())
 		for w.moves.Count(t, file) < expected && pause(ctx, time.Second) {
 		}
 		require.Equal(t, expected, w.moves.Count(t, file), "%s, who wants to %s", p.name, p.intent)

@@ -2,7 +2,6 @@ package rig
 
 import (
 	"net/http"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -58,7 +57,7 @@ func Shell(t testing.TB, terminal *hubtest.Terminal, line string) string {
 
 // CredentialFile is where a user's servers have the credential.
 func (w *World) CredentialFile(user string) string {
-	return filepath.Join(w.Hub.Home(user), journey.CredentialFile)
+	return journey.CredentialFile(w.Hub.Home(user), w.GitHub.URL())
 }
 
 // Connect connects a user of the Hub to an account at GitHub, by the API.

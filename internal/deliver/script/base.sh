@@ -1,8 +1,8 @@
 # What runs in the user's server: puts the credential there, or takes it away.
 #
 # The service puts assignments in front of this text: action (deliver, remove),
-# mark_a and mark_b, unique (a random word), protocol, host, credential_path,
-# helper, identity_name, identity_email, rewrite_ssh, gh_user. The credential
+# mark_a and mark_b, unique (a random word), protocol, host, place (the host as the
+# name of a folder), credential_path, helper, identity_name, identity_email, rewrite_ssh, gh_user. The credential
 # itself comes on standard input, after this side has switched echo off and said
 # "ready", with the server's own Hub token. Each answer is
 # one line that begins with both halves of the mark joined; only the halves are
@@ -62,7 +62,7 @@ fail() {
 clean() {
 	[ -n "$folder" ] || return 0
 	unlock
-	if [ -z "$turn" ] || [ -d "$folder/$new" ]; then
+	if [ -z "$turn" ] || [ -d "$top/$new" ]; then
 		while [ "$placed" != "$nl" ]; do
 			placed=${placed#"$nl"}
 			file=${placed%%"$nl"*}
@@ -89,7 +89,7 @@ leave() {
 
 # clear_leftovers removes the folders for new files of killed runs.
 clear_leftovers() {
-	for file in "$folder/." "$credential" "$former" "$gh" \
+	for file in "$top/." "$folder/." "$credential" "$former" "$gh" \
 		"$HOME/.gitconfig" "$xdg_gitconfig" "$env_gitconfig" "$gitconfig"; do
 		case $file in /*) if follow "$file"; then sweep "${real%/*}"; fi ;; esac
 	done
@@ -99,7 +99,7 @@ clear_leftovers() {
 # called so was left by one that is over.
 sweep() {
 	for left in "$1"/.ghscoped-new.*; do
-		if [ "${left##*/}" = "$new" ] || { same_file "$1" "$folder" && ! ended "${left##*/}"; }; then continue; fi
+		if [ "${left##*/}" = "$new" ] || { same_file "$1" "$top" && ! ended "${left##*/}"; }; then continue; fi
 		discard "$left"
 	done
 }

@@ -12,7 +12,8 @@ gh_text() {
 remember_tokens() {
 	known=${known:-$nl}
 	for file in "$credential" "${credential%/*}"/.ghscoped-new.*/ghscoped-new."${credential##*/}" \
-		"$former" "${former%/*}"/.ghscoped-new.*/ghscoped-new."${former##*/}"; do
+		"$former" "${former%/*}"/.ghscoped-new.*/ghscoped-new."${former##*/}" \
+		"$top/credential" "$top"/.ghscoped-new.*/ghscoped-new.credential; do
 		if [ ! -f "$file" ] || [ ! -r "$file" ]; then continue; fi
 		while IFS= read -r line; do
 			case $line in password=?*) known=$known${line#*=}$nl ;; esac

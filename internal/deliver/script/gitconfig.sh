@@ -229,7 +229,7 @@ with_block() {
 	elif [ -n "$kept" ] && [ "${kept%"$nl"}" = "$kept" ]; then
 		note=$with_newline ending=$nl
 	fi
-	for_git "$folder/gitconfig"
+	for_git "$top/gitconfig"
 	wanted="$kept$ending$begin$note${nl}[include]$nl${tab}path = $quoted$nl$end$nl"
 }
 

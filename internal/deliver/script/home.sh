@@ -19,39 +19,76 @@ find_places() {
 	[ -d "$HOME" ] || fail home_missing
 	env_gitconfig=${GIT_CONFIG_GLOBAL:-}
 	xdg_gitconfig=${XDG_CONFIG_HOME:-$HOME/.config}/git/config
-	credential=$HOME/.config/ghscoped/credential
+	top=$HOME/.config/ghscoped
+	folder=$top/$place
+	credential=$folder/credential
 	case $credential_path in
+	'' | [~]/.config/ghscoped/credential) ;;
 	[~]/*) credential=$HOME/${credential_path#??} ;;
 	/*) credential=$credential_path ;;
 	esac
 	gh=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml
-	folder=$HOME/.config/ghscoped
 }
 
 # look_around finds what former runs have left, and clears away what killed ones have.
 look_around() {
+	keep_other_host
 	find_former
 	remember_tokens
 	clear_leftovers
+}
+
+# usable_fragment FILE: it is a file of settings that a delivery has left.
+usable_fragment() { [ ! -h "$1" ] && [ -f "$1" ] && [ -r "$1" ] && owned "$1" && owned "${1%/*}" && [ ! -h "${1%/*}" ]; }
+
+# read_fragment FILE sets address to the GitHub that it is for, found to where its
+# credential is, and former_helper where it names the helper of the former release.
+read_fragment() {
+	address='' found='' former_helper=''
+	usable_fragment "$1" || return 0
+	while IFS= read -r line; do
+		case $line in
+		'[credential "'*'"]')
+			address=${line#'[credential "'}
+			address=${address%'"]'}
+			;;
+		"${tab}helper = \"!"*"/git-credential-ghscoped' '/"*"'\"")
+			case $line in *"/.config/ghscoped/git-credential-ghscoped' '"*) former_helper=yes ;; esac
+			found=${line##*"/git-credential-ghscoped' '"}
+			from_git "${found%"'\""}"
+			replace "$replaced" "'\\''" "'"
+			found=$replaced
+			;;
+		esac
+	done <"$1"
+}
+
+# keep_other_host: the former release had the files of one host in $top itself. Where
+# that is another host than ours, whose own service has not come by yet, its settings
+# get the place that they would have now; the files that they name stay where they are.
+# Where it is ours, its files are former ones.
+keep_other_host() {
+	before_hosts=''
+	read_fragment "$top/gitconfig"
+	[ -n "$address" ] || return 0
+	if [ "$address" = "$protocol://$host" ]; then
+		before_hosts=yes
+		return
+	fi
+	replace "${address#*://}" : _
+	if [ ! -d "$top/$replaced" ]; then
+		attempt mkdir -m 700 "$top/$replaced"
+		attempt cp -p "$top/gitconfig" "$top/$replaced/gitconfig"
+	fi
 }
 
 # find_former sets former to where the latest delivery put the credential, by
 # the line that it wrote for git: the deployer may have chosen another place
 # since. Without such a line it is where the credential belongs.
 find_former() {
-	former=$credential
-	if [ -h "$folder" ] || [ -h "$folder/gitconfig" ] || [ ! -f "$folder/gitconfig" ] || [ ! -r "$folder/gitconfig" ]; then return; fi
-	if ! owned "$folder" || ! owned "$folder/gitconfig"; then return; fi
-	while IFS= read -r line; do
-		case $line in
-		"${tab}helper = \"!"*"/git-credential-ghscoped' '/"*"'\"")
-			former=${line##*"/git-credential-ghscoped' '"}
-			from_git "${former%"'\""}"
-			replace "$replaced" "'\\''" "'"
-			former=$replaced
-			;;
-		esac
-	done <"$folder/gitconfig"
+	read_fragment "$folder/gitconfig"
+	if [ -z "$found" ] && [ -n "$before_hosts" ]; then read_fragment "$top/gitconfig"; fi
+	former=${found:-$credential}
 }
 
 # drop_former removes the credential from the place where it no longer belongs,
@@ -71,21 +108,21 @@ drop_credential() {
 	unset line
 }
 
-# reach_folder goes into our folder, made where it is not there yet. A link, made
+# reach FOLDER goes into a folder of ours, made where it is not there yet. A link, made
 # meanwhile even, does not lead elsewhere: then PWD has another name.
-reach_folder() {
-	[ ! -h "$folder" ] || fail symlink_refused
-	make_folder "$folder"
-	go "$folder"
-	[ "${PWD##*/}" = ghscoped ] || fail symlink_refused
+reach() {
+	[ ! -h "$1" ] || fail symlink_refused
+	make_folder "$1"
+	go "$1"
+	[ "${PWD##*/}" = "${1##*/}" ] || fail symlink_refused
 	owned . || fail foreign_owner
 	attempt chmod 700 .
 }
 
-# open_folder goes into the new folder in ours.
+# open_folder goes into the new folder in that of the host.
 open_folder() {
-	go "$folder"
-	[ "${PWD##*/}" = ghscoped ] || fail symlink_refused
+	reach "$folder"
+	case $PWD in */ghscoped/"$place") ;; *) fail symlink_refused ;; esac
 	if [ "$credential" = "$folder/${credential##*/}" ]; then enter guarded; else enter plain; fi
 }
 
@@ -106,12 +143,12 @@ wait_for_turn() {
 # that come at once none sees itself alone; the first by name stays, the others step
 # back.
 take_turn() {
-	reach_folder
+	reach "$top"
 	find_rivals
 	if [ -z "$rivals" ] && [ ! -d "$new" ]; then
 		entered=$nl$PWD$nl
 		if ! trouble=$(mkdir -m 700 "$new" 2>&1); then
-			reach_folder # a removal may just have taken our folder away
+			reach "$top" # a removal may just have taken our folder away
 			attempt mkdir -m 700 "$new"
 		fi
 		find_rivals
@@ -142,14 +179,70 @@ pass_over() {
 	waited=0
 }
 
-# drop_folder removes what is ours in our folder, and the folder when it is empty.
+# drop_folder removes what is ours in the folder of our host.
 drop_folder() {
 	if [ -h "$folder" ] || [ ! -d "$folder" ]; then return; fi
 	go "$folder"
-	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
+	case $PWD in */ghscoped/"$place") ;; *) return ;; esac
+	owned . || return 0
 	attempt rm -f gitconfig git-credential-ghscoped
 	if [ ! -d credential ]; then attempt rm -f credential; fi
+	rmdir "$folder" 2>/dev/null
+}
+
+# drop_former_release removes what the former release has left for our host: its
+# credential, and the helper, unless the settings of another host still name that.
+drop_former_release() {
+	if [ -h "$top" ] || [ ! -d "$top" ]; then return; fi
+	go "$top"
+	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
+	same_host=''
+	if [ ! -h credential ] && [ -f credential ] && [ -r credential ]; then
+		while IFS= read -r line; do
+			if [ "$line" = "host=$host" ]; then same_host=yes; fi
+		done <credential
+	fi
+	unset line
+	if [ -n "$same_host" ]; then drop_credential "$top/credential"; fi
+	named=''
+	for other in "$top"/*/gitconfig; do
+		read_fragment "$other"
+		named=$named$former_helper
+	done
+	if [ -z "$named" ] && [ -f git-credential-ghscoped ]; then attempt rm -f git-credential-ghscoped; fi
+}
+
+# drop_top removes what all hosts have in common.
+drop_top() {
+	if [ -h "$top" ] || [ ! -d "$top" ]; then return; fi
+	go "$top"
+	if [ "${PWD##*/}" != ghscoped ] || ! owned .; then return; fi
+	find_hosts ''
+	[ -z "$hosts" ] || return 0
+	attempt rm -f gitconfig
 	if [ ! -h .gitignore ] && [ -f .gitignore ] && same .gitignore "$ignore"; then attempt rm -f .gitignore; fi
+}
+
+# find_hosts PLACE sets hosts to the folders of the hosts that have settings, and to
+# PLACE, which is about to have them.
+find_hosts() {
+	hosts=''
+	for other in "$top"/*/; do
+		other=${other%/}
+		if [ "$other" = "$top/$1" ] || usable_fragment "$other/gitconfig"; then hosts=$hosts${other##*/}$nl; fi
+	done
+}
+
+# list_text is the file that the user's git configuration includes, and which
+# includes that of each host.
+list_text() {
+	find_hosts "$1"
+	text="# Written by your JupyterHub's GitHub connection, which removes it again.$nl"
+	while [ -n "$hosts" ]; do
+		for_git "${hosts%%"$nl"*}/gitconfig"
+		text="${text}[include]$nl${tab}path = $quoted$nl"
+		hosts=${hosts#*"$nl"}
+	done
 }
 
 # listen shows the server's own Hub token, by which the service knows that this is
@@ -182,15 +275,14 @@ has_own() {
 	origins=$(cd / && git config --null --show-origin --get-all "$1" 2>/dev/null | tr '\000' '\n') || return 0
 	git config --null --show-origin --list >/dev/null 2>&1 || return 0
 	while IFS= read -r origin && IFS= read -r _; do
-		[ "$origin" = "file:$folder/gitconfig" ] || return 0
+		case $origin in "file:$folder/gitconfig" | "file:$top/gitconfig") ;; *) return 0 ;; esac
 	done <<-END
 		$origins
 	END
 	return 1
 }
 
-# fragment_text is the file that the user's git configuration includes. The
-# empty helper comes first: it takes every other helper off this host, and so
+# fragment_text is the host's settings. The empty helper comes first: it takes every other helper off this host, and so
 # none of them is given a copy to keep.
 fragment_text() {
 	for_sh "$shell"

@@ -6,7 +6,6 @@ deliver() {
 	look_around
 	choose_gitconfig
 	open_folder
-	stage "$folder/.gitignore" "$ignore"
 	stage "$folder/git-credential-ghscoped" "$helper"
 	fragment_text
 	stage "$folder/gitconfig" "$text"
@@ -18,36 +17,57 @@ deliver() {
 	credential_text
 	stage "$credential" "$text"
 	private "$credential"
+	stage_list "$place"
 	if [ -n "$gh_user" ]; then stage_gh; else drop_gh; fi
 	real=$gitconfig doing=git
 	prepare with_block
 	doing=home
-	commit "$folder/.gitignore"
+	commit "$top/.gitignore"
 	commit "$gh"
 	commit "$folder/git-credential-ghscoped"
 	commit "$credential"
 	drop_former
 	commit "$folder/gitconfig"
+	commit "$top/gitconfig"
 	real=$gitconfig doing=git
 	apply with_block
 	placed=$nl made='' doing=home
 	drop_blocks "$gitconfig"
 	# Where the deployer chose another place since, and nothing tells of it:
 	if [ "$credential" != "$folder/credential" ]; then drop_credential "$folder/credential"; fi
+	drop_former_release
 	leave
+}
+
+# stage_list PLACE prepares what all hosts have in common.
+stage_list() {
+	reach "$top"
+	enter plain
+	stage "$top/.gitignore" "$ignore"
+	list_text "$1"
+	stage "$top/gitconfig" "$text"
 }
 
 remove() {
 	find_places
-	if [ ! -h "$folder" ] && [ -d "$folder" ] && owned "$folder"; then wait_for_turn; fi
+	if [ ! -h "$top" ] && [ -d "$top" ] && owned "$top"; then wait_for_turn; fi
 	look_around
 	drop_gh
 	drop_credential "$credential"
 	drop_former
-	drop_blocks ''
 	drop_folder
+	drop_former_release
+	find_hosts ''
+	if [ -n "$hosts" ]; then
+		stage_list ''
+		commit "$top/gitconfig"
+		placed=$nl
+	else
+		drop_blocks ''
+	fi
+	drop_top
 	leave
-	rmdir "$folder" 2>/dev/null
+	rmdir "$top" 2>/dev/null
 }
 
 shell=$0

@@ -13,8 +13,12 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
 
-// CredentialFile is where the service keeps the credential, below the user's home.
-const CredentialFile = ".config/ghscoped/credential"
+// CredentialFile is where the service keeps the credential for the GitHub at an
+// address, in a user's home.
+func CredentialFile(home, github string) string {
+	_, host, _ := strings.Cut(github, "://")
+	return filepath.Join(home, ".config/ghscoped", strings.ReplaceAll(host, ":", "_"), "credential")
+}
 
 // Journey is one person's way. Make it with its exported fields set.
 type Journey struct {
@@ -205,7 +209,7 @@ func (j *Journey) push(ctx context.Context, repository string) (string, int, err
 }
 
 func (j *Journey) checkFile(context.Context) error {
-	path := filepath.Join(j.Hub.Home(j.User), CredentialFile)
+	path := CredentialFile(j.Hub.Home(j.User), j.GitHubURL)
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
