@@ -630,7 +630,7 @@ func TestWhatGitHubIsAskedIsWhatIsAnswered(t *testing.T) {
 			require.True(t, slices.ContainsFunc(request.Repositories, func(r string) bool { return strings.EqualFold(r, full) }), "seed %d", seed)
 		}
 	}
-	require.Greater(t, given, 50)
+	require.Greater(t, given, 20, "seed %d", seed) // 65 on average, with a deviation of 7
 }
 
 func BenchmarkIssueRefused(b *testing.B) {

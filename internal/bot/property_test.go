@@ -177,5 +177,5 @@ func TestPolicyReadsAsAPersonReadsIt(t *testing.T) {
 	}
 	require.Greater(t, allowed, 1000)
 	require.Greater(t, refused, 1000)
-	require.Greater(t, idle, 10)
+	require.Greater(t, idle, 3, "seed %d", seed) // 21 on average, with a deviation of 5
 }
