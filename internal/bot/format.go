@@ -77,11 +77,13 @@ func (r *reader) check(n *yaml.Node, t reflect.Type, what string) bool {
 	return r.is(n, yaml.ScalarNode, what, "a text") && r.checkText(n, form, what)
 }
 
+// is reports what is not of a kind.
 func (r *reader) is(n *yaml.Node, kind yaml.Kind, what, wanted string) bool {
-	if n.Kind != kind {
-		r.problem(n.Line, "%s must be %s", what, wanted)
+	if n.Kind == kind {
+		return true
 	}
-	return n.Kind == kind
+	r.problem(n.Line, "%s must be %s", what, wanted)
+	return false
 }
 
 // checkFields checks a mapping whose keys are the fields of a format.
@@ -213,7 +215,7 @@ func (r *reader) checkText(n *yaml.Node, form form, what string) bool {
 
 // checkVersion checks the number of the format, of which there is one so far.
 func (r *reader) checkVersion(n *yaml.Node) bool {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || n.Value != "1" {
+	if n.ShortTag() != "!!int" || n.Value != "1" {
 		r.problem(n.Line, "version must be 1")
 		return false
 	}

@@ -427,7 +427,9 @@ func TestIssueGivesATokenAgainWhereTheRuleSaysSo(t *testing.T) {
 	require.Equal(t, "ghs_0", issue(minutely, push("octo-org/SHARED")))
 	require.Equal(t, "audit reused", s.log[len(s.log)-1])
 	require.Equal(t, "ghs_1", issue(nbbot, push("octo-org/shared")), "somebody else's token is never given")
-	require.Equal(t, "ghs_2", issue(nbbot, push("octo-org/shared")), "without a reuse each token is new")
+	s.now = s.now.Add(-time.Minute)
+	require.Equal(t, "ghs_2", issue(nbbot, push("octo-org/shared")), "without a reuse each token is new, though the clock was put back")
+	s.now = s.now.Add(time.Minute)
 	require.Equal(t, "ghs_3", issue(minutely, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "read"}}))
 	s.now = noon.Add(30 * time.Minute)
 	require.Equal(t, "ghs_4", issue(minutely, push("octo-org/shared")))
@@ -486,6 +488,10 @@ func TestIssueCountsEachRequest(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
 	require.Error(t, err)
+	for range 20 {
+		_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+		require.Error(t, err)
+	}
 	families, err := s.registry.Gather()
 	require.NoError(t, err)
 	require.Equal(t, "ghscoped_bot_tokens_issued_total", families[0].GetName())
@@ -493,7 +499,7 @@ func TestIssueCountsEachRequest(t *testing.T) {
 	for _, m := range families[0].GetMetric() {
 		counted[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
 	}
-	require.Equal(t, map[string]float64{bot.Issued: 1, bot.Refused: 1}, counted)
+	require.Equal(t, map[string]float64{bot.Issued: 1, bot.Refused: 20, bot.Paced: 1}, counted)
 }
 
 func TestIssueAsksNoOwnerInVain(t *testing.T) {
@@ -576,6 +582,7 @@ func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {
 	require.NoError(t, err)
 
 	requireCode(t, s.Revoke(t.Context(), "service:nbbot", "service:nbbot", other.Token.Hash()), "token_unknown")
+	requireCode(t, s.Revoke(t.Context(), "user:admin", "", other.Token.Hash()), "token_unknown") // no caller is not any caller
 	require.NoError(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()))
 	requireCode(t, s.Revoke(t.Context(), "user:admin", "service:minutely", other.Token.Hash()), "token_unknown")
 	last := s.events[len(s.events)-1]
@@ -588,6 +595,9 @@ func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {
 	requireCode(t, err, "github_unreachable")
 	require.Zero(t, n)
 	require.Len(t, s.live, 3, "what lives on is not forgotten")
+	for _, event := range s.events[len(s.events)-3:] {
+		require.Equal(t, [2]string{bot.Failed, "github_unreachable"}, [2]string{event.Outcome, event.Code})
+	}
 	s.revokeErr = nil
 	n, err = s.RevokeAll(t.Context(), "user:admin", "service:nbbot")
 	require.NoError(t, err)

@@ -46,10 +46,7 @@ func (p *pace) take(caller string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, r := p.clock(), p.of(caller)
-	if r.until.Before(now) {
-		r.until = now
-	}
-	if early := r.until.Sub(now) - (refusalBurst-1)*refusalPace; early > 0 {
+	if early := r.until.Sub(now.Add((refusalBurst - 1) * refusalPace)); early > 0 {
 		r.unseen++
 		return &apierror.Error{Code: apierror.CodeTooManyRefusals, Message: "Too many requests of this caller were refused in a row.",
 			Hint: "Ask only for what a rule allows; the answers before this one say why they were refused.", RetryAfter: early}

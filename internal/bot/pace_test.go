@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -84,6 +85,31 @@ func TestIssueTokensThatAreGivenCostNoRefusal(t *testing.T) {
 	require.EqualValues(t, 20, failed.Load(), "each that fails costs an event, too")
 }
 
+func TestIssueCountsATokenThatFailedLateAsARefusal(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, func(s *stage) { s.nameErr = errors.New("no answer") })
+	s.naming = func(context.Context) { s.now = s.now.Add(time.Hour) }
+	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "internal")
+	for range 19 {
+		_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+		requireCode(t, err, "bot_refused")
+	}
+	_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+	requireCode(t, err, apierror.CodeTooManyRefusals)
+}
+
+func TestReportPacedFailsWithTheAudit(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	for range 21 {
+		_, err := s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
+		require.Error(t, err)
+	}
+	s.auditErr = errors.New("disk full")
+	require.ErrorIs(t, s.ReportPaced(t.Context()), s.auditErr)
+}
+
 func TestIssuePaceTellsABoundedNumberOfCallersApart(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
@@ -97,7 +123,16 @@ func TestIssuePaceTellsABoundedNumberOfCallersApart(t *testing.T) {
 		}
 	}
 	require.Positive(t, paced, "those who come last share one count")
+	_, err := s.Issue(t.Context(), bot.Caller{Kind: bot.User, Name: "user0"}, push("octo-org/secrets"), "r")
+	requireCode(t, err, "bot_refused") // a caller who came early has a count of its own
+
+	events := len(s.events)
+	require.NoError(t, s.ReportPaced(t.Context()))
+	require.Len(t, s.events, events+1)
+	require.Equal(t, "other callers", s.events[events].Caller)
+	require.Contains(t, s.events[events].Why, fmt.Sprintf("%d further requests", paced))
+
 	s.now = s.now.Add(time.Hour)
-	_, err := s.Issue(t.Context(), bot.Caller{Kind: bot.User, Name: "late"}, push("octo-org/secrets"), "r")
+	_, err = s.Issue(t.Context(), bot.Caller{Kind: bot.User, Name: "late"}, push("octo-org/secrets"), "r")
 	requireCode(t, err, "bot_refused")
 }

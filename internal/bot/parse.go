@@ -88,9 +88,9 @@ func isRepository(full string) bool {
 	return ok
 }
 
+// isRepositoryOrAll is for what repositoryNames matches, so the owner is one.
 func isRepositoryOrAll(full string) bool {
-	owner, all := strings.CutSuffix(full, "/*")
-	return all && github.IsOwner(owner) || isRepository(full)
+	return strings.HasSuffix(full, "/*") || isRepository(full)
 }
 
 // ParsePolicy reads a policy. The error is [Problems]: everything wrong with
@@ -132,9 +132,7 @@ func (r *reader) rule(item at[ruleFormat]) rule {
 		callers: patterns(format.Callers), permissions: format.Permissions,
 		repositories: map[string]bool{}, owners: map[string]bool{}, except: map[string]bool{},
 	}
-	if minutes, err := time.ParseDuration(string(format.Reuse)); err == nil {
-		one.reuse = minutes
-	}
+	one.reuse, _ = time.ParseDuration(string(format.Reuse)) // 0 where there is none
 	for _, full := range format.Repositories {
 		full := strings.ToLower(string(full))
 		if owner, all := strings.CutSuffix(full, "/*"); all {

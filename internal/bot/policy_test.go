@@ -159,6 +159,8 @@ var badPolicies = map[string]struct {
 	"an unknown key":                  {"version: 1\nrules: []\nallow_all: true\n", `line 3: the policy knows no key "allow_all"`, true},
 	"a duplicate key":                 {"version: 1\nrules: []\nversion: 1\n", `line 3: the key "version" stands twice, first in line 1`, false},
 	"a merge key":                     {"version: 1\nrules:\n  - <<: {name: a}\n", `line 3: a key of a rule is no plain text`, true},
+	"an alias":                        {ruleWith("repositories", "&r [o/r]") + "    except: *r\n", `line 8: except uses an anchor or alias`, false},
+	"a key with an anchor":            {strings.Replace(ruleWith("name", "one"), "name:", "&n name:", 1), `line 3: a key of a rule is no plain text`, false},
 	"an anchor":                       {"version: 1\nrules: &r []\n", `line 2: rules uses an anchor`, false},
 	"rules as a mapping":              {"version: 1\nrules: {}\n", "line 2: rules must be a list", true},
 	"an unknown key in a rule":        {ruleWith("repos", "[o/r]"), `line 8: a rule knows no key "repos"`, true},
@@ -168,6 +170,9 @@ var badPolicies = map[string]struct {
 	"a caller that begins with colon": {ruleWith("callers", `["user::a"]`), `line 5: the caller "user::a"`, true},
 	"a name that is a number":         {ruleWith("name", "12"), `line 3: name must be a text; put "12" in quotes`, true},
 	"an empty reason":                 {ruleWith("reason", `""`), "line 4: reason must be one line", true},
+	"a reason of two lines":           {ruleWith("reason", `"a\nb"`), "line 4: reason must be one line", false},
+	"a reason with a delete":          {ruleWith("reason", `"a\x7fb"`), "line 4: reason must be one line", false},
+	"a reason of 1001 bytes":          {ruleWith("reason", strings.Repeat("a", 1001)), "line 4: reason must be one line of 1 to 1000 bytes", false},
 	"a caller without a kind":         {ruleWith("callers", "[nbbot]"), `line 5: the caller "nbbot" must be`, true},
 	"a caller of an unknown kind":     {ruleWith("callers", "['admin:x']"), `line 5: the caller "admin:x"`, true},
 	"a star alone":                    {ruleWith("callers", `["*"]`), `line 5: the caller "*"`, true},
@@ -209,6 +214,7 @@ var badPolicies = map[string]struct {
 	"a reuse in hours":                {ruleWith("reuse", "1h"), `line 8: reuse "`, true},
 	"an exception that does nothing":  {ruleWith("except", "[o/x]"), `line 8: "o/x" excludes nothing: repositories has no o/*`, false},
 	"an exception that takes its all": {ruleWith("except", "[O/r]"), `line 8: "o/r" is named in repositories and in except: it can never match`, false},
+	"an exception twice":              {ruleWith("except", "[o/x, O/X]"), `line 8: "O/X" stands twice in except, first in line 8`, false},
 	"an exception by pattern":         {ruleWith("except", `["o/*"]`), `line 8: the exception "o/*" must be OWNER/NAME`, true},
 	"a rule's name twice": {ruleWith("permissions", "{contents: read}\n  - {name: one, reason: b, callers: [user:x], repositories: [o/r], permissions: {issues: read}}"),
 		`line 8: the name "one" is that of the rule in line 3 already`, false},
@@ -241,6 +247,47 @@ line 3: a rule lacks the key "repositories"
 line 3: a rule lacks the key "permissions"
 line 4: the caller "x" must be service:NAME, user:NAME or group:NAME
 line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse`)
+}
+
+func TestParsePolicyNamesNothingButTheProblem(t *testing.T) {
+	t.Parallel()
+	nameless := strings.Replace(ruleWith("reason", "because"), "name: one\n    ", "", 1)
+	_, rule, _ := strings.Cut(nameless, "rules:\n")
+	for name, tc := range map[string]struct{ text, want string }{
+		"an empty file":              {"", "the file is empty"},
+		"no YAML, in no line":        {"\x00", "this is not YAML: control characters are not allowed"},
+		"a list for a mapping":       {"- a\n", "line 1: the policy must be a mapping"},
+		"a mapping for a text":       {ruleWith("name", "{a: b}"), "line 3: name must be a text"},
+		"a key twice":                {ruleWith("name", "one\n    name: two"), `line 4: the key "name" stands twice, first in line 3`},
+		"an anchor and its alias":    {ruleWith("&k reason", "because") + "    *k : because\n", "line 8: a key of a rule is no plain text\nline 9: a key of a rule is no plain text"},
+		"a permission like no other": {ruleWith("permissions", "{zzzzzzzz: read}"), `line 7: "zzzzzzzz" is no permission that a repository can give`},
+		"two rules without a name":   {nameless + rule, "line 3: a rule lacks the key \"name\"\nline 7: a rule lacks the key \"name\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParsePolicy([]byte(tc.text))
+			require.EqualError(t, err, tc.want)
+		})
+	}
+}
+
+func TestParsePolicyAccepts(t *testing.T) {
+	t.Parallel()
+	var callers []string
+	for n := range maxEntries + 1 {
+		callers = append(callers, fmt.Sprintf("service:a%d", n))
+	}
+	for name, text := range map[string]string{
+		"callers in other letters":     ruleWith("callers", "[service:a, service:A]"),
+		"more callers than rules":      ruleWith("callers", "["+strings.Join(callers, ", ")+"]"),
+		"a reason of a thousand bytes": ruleWith("reason", strings.Repeat("a", 1000)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParsePolicy([]byte(text))
+			require.NoError(t, err)
+		})
+	}
 }
 
 func TestReadPolicyReadsNoFileThatIsTooLarge(t *testing.T) {

@@ -76,7 +76,7 @@ func (r *reader) document(data []byte, limit int) *yaml.Node {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
-	if err := decoder.Decode(&document); errors.Is(err, io.EOF) || (err == nil && len(document.Content) == 0) {
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		r.problem(0, "the file is empty")
 		return nil
 	} else if err != nil {
@@ -93,10 +93,9 @@ func (r *reader) document(data []byte, limit int) *yaml.Node {
 // syntax takes the line out of the parser's message.
 func (r *reader) syntax(err error) {
 	line, message := 0, strings.TrimPrefix(err.Error(), "yaml: ")
-	if number, rest, found := strings.Cut(strings.TrimPrefix(message, "line "), ": "); found {
-		if n, err := strconv.Atoi(number); err == nil {
-			line, message = n, rest
-		}
+	number, rest, _ := strings.Cut(strings.TrimPrefix(message, "line "), ": ")
+	if n, err := strconv.Atoi(number); err == nil {
+		line, message = n, rest
 	}
 	r.problem(line, "this is not YAML: %s", message)
 }
