@@ -77,9 +77,10 @@ func (r *reader) check(n *yaml.Node, t reflect.Type, what string) bool {
 	return r.is(n, yaml.ScalarNode, what, "a text") && r.checkText(n, form, what)
 }
 
-// is reports what is not of a kind.
+// is reports what is not of a kind. What is tagged !!null would be decoded as
+// nothing, whatever it holds.
 func (r *reader) is(n *yaml.Node, kind yaml.Kind, what, wanted string) bool {
-	if n.Kind == kind {
+	if n.Kind == kind && n.ShortTag() != "!!null" {
 		return true
 	}
 	r.problem(n.Line, "%s must be %s", what, wanted)

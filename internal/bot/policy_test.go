@@ -258,6 +258,7 @@ func TestParsePolicyNamesNothingButTheProblem(t *testing.T) {
 		"no YAML, in no line":        {"\x00", "this is not YAML: control characters are not allowed"},
 		"a list for a mapping":       {"- a\n", "line 1: the policy must be a mapping"},
 		"a mapping for a text":       {ruleWith("name", "{a: b}"), "line 3: name must be a text"},
+		"a rule that is null":        {"version: 1\nrules:\n  - !!null {name: one}\n", "line 3: a rule must be a mapping"},
 		"a key twice":                {ruleWith("name", "one\n    name: two"), `line 4: the key "name" stands twice, first in line 3`},
 		"an anchor and its alias":    {ruleWith("&k reason", "because") + "    *k : because\n", "line 8: a key of a rule is no plain text\nline 9: a key of a rule is no plain text"},
 		"a permission like no other": {ruleWith("permissions", "{zzzzzzzz: read}"), `line 7: "zzzzzzzz" is no permission that a repository can give`},
