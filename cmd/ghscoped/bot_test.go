@@ -101,7 +101,7 @@ func TestTokenAgentRenewsATokenNearItsEnd(t *testing.T) {
 func TestTokenAgentListensForItsUserOnly(t *testing.T) {
 	t.Parallel()
 	a, f := newAgent()
-	path, remove, err := a.listen(t.Context())
+	path, remove, err := a.listen(t.Context(), os.TempDir())
 	require.NoError(t, err)
 	info, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
@@ -124,6 +124,28 @@ func TestTokenAgentListensForItsUserOnly(t *testing.T) {
 	require.NoDirExists(t, filepath.Dir(path))
 	_, err = in.askAgent(t.Context(), agentQuestion{})
 	require.Equal(t, "no_job", asCommandError(err).code)
+}
+
+func TestTokenAgentListensWhateverTheFolderForTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	for name, length := range map[string]int{"the longest that will do": maxTemporary, "a longer one": maxTemporary + 1, "a long one": 200} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			short, err := os.MkdirTemp("/tmp", "t-")
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, os.RemoveAll(short)) })
+			temporary := filepath.Join(short, strings.Repeat("x", length-len(short)-1))
+			require.NoError(t, os.Mkdir(temporary, 0o700))
+			a, _ := newAgent()
+			path, remove, err := a.listen(t.Context(), temporary)
+			require.NoError(t, err)
+			defer remove()
+			require.Equal(t, length <= maxTemporary, strings.HasPrefix(path, temporary+"/"))
+			in := invocation{getenv: func(string) string { return path }}
+			_, err = in.askAgent(t.Context(), agentQuestion{})
+			require.NoError(t, err)
+		})
+	}
 }
 
 // job runs a shell line as a job; signals are sent to this process when the

@@ -71,7 +71,7 @@ func (in invocation) runJob(ctx context.Context, a *tokenAgent, command []string
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	socket, remove, err := a.listen(ctx)
+	socket, remove, err := a.listen(ctx, os.TempDir())
 	if err != nil {
 		return err
 	}

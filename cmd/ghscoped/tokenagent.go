@@ -103,9 +103,18 @@ type agentAnswer struct {
 	Exit int `json:"exit,omitempty"`
 }
 
-// listen makes the socket; remove takes it away again.
-func (a *tokenAgent) listen(ctx context.Context) (path string, remove func(), err error) {
-	folder, err := os.MkdirTemp("", "ghscoped-") // of mode 0700
+// maxTemporary is the longest folder, in bytes, in which a socket can be: with what
+// listen puts behind it, the path is within the 104 bytes of macOS (Linux has 108,
+// unix(7)).
+const maxTemporary = 104 - len("/ghscoped-4294967295/bot") - 1
+
+// listen makes the socket, in the folder for temporary files or, where that has too
+// long a name, in /tmp; remove takes it away again.
+func (a *tokenAgent) listen(ctx context.Context, temporary string) (path string, remove func(), err error) {
+	if len(temporary) > maxTemporary {
+		temporary = "/tmp"
+	}
+	folder, err := os.MkdirTemp(temporary, "ghscoped-") // of mode 0700
 	if err != nil {
 		return "", nil, err
 	}
