@@ -21,8 +21,11 @@ SLOW   := /(internal/hubtest|test)(/|$$)
 CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
 LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
+# Tests of which -short tries a part of the cases, and where they are.
+SWEEPS := TestScriptKilledAtAnyStepLeavesEachFileOldOrNew|TestDeliverSwappedFolder|TestDeliverWhileGitChangesTheConfiguration|TestDeliverAtOnceInAFreshHome|TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
+SWEPT  := ./internal/deliver ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-attack test-chaos test-deploy fuzz bench mutate man python test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +41,7 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: rig lint test-race test-python test-slow ## the tests, under 20 minutes on 2 cores
+test: rig lint test-unit test-python test-slow ## the tests
 
 lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet ./...
@@ -56,20 +59,21 @@ vuln: ## known vulnerabilities in what the programs call; asks vuln.go.dev, and 
 test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redis-server
 	$(GO) test -short -skip '^TestValkey' $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
-test-race: rig ## the same with the race detector
+test-race: rig ## the same, and those with Valkey, with the race detector
 	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race -short $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
 test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
-	$(GO) test -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
+	$(GO) test -short -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
 
-test-long: fuzz test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, attacks, sweeps, kills, replicas, chart, image
+test-long: fuzz test-race test-sweeps test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, races, sweeps, attacks, kills, replicas, chart, image
+
+test-sweeps: rig build ## all cases of the tests that try some with -short: each line of JupyterHub, each step, 1,000 users
+	$(GO) test -count=1 -p 2 -timeout 20m -run '^($(SWEEPS))$$' $(SWEPT)
 
 test-attack: rig ## the attacks that once got through, on real JupyterHubs, servers and Chromium
 	$(GO) test -v -count=1 -timeout 30m ./test/attack
 
-test-chaos: rig ## 1,000 users; a delivery killed at every step; the service killed at every point; two replicas on one Redis
-	$(GO) test -v -count=1 -timeout 15m -run '^(TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver)$$' ./internal/flow
-	$(GO) test -count=1 -timeout 15m -run '^(TestScriptKilledAtAnyStepLeavesEachFileOldOrNew|TestDeliverSwappedFolder|TestDeliverWhileGitChangesTheConfiguration|TestDeliverAtOnceInAFreshHome)$$' ./internal/deliver
+test-chaos: rig ## the service killed at every point; two replicas on one Redis for two minutes
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
 test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers

@@ -16,7 +16,7 @@ import (
 // or in the middle of what it writes.
 
 // stride is how far apart the steps are that a sweep tries: with -short it tries
-// every fifth, and make test-long all of them.
+// every fifth, and make test-sweeps all of them.
 func stride() int {
 	if testing.Short() {
 		return 5

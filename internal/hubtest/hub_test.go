@@ -27,11 +27,11 @@ func hello(t *testing.T) string {
 func TestStartEachLineOfJupyterHub(t *testing.T) {
 	program := hello(t)
 	// JupyterHub 6 takes only letters, digits and dashes in the name of a new server.
-	for _, line := range []struct{ version, base, user, server string }{
+	for _, line := range hubtest.Some([]struct{ version, base, user, server string }{
 		{"hub6", "/", "ada", "gpu"},
 		{"hub5", "/jhub/", "o'malley", "gpu test"},
 		{"hub4", "/", "x@y.org", "gpu test"},
-	} {
+	}, 3) {
 		t.Run(line.version, func(t *testing.T) {
 			ctx := hubtest.Context(t)
 			hub := hubtest.New(t, hubtest.Options{

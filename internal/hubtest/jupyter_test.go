@@ -10,13 +10,13 @@ import (
 )
 
 func TestJupyterServerRunsInTheHomeItIsGiven(t *testing.T) {
-	for _, options := range []hubtest.JupyterOptions{
+	for _, options := range hubtest.Some([]hubtest.JupyterOptions{
 		{},
 		{Module: "jupyterlab"},
 		{Module: "notebook"},
 		{Version: "hub5"},
 		{Version: "hub4", Module: "notebook"},
-	} {
+	}, 4) {
 		t.Run(options.Version+" "+options.Module, func(t *testing.T) {
 			t.Parallel()
 			options.Home = t.TempDir()

@@ -22,7 +22,7 @@ const (
 
 // The home has spaces and quotes in its name, for every server.
 func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
-	for _, c := range []struct {
+	for _, c := range hubtest.Some([]struct {
 		name   string
 		server hubtest.JupyterOptions
 		method string
@@ -33,7 +33,7 @@ func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
 		{"Notebook 6", hubtest.JupyterOptions{Version: "hub4", Module: "notebook"}, "kernel"},
 		{"terminals disabled", hubtest.JupyterOptions{Args: []string{noTerminals}}, "kernel"},
 		{"Notebook 6, kernels only", hubtest.JupyterOptions{Version: "hub4", Module: "notebook", Args: []string{"--NotebookApp.terminals_enabled=False"}}, "kernel"},
-	} {
+	}, 3) {
 		t.Run(c.name, func(t *testing.T) {
 			c.server.Home = filepath.Join(t.TempDir(), `it's "my" $HOME`)
 			require.NoError(t, os.Mkdir(c.server.Home, 0o755))
@@ -72,7 +72,7 @@ func TestDeliveryAndRemovalOnEveryServer(t *testing.T) {
 }
 
 func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
-	for _, c := range []struct {
+	for _, c := range hubtest.Some([]struct {
 		name    string
 		prepare func(t *testing.T, home string)
 		server  hubtest.JupyterOptions
@@ -111,7 +111,7 @@ func TestDeliveryNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 		}},
 		{name: "no terminals and no Python kernel", code: "no_way_in",
 			server: hubtest.JupyterOptions{Args: []string{noTerminals, noPython, "--KernelSpecManager.ensure_native_kernel=False"}}},
-	} {
+	}, 7) {
 		t.Run(c.name, func(t *testing.T) {
 			c.server.Home = t.TempDir()
 			if c.prepare != nil {

@@ -267,13 +267,18 @@ func brokenAtGitHub() map[string]broken {
 }
 
 func TestDoctorWhereAllIsWell(t *testing.T) {
-	for name, line := range map[string]hubtest.Options{
-		"hub6": {}, "hub5": {Version: "hub5", BaseURL: "/jhub/"}, "hub4": {Version: "hub4"},
-		"hub6 with a host for each user": {Subdomains: true, BaseURL: "/jhub/"},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, line := range hubtest.Some([]struct {
+		name string
+		hub  hubtest.Options
+	}{
+		{"hub6", hubtest.Options{}},
+		{"hub5", hubtest.Options{Version: "hub5", BaseURL: "/jhub/"}},
+		{"hub4", hubtest.Options{Version: "hub4"}},
+		{"hub6 with a host for each user", hubtest.Options{Subdomains: true, BaseURL: "/jhub/"}},
+	}, 4) {
+		t.Run(line.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, line)
+			w := newWorld(t, line.hub)
 			t.Run("each check says so", func(t *testing.T) { eachCheckSaysSo(t, w) })
 			t.Run("before the first start nothing is made", func(t *testing.T) { nothingIsMade(t, w) })
 			t.Run("a client secret is taken", func(t *testing.T) { secretIsTaken(t, w) })

@@ -36,13 +36,13 @@ func TestScripts(t *testing.T) {
 		"one-repository": oneRepository(narrowService(t)), "choose": choose, "leaked": leaked, "until-tokens-dead": untilTokensDead,
 		"pushed": pushed, "tokens-alive": tokensAlive, "mode": mode,
 	}
-	for mode, service := range map[string]string{
-		"pull": shared.Hub.ServiceURL, "push": serviceBeside(t, "GHSCOPED_DELIVERY=push"),
-	} {
-		t.Run(mode, func(t *testing.T) {
+	for _, service := range hubtest.Some([]struct{ mode, url string }{
+		{"pull", shared.Hub.ServiceURL}, {"push", serviceBeside(t, "GHSCOPED_DELIVERY=push")},
+	}, 2) {
+		t.Run(service.mode, func(t *testing.T) {
 			t.Parallel()
 			testscript.Run(t, testscript.Params{
-				Dir: "scripts", Setup: func(env *testscript.Env) error { return setUp(env, service) }, Cmds: commands,
+				Dir: "scripts", Setup: func(env *testscript.Env) error { return setUp(env, service.url) }, Cmds: commands,
 			})
 		})
 	}
