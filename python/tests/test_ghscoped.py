@@ -82,6 +82,13 @@ class InPlainIPython(unittest.TestCase):
         Program(self, [], "echo ghscoped: unknown flag: --nope >&2; exit 2")
         self.assertIn("unknown flag: --nope", printed(magics.ghscopedcreds, "--nope"))
 
+    def test_a_line_that_cannot_be_read_is_said(self):
+        for function in (magics.ghscopedcreds, magics.ghscoped):
+            for line in ('"x', "login 'x", "status \\"):
+                out = printed(function, line)
+                self.assertIn("This line cannot be read: No ", out)
+                self.assertNotIn("Traceback", out)
+
     def test_help_is_shown_as_it_is(self):
         Program(self, [], "echo 'Usage: ghscoped login'; echo; echo '  --json'")
         self.assertEqual(printed(magics.ghscopedcreds, "--help"), "Usage: ghscoped login\n\n  --json\n")
@@ -154,7 +161,32 @@ class InANotebook(unittest.TestCase):
         box = show.code_box({**CODE, "user_code": bad, "verification_uri": bad, "expires_at": bad})
         self.assertEqual(box.count("<script>"), 1)
         self.assertNotIn("alert(1)</script>", box)
-        self.assertNotIn("<script>", show.result_box([bad], False))
+        self.assertNotIn("<script>", show.result_box([bad], "done"))
+
+    def shown(self, event):
+        """Return what a notebook shows of an event, as HTML and as text."""
+        with mock.patch.object(show.Page, "show") as shown:
+            show.Page().event(event)
+        content, plain = shown.call_args.args
+        return content, "\n".join(plain)
+
+    def test_a_saved_notebook_has_no_name_of_the_account_or_a_repository(self):
+        standing = {"connected": True, "connection": {k: v for k, v in CONNECTED.items() if k != "event"}}
+        for event in (CONNECTED, standing):
+            for text in self.shown(event):
+                self.assertNotIn("ada", text)
+                self.assertNotIn("papers", text)
+                self.assertIn("You can push to 1 repository.", text)
+                self.assertIn("ghscoped status", text)
+
+    def test_only_a_connection_looks_like_success(self):
+        for event, state in (
+            (CONNECTED, "done"),
+            ({"connected": False, "source": "service"}, "told"),
+            ({"connected": False, "flow": CODE}, "told"),
+            ({"error": {"code": "x", "message": "No."}}, "failed"),
+        ):
+            self.assertIn(f'"ghscoped ghscoped-{state}"', self.shown(event)[0])
 
     def test_addresses_become_links(self):
         self.assertIn('<a href="https://x.org/?a&amp;b"', show.linked("see https://x.org/?a&b now"))

@@ -59,8 +59,9 @@ func TestMagicInANotebook(t *testing.T) {
 	require.NoError(t, journey.Authorize(ctx, tab))
 	closeTab()
 
-	done := seen(ctx, t, browser, magicDone, `^Connected to GitHub as `+p.name)
-	require.Contains(t, done, p.name+"/hello")
+	done := seen(ctx, t, browser, magicDone, `^Connected to GitHub for `)
+	require.Contains(t, done, "You can push to ")
+	require.NotContains(t, done, p.name, "the notebook is saved with its outputs")
 	seen(ctx, t, browser, ".jp-Notebook", `it ended with 0`)
 	require.True(t, shared.hasPushed(p, p.name+"/hello"))
 }

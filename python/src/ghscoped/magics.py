@@ -10,19 +10,31 @@ INTERRUPTED = {"error": {"code": "interrupted", "message": "Given up.", "hint": 
 
 def ghscopedcreds(line=""):
     """Connect to GitHub; takes the options of the command gh-scoped-creds."""
-    follow(["gh-scoped-creds", *shlex.split(line)])
+    words = split(line)
+    if words is not None:
+        follow(["gh-scoped-creds", *words])
 
 
 def ghscoped(line=""):
     """``%ghscoped login`` connects, ``status`` says what is connected, ``logout`` ends it."""
-    words = shlex.split(line)
+    words = split(line)
+    if words is None:
+        return
     if not words or words[0] not in ("login", "status", "logout"):
         print("Usage: %ghscoped login | status | logout")
         return
     if words[0] == "login":
-        ghscopedcreds(shlex.join(words[1:]))
-        return
+        words = ["gh-scoped-creds", *words[1:]]
     follow(words)
+
+
+def split(line):
+    """Return the words of a line as a shell reads them; None, and say why, where it cannot be read."""
+    try:
+        return shlex.split(line)
+    except ValueError as wrong:
+        show.best().event({"error": {"code": "usage", "message": f"This line cannot be read: {wrong}.", "hint": "A quotation mark or a backslash is missing its other half."}})
+        return None
 
 
 def follow(arguments):

@@ -25,8 +25,8 @@ def best():
     return Page() if shell is not None and hasattr(shell, "kernel") else Text()
 
 
-def lines_of(event):
-    """Return what an event means, in lines for a person."""
+def lines_of(event, names=True):
+    """Return what an event means, in lines for a person; with or without the names of the account and its repositories."""
     if "error" in event:
         error = event["error"]
         return [error["message"]] + ([error["hint"]] if error.get("hint") else [])
@@ -37,19 +37,23 @@ def lines_of(event):
     if event.get("event") == "text":
         return event["text"].splitlines()
     if event.get("event") == "connected":
-        return connected(event)
+        return connected(event, names)
     if event.get("connected"):
-        return connected(event["connection"])
+        return connected(event["connection"], names)
     if event.get("flow", {}).get("user_code"):
         return ["Not connected yet."] + lines_of({"event": "code", **event["flow"]})
     return ["Not connected to GitHub. Connect with: %ghscopedcreds"]
 
 
-def connected(connection):
+def connected(connection, names):
     """Return who is connected, until when, and what can be pushed to."""
-    lines = [f"Connected to GitHub as {connection['login']}, {lasts(connection['expires_at'])}."]
+    who = f"as {connection['login']}, " if names else ""
+    lines = [f"Connected to GitHub {who}{lasts(connection['expires_at'])}."]
     pushable = [r["full_name"] for r in connection.get("repositories") or [] if r["push"]]
-    if pushable:
+    if pushable and not names:
+        lines.append(f"You can push to {len(pushable)} {'repository' if len(pushable) == 1 else 'repositories'}.")
+        lines.append("A notebook is saved with its outputs, so their names are not shown here: ghscoped status in a terminal shows them.")
+    elif pushable:
         more = f" and {len(pushable) - 20} more" if len(pushable) > 20 else ""
         lines.append("You can push to: " + ", ".join(pushable[:20]) + more)
     elif connection.get("access") not in ("ready", "unknown"):
@@ -87,7 +91,8 @@ class Page:
         if event.get("event") == "code" and event["user_code"]:
             self.show(code_box(event), lines_of(event))
         else:
-            self.show(result_box(lines_of(event), "error" in event), lines_of(event))
+            lines = lines_of(event, names=False)
+            self.show(result_box(lines, state_of(event)), lines)
 
     def show(self, content, plain):
         from IPython.display import display
@@ -144,13 +149,25 @@ def js(text):
     return json.dumps(text).replace("<", "\\u003c")
 
 
-def result_box(lines, failed):
+COLOURS = {
+    "failed": "var(--jp-error-color1,#b71c1c)",
+    "done": "var(--jp-success-color1,#1b5e20)",
+    "told": "var(--jp-content-font-color1,inherit)",
+}
+
+
+def state_of(event):
+    """Return whether an event is an error, a connection, or something else to know."""
+    if "error" in event:
+        return "failed"
+    return "done" if event.get("event") == "connected" or event.get("connected") else "told"
+
+
+def result_box(lines, state):
     """Return what came of it."""
-    mark = "var(--jp-error-color1,#b71c1c)" if failed else "var(--jp-success-color1,#1b5e20)"
     first, *rest = [linked(line) for line in lines]
     body = "".join(f"<div>{line}</div>" for line in rest)
-    state = "ghscoped-failed" if failed else "ghscoped-done"
-    return f'<div class="ghscoped {state}" role="status" style="{BOX}"><strong style="color:{mark}">{first}</strong>{body}</div>'
+    return f'<div class="ghscoped ghscoped-{state}" role="status" style="{BOX}"><strong style="color:{COLOURS[state]}">{first}</strong>{body}</div>'
 
 
 def linked(line):
