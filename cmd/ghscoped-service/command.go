@@ -92,7 +92,6 @@ else.`,
 		SilenceUsage:  true,
 		RunE:          in.serve,
 	}
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetIn(in.stdin)
 	root.SetOut(in.stdout)
 	root.SetErr(in.stderr)

@@ -287,7 +287,7 @@ func TestVersion(t *testing.T) {
 	t.Parallel()
 	got := call(t.Context(), nil, nil, nil, "--version")
 	require.Equal(t, exitOK, got.code)
-	require.Regexp(t, `^ghscoped-service \S+\n$`, got.stdout)
+	require.Regexp(t, `^ghscoped-service version \S+\n$`, got.stdout)
 }
 
 func TestCompletion(t *testing.T) {
