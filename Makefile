@@ -21,9 +21,10 @@ SLOW   := /(internal/hubtest|test)(/|$$)
 CHAOS  := ./test/crash ./test/replicas
 DEPLOY := ./test/helm ./test/image ./test/images
 LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
-# Tests of which -short tries a part of the cases, and where they are.
-SWEEPS := TestScriptKilledAtAnyStepLeavesEachFileOldOrNew|TestDeliverSwappedFolder|TestDeliverWhileGitChangesTheConfiguration|TestDeliverAtOnceInAFreshHome|TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
-SWEPT  := ./internal/deliver ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
+# Tests of which -short tries a part of the cases, and where they are, besides those
+# of internal/deliver.
+SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
+SWEPT  := ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
 .PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python test-python pages rig clean
 
@@ -67,7 +68,8 @@ test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chr
 
 test-long: fuzz test-race test-sweeps test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, races, sweeps, attacks, kills, replicas, chart, image
 
-test-sweeps: rig build ## all cases of the tests that try some with -short: each line of JupyterHub, each step, 1,000 users
+test-sweeps: rig build ## all cases of the tests that try some with -short: each shell, each line of JupyterHub, each step, 1,000 users
+	$(GO) test -count=1 -timeout 20m ./internal/deliver
 	$(GO) test -count=1 -p 2 -timeout 20m -run '^($(SWEEPS))$$' $(SWEPT)
 
 test-attack: rig ## the attacks that once got through, on real JupyterHubs, servers and Chromium

@@ -86,7 +86,7 @@ func (s *shown) rest() string {
 // reads bytes instead of lines.
 func TestScriptShowsNothingOfItsInputOnATerminal(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			for _, sent := range []string{token, token + strings.Repeat("x", 8000)} {

@@ -54,7 +54,7 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 		{"no home", func(p *place) { p.env = append(p.env, "HOME="+p.home+"/none") }, "home_missing"},
 		{"no HOME", func(p *place) { p.env = append(p.env, "HOME=") }, "home_missing"},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -95,7 +95,7 @@ func TestScriptWritesNothingOfInputThatIsCut(t *testing.T) {
 // every program that is started would be given the token.
 func TestScriptShowsTheTokenInNoEnvironmentArgumentOrTrace(t *testing.T) {
 	t.Parallel()
-	for _, shell := range []string{"sh", "bash"} { // busybox starts its own programs, whatever the path
+	for _, shell := range namesTried("sh", "bash") { // busybox starts its own programs, whatever the path
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

@@ -21,7 +21,7 @@ func TestGitconfigKeepsWhatTheUserDoesAfterwards(t *testing.T) {
 		{"the last line is deleted", "[user]\n\tname = Ada\n", "NOEND[alias]\n\tst = status\n"},
 		{"the block is deleted", "[user]\n\tname = Ada\n", ""},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -112,7 +112,7 @@ func TestGitconfigGivesNoOtherHelperACopy(t *testing.T) {
 
 func TestGitconfigHelperAnswersOnlyWhereItShould(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
@@ -145,7 +145,7 @@ func TestGitconfigHelperAnswersOnlyWhereItShould(t *testing.T) {
 // answer for.
 func TestGitconfigHelperAnswersForTheHostsThatAreTheSameForGit(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			command, path := prepare(t)

@@ -26,7 +26,7 @@ func TestDeliverForTwoHosts(t *testing.T) {
 	public := "https://github.com"
 	for _, first := range []string{public, enterprise} {
 		for _, leaves := range []string{public, enterprise} {
-			for shell, prepare := range shells {
+			for shell, prepare := range shellsTried() {
 				t.Run(first+" first, "+leaves+" leaves/"+shell, func(t *testing.T) {
 					t.Parallel()
 					p := newPlace(t)
@@ -89,7 +89,7 @@ func (p *place) formerRelease(host string) {
 
 func TestDeliverTakesOverWhatTheFormerReleaseLeft(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		at := func(t *testing.T) *place {
 			t.Parallel()
 			p := newPlace(t)

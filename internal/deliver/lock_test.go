@@ -14,14 +14,14 @@ import (
 
 // TestDeliverWhileGitChangesTheConfiguration: git sets something eight times while
 // a delivery runs, and again while a removal does. Nothing is lost, and nothing is
-// called damaged. With -short 30 races; make test-chaos has 1,200 of them.
+// called damaged. With -short there are 160 such calls; make test-sweeps has 3,168.
 func TestDeliverWhileGitChangesTheConfiguration(t *testing.T) {
 	t.Parallel()
-	rounds := 200 / stride() / len(shells)
+	rounds := 200 / len(shells)
 	if testing.Short() {
-		rounds = 5
+		rounds = 10
 	}
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			for range rounds {
@@ -73,7 +73,7 @@ func (p *place) race(section string, deed func()) {
 
 func TestDeliverAtOnceInAFreshHome(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			for range 20 / stride() {
@@ -148,7 +148,7 @@ func TestDeliverLockOfTheGitConfiguration(t *testing.T) {
 		{"a delivery in another container that was killed", ours(1, "another"), "", "done"},
 		{"a delivery that hangs", ours(os.Getpid(), machine), "", "done"},
 	} {
-		for _, shell := range []string{"sh", "bash"} { // busybox has a sleep of its own
+		for _, shell := range namesTried("sh", "bash") { // busybox has a sleep of its own
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -208,7 +208,7 @@ func TestDeliverWaitsForItsTurn(t *testing.T) {
 		{"a later one by its name", "zzz.1.another", ""},
 		{"a killed run of the former release", "A.1", "exit 1"},
 	} {
-		for _, shell := range []string{"sh", "bash"} {
+		for _, shell := range namesTried("sh", "bash") {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)

@@ -30,7 +30,7 @@ func TestIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 		{"the user's own address", "[user]\n\temail = ada@example.org", github.Account{Name: name, Email: "o@cat.example"}, name, "ada@example.org"},
 		{"the user's own in an included file", "[include]\n\tpath = ~/mine\n", github.Account{Name: name, Email: "o@cat.example"}, "Ada", "ada@example.org"},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -101,7 +101,7 @@ func TestOptionGHSignsTheCommandInUnlessTheUserDid(t *testing.T) {
 	t.Parallel()
 	const hosts = ".config/gh/hosts.yml"
 	options := Options{GHCommand: true}
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

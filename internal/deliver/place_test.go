@@ -35,6 +35,23 @@ var shells = map[string]func(t *testing.T) (command, path string){
 	},
 }
 
+// namesTried are the shells that a test tries: with -short the first only, and make
+// test-sweeps tries all.
+func namesTried(names ...string) []string {
+	if testing.Short() {
+		return names[:1]
+	}
+	return names
+}
+
+func shellsTried() map[string]func(t *testing.T) (command, path string) {
+	tried := map[string]func(t *testing.T) (command, path string){}
+	for _, name := range namesTried("sh", "bash", "busybox") {
+		tried[name] = shells[name]
+	}
+	return tried
+}
+
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -98,7 +98,7 @@ func TestDeliverSharedFolderIsRefused(t *testing.T) {
 			p.own(ada, os.ModeSetgid|0o775, ".config/gh")
 		}, "done"},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(c.name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newHomeOf(t)
@@ -277,7 +277,7 @@ func requireOutOfReach(t *testing.T, path string) {
 
 func TestRemoveFollowsNoLinkOfAFolder(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

@@ -26,7 +26,7 @@ func TestDeliverFileThatGetsNoFurther(t *testing.T) {
 		{file: "gh's list", before: func(p *place) { p.deliver(Options{GHCommand: true}) }, token: strings.Repeat("t", 1500), limit: 2500},
 		{file: "the user's git configuration", before: func(p *place) { p.write(".gitconfig", strings.Repeat("# a line\n", 1000)) }, token: token, limit: 5000},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(c.file+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -53,7 +53,7 @@ func TestDeliverFileThatGetsNoFurther(t *testing.T) {
 func TestDeliverQuotaIsNamed(t *testing.T) {
 	t.Parallel()
 	for reason, code := range map[string]string{"Disk quota exceeded": "quota", "No space left on device": "disk_full"} {
-		for _, shell := range []string{"sh", "bash"} { // busybox starts its own programs, whatever the path
+		for _, shell := range namesTried("sh", "bash") { // busybox starts its own programs, whatever the path
 			t.Run(reason+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				writes := 0

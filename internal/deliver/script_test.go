@@ -55,7 +55,7 @@ func TestScriptGivesGitTheCredentialAndItsRemovalLeavesNoTrace(t *testing.T) {
 			p.env = append(p.env, "XDG_CONFIG_HOME="+p.home+"/settings")
 		},
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -88,7 +88,7 @@ func requireKept(t *testing.T, before, after map[string]string) {
 
 func TestScriptRunTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
@@ -141,7 +141,7 @@ func TestScriptTakesAnyHome(t *testing.T) {
 	for _, name := range []string{
 		"with spaces & o'malley", `say "hi" \n`, "$HOME `id` $(id);|&", "tab\there ü$&@#", "-n", "*[section]=~",
 	} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(name+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -185,7 +185,7 @@ func TestScriptPutsTheCredentialElsewhere(t *testing.T) {
 func TestScriptLeavesNoCredentialAtTheFormerPlace(t *testing.T) {
 	t.Parallel()
 	for _, former := range []string{"", "~/former", `~/it's "the" \n \\" '\''former'`} {
-		for shell, prepare := range shells {
+		for shell, prepare := range shellsTried() {
 			t.Run(former+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
@@ -265,7 +265,7 @@ func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 // TestDeliverCredentialIsNotCommitted: in a home that is a repository, say of dotfiles.
 func TestDeliverCredentialIsNotCommitted(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)

@@ -180,7 +180,7 @@ func (p *place) command(words ...string) *exec.Cmd {
 // TestDeliverReadOnlyFileOfAnotherUserThanRoot: root writes whatever the mode says.
 func TestDeliverReadOnlyFileOfAnotherUserThanRoot(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newHomeOf(t)
@@ -205,7 +205,7 @@ func TestDeliverReadOnlyFileOfAnotherUserThanRoot(t *testing.T) {
 // TestDeliverLinkIntoAStoreOfRoots: as home-manager on a machine of many users.
 func TestDeliverLinkIntoAStoreOfRoots(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shells {
+	for shell, prepare := range shellsTried() {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newHomeOf(t)

@@ -26,6 +26,9 @@ func TestMakefileSweepsAllThatShortLeavesOut(t *testing.T) {
 
 	var found, exist []string
 	for _, path := range testFiles(t) {
+		if strings.HasPrefix(path, "internal/deliver/") { // the Makefile has all of it run
+			continue
+		}
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, 0)
 		require.NoError(t, err)
 		for _, declaration := range file.Decls {
