@@ -95,11 +95,11 @@ func TestScriptWritesNothingOfInputThatIsCut(t *testing.T) {
 // every program that is started would be given the token.
 func TestScriptShowsTheTokenInNoEnvironmentArgumentOrTrace(t *testing.T) {
 	t.Parallel()
-	for _, shell := range namesTried("sh", "bash") { // busybox starts its own programs, whatever the path
+	for shell, prepare := range shellsTried("sh", "bash") { // busybox starts its own programs, whatever the path
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
-			p.shell, p.path = shells[shell](t)
+			p.shell, p.path = prepare(t)
 			log := p.home + "/log"
 			p.path = spies(t, p.path, log)
 			for _, name := range []string{"username", "password", "expiry", "line", "text", "known", "helper", "kept"} {

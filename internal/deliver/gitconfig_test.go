@@ -21,49 +21,44 @@ func TestGitconfigKeepsWhatTheUserDoesAfterwards(t *testing.T) {
 		{"the last line is deleted", "[user]\n\tname = Ada\n", "NOEND[alias]\n\tst = status\n"},
 		{"the block is deleted", "[user]\n\tname = Ada\n", ""},
 	} {
-		for shell, prepare := range shellsTried() {
-			t.Run(c.name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				if c.before != "" {
-					p.write(".gitconfig", c.before)
+		inEachShell(t, c.name, func(t *testing.T, p *place) {
+			if c.before != "" {
+				p.write(".gitconfig", c.before)
+			}
+			require.Equal(t, "done", p.deliver(Options{}))
+			content := p.read(".gitconfig")
+			wanted := c.before
+			switch {
+			case strings.HasPrefix(c.after, "BLOCK"):
+				addition := strings.TrimPrefix(c.after, "BLOCK")
+				p.write(".gitconfig", content+addition)
+				if c.before != "" && !strings.HasSuffix(c.before, "\n") {
+					wanted += "\n"
 				}
-				require.Equal(t, "done", p.deliver(Options{}))
-				content := p.read(".gitconfig")
-				wanted := c.before
-				switch {
-				case strings.HasPrefix(c.after, "BLOCK"):
-					addition := strings.TrimPrefix(c.after, "BLOCK")
-					p.write(".gitconfig", content+addition)
-					if c.before != "" && !strings.HasSuffix(c.before, "\n") {
-						wanted += "\n"
-					}
-					wanted += addition
-				case c.after == "ADD":
-					p.git("", "config", "--global", "--add", "include.path", "~/mine")
-					require.Contains(t, p.read(".gitconfig"), "mine\n# <<< ghscoped <<<", "git adds it inside our block")
-					wanted += "[include]\n\tpath = ~/mine\n"
-				case strings.HasPrefix(c.after, "NOEND"):
-					addition := strings.TrimPrefix(c.after, "NOEND")
-					p.write(".gitconfig", strings.Replace(content, "# <<< ghscoped <<<\n", addition, 1))
-					wanted += addition
-				default:
-					p.write(".gitconfig", c.before)
-				}
+				wanted += addition
+			case c.after == "ADD":
+				p.git("", "config", "--global", "--add", "include.path", "~/mine")
+				require.Contains(t, p.read(".gitconfig"), "mine\n# <<< ghscoped <<<", "git adds it inside our block")
+				wanted += "[include]\n\tpath = ~/mine\n"
+			case strings.HasPrefix(c.after, "NOEND"):
+				addition := strings.TrimPrefix(c.after, "NOEND")
+				p.write(".gitconfig", strings.Replace(content, "# <<< ghscoped <<<\n", addition, 1))
+				wanted += addition
+			default:
+				p.write(".gitconfig", c.before)
+			}
 
-				// The next delivery puts the block to the end again …
-				require.Equal(t, "done", p.deliver(Options{}))
-				require.True(t, strings.HasPrefix(p.read(".gitconfig"), wanted), p.read(".gitconfig"))
-				require.True(t, strings.HasSuffix(p.read(".gitconfig"), "# <<< ghscoped <<<\n"))
-				require.Equal(t, 1, strings.Count(p.read(".gitconfig"), "# >>> ghscoped >>>"))
-				require.Contains(t, p.fill("https", "github.com"), token)
+			// The next delivery puts the block to the end again …
+			require.Equal(t, "done", p.deliver(Options{}))
+			require.True(t, strings.HasPrefix(p.read(".gitconfig"), wanted), p.read(".gitconfig"))
+			require.True(t, strings.HasSuffix(p.read(".gitconfig"), "# <<< ghscoped <<<\n"))
+			require.Equal(t, 1, strings.Count(p.read(".gitconfig"), "# >>> ghscoped >>>"))
+			require.Contains(t, p.fill("https", "github.com"), token)
 
-				// … and a removal leaves what the user wrote.
-				require.Equal(t, "done", p.remove(Options{}))
-				require.Equal(t, wanted, p.read(".gitconfig"))
-			})
-		}
+			// … and a removal leaves what the user wrote.
+			require.Equal(t, "done", p.remove(Options{}))
+			require.Equal(t, wanted, p.read(".gitconfig"))
+		})
 	}
 }
 

@@ -148,25 +148,21 @@ func TestDeliverLockOfTheGitConfiguration(t *testing.T) {
 		{"a delivery in another container that was killed", ours(1, "another"), "", "done"},
 		{"a delivery that hangs", ours(os.Getpid(), machine), "", "done"},
 	} {
-		for _, shell := range namesTried("sh", "bash") { // busybox has a sleep of its own
-			t.Run(c.name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = shells[shell](t)
-				p.instantSleep(c.deed)
-				p.write(".gitconfig", "[user]\n\tname = Ada\n")
-				p.write(".gitconfig.lock", c.lock)
-				before := p.state()
-				require.Equal(t, c.code, p.deliver(Options{}))
-				if c.code == "done" {
-					require.Contains(t, p.fill("https", "github.com"), token)
-					require.NoFileExists(t, p.home+"/.gitconfig.lock")
-					return
-				}
-				require.Equal(t, before, p.state(), "the lock stays")
-				require.Contains(t, causes[c.code].Hint, ".gitconfig.lock", "it says what to remove")
-			})
-		}
+		// busybox has a sleep of its own
+		inEachShell(t, c.name, func(t *testing.T, p *place) {
+			p.instantSleep(c.deed)
+			p.write(".gitconfig", "[user]\n\tname = Ada\n")
+			p.write(".gitconfig.lock", c.lock)
+			before := p.state()
+			require.Equal(t, c.code, p.deliver(Options{}))
+			if c.code == "done" {
+				require.Contains(t, p.fill("https", "github.com"), token)
+				require.NoFileExists(t, p.home+"/.gitconfig.lock")
+				return
+			}
+			require.Equal(t, before, p.state(), "the lock stays")
+			require.Contains(t, causes[c.code].Hint, ".gitconfig.lock", "it says what to remove")
+		}, "sh", "bash")
 	}
 }
 
@@ -208,24 +204,19 @@ func TestDeliverWaitsForItsTurn(t *testing.T) {
 		{"a later one by its name", "zzz.1.another", ""},
 		{"a killed run of the former release", "A.1", "exit 1"},
 	} {
-		for _, shell := range namesTried("sh", "bash") {
-			t.Run(c.name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = shells[shell](t)
-				p.instantSleep(c.deed)
-				p.write(".config/ghscoped/.ghscoped-new."+c.folder+"/ghscoped-new.credential", "password=ghu_killed\n")
-				p.write(".config/gh/hosts.yml", "github.com:\n    oauth_token: ghu_killed\n")
-				require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
-				require.Contains(t, p.fill("https", "github.com"), token)
-				if !strings.HasPrefix(c.deed, "rm") {
-					require.Contains(t, p.read(".config/gh/hosts.yml"), token, "what that run has put in place is known as ours")
-				}
-				for path := range p.state() {
-					require.NotContains(t, path, ".ghscoped-new.")
-				}
-			})
-		}
+		inEachShell(t, c.name, func(t *testing.T, p *place) {
+			p.instantSleep(c.deed)
+			p.write(".config/ghscoped/.ghscoped-new."+c.folder+"/ghscoped-new.credential", "password=ghu_killed\n")
+			p.write(".config/gh/hosts.yml", "github.com:\n    oauth_token: ghu_killed\n")
+			require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
+			require.Contains(t, p.fill("https", "github.com"), token)
+			if !strings.HasPrefix(c.deed, "rm") {
+				require.Contains(t, p.read(".config/gh/hosts.yml"), token, "what that run has put in place is known as ours")
+			}
+			for path := range p.state() {
+				require.NotContains(t, path, ".ghscoped-new.")
+			}
+		}, "sh", "bash")
 	}
 }
 

@@ -30,24 +30,19 @@ func TestIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 		{"the user's own address", "[user]\n\temail = ada@example.org", github.Account{Name: name, Email: "o@cat.example"}, name, "ada@example.org"},
 		{"the user's own in an included file", "[include]\n\tpath = ~/mine\n", github.Account{Name: name, Email: "o@cat.example"}, "Ada", "ada@example.org"},
 	} {
-		for shell, prepare := range shellsTried() {
-			t.Run(c.name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				p.write("mine", "[user]\n\tname = Ada\n\temail = ada@example.org\n")
-				p.write(".gitconfig", c.gitconfig)
-				wanted := gitCredential()
-				wanted.Account = c.account
-				for range 2 { // what the first delivery wrote is not the user's own
-					require.Equal(t, "done", p.deliverAs(Options{GitIdentity: true}, wanted))
-					require.Equal(t, c.wantName, strings.TrimSuffix(p.git("", "config", "user.name"), "\n"))
-					require.Equal(t, c.wantEmail, strings.TrimSuffix(p.git("", "config", "user.email"), "\n"))
-				}
-				require.Equal(t, "done", p.remove(Options{}))
-				require.Equal(t, c.gitconfig, p.read(".gitconfig"))
-			})
-		}
+		inEachShell(t, c.name, func(t *testing.T, p *place) {
+			p.write("mine", "[user]\n\tname = Ada\n\temail = ada@example.org\n")
+			p.write(".gitconfig", c.gitconfig)
+			wanted := gitCredential()
+			wanted.Account = c.account
+			for range 2 { // what the first delivery wrote is not the user's own
+				require.Equal(t, "done", p.deliverAs(Options{GitIdentity: true}, wanted))
+				require.Equal(t, c.wantName, strings.TrimSuffix(p.git("", "config", "user.name"), "\n"))
+				require.Equal(t, c.wantEmail, strings.TrimSuffix(p.git("", "config", "user.email"), "\n"))
+			}
+			require.Equal(t, "done", p.remove(Options{}))
+			require.Equal(t, c.gitconfig, p.read(".gitconfig"))
+		})
 	}
 }
 
@@ -101,34 +96,29 @@ func TestOptionGHSignsTheCommandInUnlessTheUserDid(t *testing.T) {
 	t.Parallel()
 	const hosts = ".config/gh/hosts.yml"
 	options := Options{GHCommand: true}
-	for shell, prepare := range shellsTried() {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
-			p.shell, p.path = prepare(t)
-			require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
-			untouched := p.state()
+	inEachShell(t, "", func(t *testing.T, p *place) {
+		require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
+		untouched := p.state()
 
-			require.Equal(t, "done", p.deliver(options))
-			require.Equal(t, 2, strings.Count(p.read(hosts), "oauth_token: "+token))
-			require.Equal(t, "done", p.remove(options))
-			require.Equal(t, untouched, p.state())
+		require.Equal(t, "done", p.deliver(options))
+		require.Equal(t, 2, strings.Count(p.read(hosts), "oauth_token: "+token))
+		require.Equal(t, "done", p.remove(options))
+		require.Equal(t, untouched, p.state())
 
-			// gh writes the list again at its first start; it is ours nevertheless.
-			require.Equal(t, "done", p.deliver(options))
-			p.write(hosts, "github.com:\n    oauth_token: "+token+"\n")
-			require.Equal(t, "done", p.deliverAs(options, withToken("ghu_next")))
-			require.Contains(t, p.read(hosts), "oauth_token: ghu_next")
+		// gh writes the list again at its first start; it is ours nevertheless.
+		require.Equal(t, "done", p.deliver(options))
+		p.write(hosts, "github.com:\n    oauth_token: "+token+"\n")
+		require.Equal(t, "done", p.deliverAs(options, withToken("ghu_next")))
+		require.Contains(t, p.read(hosts), "oauth_token: ghu_next")
 
-			// The user signs in: from then on it is the user's.
-			own := strings.Replace(p.read(hosts), "ghu_next", "gho_theUsersOwn", 1)
-			p.write(hosts, own)
-			require.Equal(t, "done", p.deliver(options))
-			require.Equal(t, own, p.read(hosts))
-			require.Equal(t, "done", p.remove(options))
-			require.Equal(t, own, p.read(hosts))
-		})
-	}
+		// The user signs in: from then on it is the user's.
+		own := strings.Replace(p.read(hosts), "ghu_next", "gho_theUsersOwn", 1)
+		p.write(hosts, own)
+		require.Equal(t, "done", p.deliver(options))
+		require.Equal(t, own, p.read(hosts))
+		require.Equal(t, "done", p.remove(options))
+		require.Equal(t, own, p.read(hosts))
+	})
 }
 
 func TestOptionGHSwitchedOffTakesTheTokenBack(t *testing.T) {

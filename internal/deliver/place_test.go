@@ -35,21 +35,34 @@ var shells = map[string]func(t *testing.T) (command, path string){
 	},
 }
 
-// namesTried are the shells that a test tries: with -short the first only, and make
-// test-sweeps tries all.
-func namesTried(names ...string) []string {
-	if testing.Short() {
-		return names[:1]
+// shellsTried are those of the named shells, or of all, that a test tries: with
+// -short the first only, and make test-sweeps tries each.
+func shellsTried(names ...string) map[string]func(t *testing.T) (command, path string) {
+	if names == nil {
+		names = []string{"sh", "bash", "busybox"}
 	}
-	return names
-}
-
-func shellsTried() map[string]func(t *testing.T) (command, path string) {
+	if testing.Short() {
+		names = names[:1]
+	}
 	tried := map[string]func(t *testing.T) (command, path string){}
-	for _, name := range namesTried("sh", "bash", "busybox") {
+	for _, name := range names {
 		tried[name] = shells[name]
 	}
 	return tried
+}
+
+// inEachShell runs a case of that name, "" where it is the only one, at a new place
+// for each shell.
+func inEachShell(t *testing.T, name string, run func(t *testing.T, p *place), names ...string) {
+	t.Helper()
+	for shell, prepare := range shellsTried(names...) {
+		t.Run(strings.TrimPrefix(name+"/"+shell, "/"), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.shell, p.path = prepare(t)
+			run(t, p)
+		})
+	}
 }
 
 func program(t *testing.T, name string) string {

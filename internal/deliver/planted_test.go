@@ -277,22 +277,17 @@ func requireOutOfReach(t *testing.T, path string) {
 
 func TestRemoveFollowsNoLinkOfAFolder(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shellsTried() {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
-			p.shell, p.path = prepare(t)
-			for _, name := range []string{"credential", "gitconfig", "git-credential-ghscoped", "secrets"} {
-				p.write("project/"+name, "precious")
-			}
-			require.NoError(t, os.Mkdir(p.home+"/.config", 0o755))
-			require.NoError(t, os.Symlink("../project", p.home+"/.config/ghscoped"))
-			require.NoError(t, os.Symlink("project", p.home+"/.ghscoped-new.1"))
-			before := p.state()
-			for _, path := range []string{"", "~/.ghscoped-new.1/secrets"} {
-				require.Equal(t, "done", p.remove(Options{CredentialPath: path}))
-				require.Equal(t, before, p.state())
-			}
-		})
-	}
+	inEachShell(t, "", func(t *testing.T, p *place) {
+		for _, name := range []string{"credential", "gitconfig", "git-credential-ghscoped", "secrets"} {
+			p.write("project/"+name, "precious")
+		}
+		require.NoError(t, os.Mkdir(p.home+"/.config", 0o755))
+		require.NoError(t, os.Symlink("../project", p.home+"/.config/ghscoped"))
+		require.NoError(t, os.Symlink("project", p.home+"/.ghscoped-new.1"))
+		before := p.state()
+		for _, path := range []string{"", "~/.ghscoped-new.1/secrets"} {
+			require.Equal(t, "done", p.remove(Options{CredentialPath: path}))
+			require.Equal(t, before, p.state())
+		}
+	})
 }

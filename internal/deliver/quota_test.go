@@ -26,25 +26,20 @@ func TestDeliverFileThatGetsNoFurther(t *testing.T) {
 		{file: "gh's list", before: func(p *place) { p.deliver(Options{GHCommand: true}) }, token: strings.Repeat("t", 1500), limit: 2500},
 		{file: "the user's git configuration", before: func(p *place) { p.write(".gitconfig", strings.Repeat("# a line\n", 1000)) }, token: token, limit: 5000},
 	} {
-		for shell, prepare := range shellsTried() {
-			t.Run(c.file+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
-				c.before(p)
-				before := p.state()
+		inEachShell(t, c.file, func(t *testing.T, p *place) {
+			require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
+			c.before(p)
+			before := p.state()
 
-				p.limit = c.limit
-				verdict := p.deliverAs(Options{GHCommand: true, CredentialPath: c.path}, withToken(c.token))
-				require.NotEqual(t, "done", verdict)
-				require.Contains(t, causes, verdict)
-				require.Equal(t, before, p.state())
+			p.limit = c.limit
+			verdict := p.deliverAs(Options{GHCommand: true, CredentialPath: c.path}, withToken(c.token))
+			require.NotEqual(t, "done", verdict)
+			require.Contains(t, causes, verdict)
+			require.Equal(t, before, p.state())
 
-				p.limit = 0
-				require.Equal(t, "done", p.deliverAs(Options{GHCommand: true, CredentialPath: c.path}, withToken(c.token)))
-			})
-		}
+			p.limit = 0
+			require.Equal(t, "done", p.deliverAs(Options{GHCommand: true, CredentialPath: c.path}, withToken(c.token)))
+		})
 	}
 }
 
@@ -53,13 +48,13 @@ func TestDeliverFileThatGetsNoFurther(t *testing.T) {
 func TestDeliverQuotaIsNamed(t *testing.T) {
 	t.Parallel()
 	for reason, code := range map[string]string{"Disk quota exceeded": "quota", "No space left on device": "disk_full"} {
-		for _, shell := range namesTried("sh", "bash") { // busybox starts its own programs, whatever the path
+		for shell, prepare := range shellsTried("sh", "bash") { // busybox starts its own programs, whatever the path
 			t.Run(reason+"/"+shell, func(t *testing.T) {
 				t.Parallel()
 				writes := 0
 				for fails := 1; ; fails++ {
 					p := newPlace(t)
-					p.shell, p.path = shells[shell](t)
+					p.shell, p.path = prepare(t)
 					require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
 					p.write(".gitconfig", "[user]\n\tname = Ada")
 					before := p.state()

@@ -55,25 +55,20 @@ func TestScriptGivesGitTheCredentialAndItsRemovalLeavesNoTrace(t *testing.T) {
 			p.env = append(p.env, "XDG_CONFIG_HOME="+p.home+"/settings")
 		},
 	} {
-		for shell, prepare := range shellsTried() {
-			t.Run(name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
-				before(p)
-				untouched := p.state()
+		inEachShell(t, name, func(t *testing.T, p *place) {
+			require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
+			before(p)
+			untouched := p.state()
 
-				require.Equal(t, "done", p.deliver(Options{}))
-				require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")
-				requireKept(t, untouched, p.state())
+			require.Equal(t, "done", p.deliver(Options{}))
+			require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")
+			requireKept(t, untouched, p.state())
 
-				require.Equal(t, "done", p.remove(Options{}))
-				require.Equal(t, untouched, p.state())
-				require.Equal(t, "done", p.remove(Options{}), "a second removal")
-				require.Equal(t, untouched, p.state())
-			})
-		}
+			require.Equal(t, "done", p.remove(Options{}))
+			require.Equal(t, untouched, p.state())
+			require.Equal(t, "done", p.remove(Options{}), "a second removal")
+			require.Equal(t, untouched, p.state())
+		})
 	}
 }
 
@@ -88,21 +83,16 @@ func requireKept(t *testing.T, before, after map[string]string) {
 
 func TestScriptRunTwiceChangesNothing(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shellsTried() {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
-			p.shell, p.path = prepare(t)
-			p.write(".gitconfig", "[user]\n\tname = Ada")
-			options := Options{GitIdentity: true, RewriteSSH: true, GHCommand: true}
-			c := gitCredential()
-			require.Equal(t, "done", p.deliverAs(options, c))
-			first, times := p.state(), p.times()
-			require.Equal(t, "done", p.deliverAs(options, c))
-			require.Equal(t, first, p.state())
-			require.Equal(t, times, p.times())
-		})
-	}
+	inEachShell(t, "", func(t *testing.T, p *place) {
+		p.write(".gitconfig", "[user]\n\tname = Ada")
+		options := Options{GitIdentity: true, RewriteSSH: true, GHCommand: true}
+		c := gitCredential()
+		require.Equal(t, "done", p.deliverAs(options, c))
+		first, times := p.state(), p.times()
+		require.Equal(t, "done", p.deliverAs(options, c))
+		require.Equal(t, first, p.state())
+		require.Equal(t, times, p.times())
+	})
 }
 
 func (p *place) times() map[string]time.Time {
@@ -141,24 +131,19 @@ func TestScriptTakesAnyHome(t *testing.T) {
 	for _, name := range []string{
 		"with spaces & o'malley", `say "hi" \n`, "$HOME `id` $(id);|&", "tab\there ü$&@#", "-n", "*[section]=~",
 	} {
-		for shell, prepare := range shellsTried() {
-			t.Run(name+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				p.home = filepath.Join(p.home, name)
-				require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
-				before := p.state()
-				require.Equal(t, "done", p.deliver(Options{}))
-				require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")
-				first := p.state()
-				require.Equal(t, "done", p.deliver(Options{}))
-				require.Equal(t, len(first), len(p.state()))
-				require.Equal(t, first["/.gitconfig"], p.state()["/.gitconfig"])
-				require.Equal(t, "done", p.remove(Options{}))
-				require.Equal(t, before, p.state())
-			})
-		}
+		inEachShell(t, name, func(t *testing.T, p *place) {
+			p.home = filepath.Join(p.home, name)
+			require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
+			before := p.state()
+			require.Equal(t, "done", p.deliver(Options{}))
+			require.Contains(t, p.fill("https", "github.com"), "password="+token+"\n")
+			first := p.state()
+			require.Equal(t, "done", p.deliver(Options{}))
+			require.Equal(t, len(first), len(p.state()))
+			require.Equal(t, first["/.gitconfig"], p.state()["/.gitconfig"])
+			require.Equal(t, "done", p.remove(Options{}))
+			require.Equal(t, before, p.state())
+		})
 	}
 }
 
@@ -185,31 +170,26 @@ func TestScriptPutsTheCredentialElsewhere(t *testing.T) {
 func TestScriptLeavesNoCredentialAtTheFormerPlace(t *testing.T) {
 	t.Parallel()
 	for _, former := range []string{"", "~/former", `~/it's "the" \n \\" '\''former'`} {
-		for shell, prepare := range shellsTried() {
-			t.Run(former+"/"+shell, func(t *testing.T) {
-				t.Parallel()
-				p := newPlace(t)
-				p.shell, p.path = prepare(t)
-				before, now := Options{CredentialPath: former, GHCommand: true}, Options{CredentialPath: "~/now", GHCommand: true}
-				file := filepath.Join(p.home, cmp.Or(strings.TrimPrefix(former, "~/"), ".config/ghscoped/github.com/credential"))
+		inEachShell(t, former, func(t *testing.T, p *place) {
+			before, now := Options{CredentialPath: former, GHCommand: true}, Options{CredentialPath: "~/now", GHCommand: true}
+			file := filepath.Join(p.home, cmp.Or(strings.TrimPrefix(former, "~/"), ".config/ghscoped/github.com/credential"))
 
-				require.Equal(t, "done", p.deliver(before))
-				require.FileExists(t, file)
-				killed := filepath.Join(filepath.Dir(file), ".ghscoped-new.killed")
-				require.NoError(t, os.Mkdir(killed, 0o700))
-				require.NoError(t, os.WriteFile(killed+"/ghscoped-new."+filepath.Base(file), []byte("password=ghu_killed\n"), 0o600))
-				require.Equal(t, "done", p.deliverAs(now, withToken("ghu_next")))
-				require.NoFileExists(t, file)
-				require.NoDirExists(t, killed)
-				require.Contains(t, p.fill("https", "github.com"), "password=ghu_next\n")
-				require.Contains(t, p.read(".config/gh/hosts.yml"), "ghu_next", "the list of the gh command is still known as ours")
+			require.Equal(t, "done", p.deliver(before))
+			require.FileExists(t, file)
+			killed := filepath.Join(filepath.Dir(file), ".ghscoped-new.killed")
+			require.NoError(t, os.Mkdir(killed, 0o700))
+			require.NoError(t, os.WriteFile(killed+"/ghscoped-new."+filepath.Base(file), []byte("password=ghu_killed\n"), 0o600))
+			require.Equal(t, "done", p.deliverAs(now, withToken("ghu_next")))
+			require.NoFileExists(t, file)
+			require.NoDirExists(t, killed)
+			require.Contains(t, p.fill("https", "github.com"), "password=ghu_next\n")
+			require.Contains(t, p.read(".config/gh/hosts.yml"), "ghu_next", "the list of the gh command is still known as ours")
 
-				require.Equal(t, "done", p.remove(before), "the change was taken back, and nothing delivered since")
-				require.NoFileExists(t, p.home+"/now")
-				require.NoDirExists(t, p.home+"/.config/gh")
-				require.NoDirExists(t, p.home+"/.config/ghscoped")
-			})
-		}
+			require.Equal(t, "done", p.remove(before), "the change was taken back, and nothing delivered since")
+			require.NoFileExists(t, p.home+"/now")
+			require.NoDirExists(t, p.home+"/.config/gh")
+			require.NoDirExists(t, p.home+"/.config/ghscoped")
+		})
 	}
 }
 
@@ -265,24 +245,19 @@ func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 // TestDeliverCredentialIsNotCommitted: in a home that is a repository, say of dotfiles.
 func TestDeliverCredentialIsNotCommitted(t *testing.T) {
 	t.Parallel()
-	for shell, prepare := range shellsTried() {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			p := newPlace(t)
-			p.shell, p.path = prepare(t)
-			p.write(".config/other", "mine")
-			require.Equal(t, "done", p.deliver(Options{}))
-			p.git("", "init", "-q")
-			p.git("", "add", "-A")
-			staged := p.git("", "ls-files")
-			require.Contains(t, staged, ".config/other\n", "git did add something")
-			require.NotContains(t, staged, "ghscoped")
-			p.git("", "clean", "-fdq")
-			p.git("", "-c", "user.name=a", "-c", "user.email=a", "stash", "-u")
-			require.Contains(t, p.fill("https", "github.com"), token, "nor does cleaning up take it away")
+	inEachShell(t, "", func(t *testing.T, p *place) {
+		p.write(".config/other", "mine")
+		require.Equal(t, "done", p.deliver(Options{}))
+		p.git("", "init", "-q")
+		p.git("", "add", "-A")
+		staged := p.git("", "ls-files")
+		require.Contains(t, staged, ".config/other\n", "git did add something")
+		require.NotContains(t, staged, "ghscoped")
+		p.git("", "clean", "-fdq")
+		p.git("", "-c", "user.name=a", "-c", "user.email=a", "stash", "-u")
+		require.Contains(t, p.fill("https", "github.com"), token, "nor does cleaning up take it away")
 
-			require.Equal(t, "done", p.remove(Options{}))
-			require.NoDirExists(t, p.home+"/.config/ghscoped")
-		})
-	}
+		require.Equal(t, "done", p.remove(Options{}))
+		require.NoDirExists(t, p.home+"/.config/ghscoped")
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 const (
@@ -309,18 +310,7 @@ func (i Identity) check(u *User, account github.Account) *apierror.Error {
 // case does not count. Unicode has other letters that fold to the same ones (ſ is
 // an s, the Kelvin sign a k), and a Hub name with those is somebody else's.
 func sameLogin(login, name string) bool {
-	return len(login) == len(name) && lowerASCII(login) == lowerASCII(name)
-}
-
-// lowerASCII changes A to Z and nothing else.
-func lowerASCII(text string) string {
-	lower := []byte(text)
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
-		}
-	}
-	return string(lower)
+	return webaddr.LowerASCII(login) == webaddr.LowerASCII(name)
 }
 
 var (

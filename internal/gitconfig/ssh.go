@@ -1,6 +1,10 @@
 package gitconfig
 
-import "strings"
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
 
 // RewriteSSH is the lines by which git uses the address of a GitHub, such as
 // https://github.com/, for each form in which ssh addresses of that host, without a
@@ -33,19 +37,7 @@ func sshForms(host string) []string {
 // [RewriteSSH] under this header.
 func ofRewriteSSH(header, setting string) bool {
 	form, found := strings.CutPrefix(setting, "insteadOf = ")
-	_, address, isURL := strings.Cut(strings.TrimSpace(header), `[url "`)
-	_, host, isAddress := strings.Cut(address, "://")
-	if !found || !isURL || !isAddress {
-		return false
-	}
-	host, _, _ = strings.Cut(host, "/")
-	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
-		host = host[:at]
-	}
-	for _, known := range sshForms(strings.Trim(host, "[]")) {
-		if form == known {
-			return true
-		}
-	}
-	return false
+	_, quoted, isURL := strings.Cut(strings.TrimSpace(header), `[url "`)
+	address, err := url.Parse(strings.TrimSuffix(quoted, `"]`))
+	return found && isURL && err == nil && address.Host != "" && slices.Contains(sshForms(address.Hostname()), form)
 }

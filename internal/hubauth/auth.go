@@ -66,7 +66,7 @@ type Options struct {
 
 	HTTP  *http.Client
 	Clock func() time.Time
-	// Ended is told which session was found dead; nil: nobody is.
+	// Ended is called with each session that was found invalid; it may be nil.
 	Ended func(ctx context.Context, session Session)
 }
 
@@ -82,7 +82,7 @@ type Auth struct {
 
 	sessions Sessions
 	life     time.Duration
-	ended    func(ctx context.Context, session Session) // nil: nobody is told
+	ended    func(ctx context.Context, session Session) // may be nil
 
 	loginCodecs, sessionCodecs     []securecookie.Codec // of the cookies
 	prefix                         string

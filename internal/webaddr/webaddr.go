@@ -51,14 +51,16 @@ func CanonicalHost(scheme, host string) string {
 	if port == map[string]string{"https": "443", "http": "80"}[scheme] {
 		port = ""
 	}
-	name = lowerASCII(strings.TrimSuffix(name, "."))
+	name = LowerASCII(strings.TrimSuffix(name, "."))
 	if name == "" || port == "" {
 		return name
 	}
 	return name + ":" + port
 }
 
-func lowerASCII(s string) string {
+// LowerASCII changes A to Z and nothing else: Unicode has other letters that fold
+// to the same ones, and a name with those is another name.
+func LowerASCII(s string) string {
 	lower := []byte(s)
 	for i, c := range lower {
 		if 'A' <= c && c <= 'Z' {

@@ -43,7 +43,7 @@
 // t. Then, and for READONLY, LOADING and a full memory, the answer is
 // [store.ErrUnavailable]. All watchers of a kind in a process share
 // one subscription. When it begins, when it begins again after its connection was
-// lost, and once a minute, each is told that anything may have changed.
+// lost, and once a minute, each is notified that anything may have changed.
 //
 // This package does not see clear values, only sealed ones.
 package redis
