@@ -87,6 +87,27 @@ func (s *Server) adminWorld(r chi.Router) {
 		s.SAML(in.Org, in.On)
 		return nil, nil
 	}))
+	r.Post("/saml/sessions", do(func(in struct{ Login, Org string }) (any, error) {
+		s.SignOn(in.Login, in.Org)
+		return nil, nil
+	}))
+	r.Post("/installation-requests", do(func(in struct{ Org, Login string }) (any, error) { return nil, s.RequestApp(in.Org, in.Login) }))
+	r.Delete("/installation-requests/{org}", func(w http.ResponseWriter, r *http.Request) {
+		s.DeclineRequests(chi.URLParam(r, "org"))
+		writeAdmin(w, nil, nil)
+	})
+	r.Post("/archive", do(func(in struct {
+		Repository string
+		On         bool
+	}) (any, error) {
+		return nil, s.Archive(in.Repository, in.On)
+	}))
+	r.Post("/protect", do(func(in struct {
+		Repository string
+		Branches   []string
+	}) (any, error) {
+		return nil, s.Protect(in.Repository, in.Branches...)
+	}))
 }
 
 func (s *Server) adminFaults(r chi.Router) {

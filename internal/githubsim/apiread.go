@@ -62,7 +62,7 @@ func (s *Server) repoJSON(r *repository, role int) map[string]any {
 	return map[string]any{
 		"id": r.ID, "name": r.name, "full_name": r.FullName, "private": r.Private, "default_branch": "main",
 		"owner": s.accountJSON(s.account(r.owner)), "html_url": s.url + "/" + r.FullName, "clone_url": s.url + "/" + r.FullName + ".git",
-		"url": s.apiURL + "/repos/" + r.FullName, "archived": false, "visibility": map[bool]string{true: "private", false: "public"}[r.Private],
+		"url": s.apiURL + "/repos/" + r.FullName, "archived": r.Archived, "visibility": map[bool]string{true: "private", false: "public"}[r.Private],
 		"permissions": map[string]bool{"pull": role >= 1, "triage": role >= 2, "push": role >= 2, "maintain": role >= 3, "admin": role >= 3},
 	}
 }
@@ -127,7 +127,7 @@ func (s *Server) userInstallationRepos(c *call) reply {
 		return fail(http.StatusForbidden, "This installation has been suspended")
 	}
 	list := []map[string]any{}
-	hidden := s.saml[strings.ToLower(i.account.Login)]
+	hidden := s.hiddenBySAML(c.token, i.account.Login)
 	for _, r := range s.sortedRepos() {
 		if !hidden && i.includes(r) && s.role(c.token.login, r) > 0 && (c.token.repos == nil || c.token.repos[r.ID]) {
 			list = append(list, s.repoJSON(r, s.role(c.token.login, r)))
@@ -147,9 +147,8 @@ func (s *Server) visibleRepo(c *call) (*repository, *reply) {
 		return r, nil
 	}
 	p := fail(http.StatusNotFound, "Not Found")
-	if r != nil && c.token != nil && c.token.installation == nil && s.saml[strings.ToLower(r.owner)] {
-		p = fail(http.StatusForbidden, "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.").
-			with("X-GitHub-SSO", "required; url="+s.url+"/orgs/"+r.owner+"/sso")
+	if r != nil && c.token != nil && s.hiddenBySAML(c.token, r.owner) {
+		p = s.samlRefusal(r.owner)
 	}
 	return nil, &p
 }

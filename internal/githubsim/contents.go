@@ -104,6 +104,10 @@ func (s *Server) createPull(c *call) reply {
 		p := fail(http.StatusForbidden, "Resource not accessible by integration")
 		refusal = &p
 	}
+	if refusal == nil && r.Archived {
+		p := fail(http.StatusForbidden, "Repository was archived so is read-only.")
+		refusal = &p
+	}
 	s.mu.Unlock()
 	if refusal != nil {
 		return *refusal

@@ -26,7 +26,8 @@
 //	/login/device/confirmation      #app-name, #login, #permissions, #authorize, #cancel; then #device-done or #device-cancelled
 //	/login/oauth/authorize          the same buttons, and #redirect-uri
 //	/apps/SLUG                      #install
-//	/apps/SLUG/installations/new    #accounts, one link #account-LOGIN for each
+//	/apps/SLUG/installations/new    #accounts, one link #account-LOGIN for each; #request-ORG, then #asked-ORG, where an owner has to install it
+//	/orgs/ORG/sso                   #sign-on; then #signed-on
 //	…/installations/new/permissions #install-form: #select-all, #select-some, check boxes #repo-ID with data-repo=OWNER/NAME, #save
 //	/settings/installations         #installations
 //	/settings/installations/ID      #installation-form as above, #saved after it; #danger-form: #suspend, #unsuspend, #uninstall; #suspended
@@ -43,7 +44,9 @@
 // client: a revoked access token leaves its refresh token alive on
 // /credentials/revoke; a token made by …/token/scoped outlives the wide one it
 // was made of, and counts among the ten of a person; a wrong PKCE verifier spends the code; a poll that a
-// fault answered still counts as a poll. The first poll after a code was issued
+// fault answered still counts as a poll; a token never reaches an organisation
+// whose SAML session began after it was made, nor does one that it is refreshed
+// to, and the installation there is listed nevertheless, without repositories. The first poll after a code was issued
 // is never too early, but DevicePolls.FirstAfter tells when it came.
 // Git LFS takes uploads with a permit of their own only, as storage elsewhere
 // does, and offers an object for download when it was verified; it knows no

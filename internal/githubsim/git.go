@@ -87,6 +87,7 @@ func (s *Server) layGround() error {
 	return errors.Join(
 		os.Mkdir(hooks, 0o700),
 		os.WriteFile(filepath.Join(hooks, "pre-receive"), []byte(preReceive), 0o700),
+		os.WriteFile(filepath.Join(hooks, "update"), []byte(updateHook), 0o700),
 		os.WriteFile(filepath.Join(hooks, "post-receive"), []byte(postReceive), 0o700),
 		os.WriteFile(filepath.Join(s.dir, "gitconfig"), fmt.Appendf(nil, gitConfig, hooks), 0o600),
 	)
@@ -222,8 +223,12 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request, repo *repositor
 	inner.Header.Del("Authorization")
 	h := &cgi.Handler{Path: filepath.Join(s.gitExec, "git-http-backend"), Dir: s.dir, Root: "/", Stderr: io.Discard,
 		Env: append(s.gitEnv(), "GIT_PROJECT_ROOT="+s.dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER="+a.actor,
-			"GITHUBSIM_PUSH="+note, "GITHUBSIM_WORKFLOWS="+a.workflows)}
-	h.ServeHTTP(w, inner)
+			"GITHUBSIM_PUSH="+note, "GITHUBSIM_WORKFLOWS="+a.workflows, "GITHUBSIM_PROTECTED="+strings.Join(s.protected(repo), " "))}
+	if strings.HasSuffix(tail, "/git-receive-pack") {
+		serveReport(h, w, inner)
+	} else {
+		h.ServeHTTP(w, inner)
+	}
 	if strings.HasSuffix(tail, "/git-receive-pack") && string(body) != "0000" { // "0000" is git asking whether it may
 		p := a.push(repo.FullName, s.Now())
 		p.Refs = readRefs(note)

@@ -196,3 +196,94 @@ func TestCloseLeavesNothing(t *testing.T) {
 	_, err = http.Get(sim.URL())
 	require.Error(t, err)
 }
+
+func TestGitPushToAnArchivedRepositoryIsRefused(t *testing.T) {
+	t.Parallel()
+	sim := start(t)
+	_, err := sim.Install("octocat")
+	require.NoError(t, err)
+	token := userToken(t, sim, "octocat").str("access_token")
+	require.NoError(t, sim.Archive("octocat/notes", true))
+	require.Equal(t, true, send(t, "GET", sim.APIURL()+"/repos/octocat/notes", "Bearer "+token, nil).body["archived"])
+
+	dir := cloned(t, sim, "octocat/notes", token)
+	out, err := git(t, dir, token, "push", "origin", "HEAD:main")
+	require.Error(t, err)
+	require.Contains(t, out, "remote: This repository was archived so it is read-only.")
+	require.Contains(t, out, "The requested URL returned error: 403")
+	pull := send(t, "POST", sim.APIURL()+"/repos/octocat/notes/pulls", "Bearer "+token, map[string]any{"title": "t", "head": "x", "base": "main"})
+	require.Equal(t, 403, pull.status)
+
+	require.NoError(t, sim.Archive("octocat/notes", false))
+	out, err = git(t, dir, token, "push", "origin", "HEAD:main")
+	require.NoError(t, err, out)
+	require.Error(t, sim.Archive("octocat/nothing", true))
+}
+
+func TestGitPushToAProtectedBranchIsDeclinedByThePackProtocol(t *testing.T) {
+	t.Parallel()
+	sim := start(t)
+	_, err := sim.Install("octocat")
+	require.NoError(t, err)
+	token := userToken(t, sim, "octocat").str("access_token")
+	require.NoError(t, sim.Protect("octocat/notes", "main"))
+
+	dir := cloned(t, sim, "octocat/notes", token)
+	out, err := git(t, dir, token, "push", "origin", "HEAD:main", "HEAD:draft")
+	require.Error(t, err)
+	require.Contains(t, out, "remote: error: GH006: Protected branch update failed for refs/heads/main.")
+	require.Contains(t, out, "remote: - Changes must be made through a pull request.")
+	require.Contains(t, out, "HEAD -> main (protected branch hook declined)")
+	require.Regexp(t, `new branch\] +HEAD -> draft`, out, "the others of the same push go through")
+	pushes := sim.Stats().Pushes
+	require.Len(t, pushes, 1)
+	require.Len(t, pushes[0].Refs, 1)
+	require.Equal(t, "refs/heads/draft", pushes[0].Refs[0].Ref)
+	out, err = git(t, dir, token, "push", "origin", ":main")
+	require.Error(t, err)
+	require.Contains(t, out, "GH006")
+
+	require.NoError(t, sim.Protect("octocat/notes"))
+	out, err = git(t, dir, token, "push", "origin", "HEAD:main")
+	require.NoError(t, err, out)
+}
+
+// cloned is a clone with one commit that was not pushed.
+func cloned(t *testing.T, sim *githubsim.Server, repo, token string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "r")
+	out, err := git(t, t.TempDir(), token, "clone", sim.URL()+"/"+repo+".git", dir)
+	require.NoError(t, err, out)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "new.txt"), []byte("new"), 0o600))
+	commit(t, dir)
+	return dir
+}
+
+func TestSAMLKeepsATokenOutUntilItIsMadeAfterASignOn(t *testing.T) {
+	t.Parallel()
+	sim := start(t)
+	_, err := sim.Install("octo-org")
+	require.NoError(t, err)
+	sim.SAML("octo-org", true)
+	token := userToken(t, sim, "octocat").str("access_token")
+
+	repo := send(t, "GET", sim.APIURL()+"/repos/octo-org/shared", "Bearer "+token, nil)
+	require.Equal(t, 403, repo.status)
+	require.Regexp(t, `^required; url=`+sim.URL()+`/orgs/octo-org/sso\?authorization_request=\w+$`, repo.header.Get("X-GitHub-SSO"))
+	for _, name := range []string{"octo-org/shared", "octo-org/handbook"} { // private and public
+		require.Equal(t, 403, pushCheck(t, sim, name, token), name)
+	}
+	out, err := git(t, t.TempDir(), token, "clone", sim.URL()+"/octo-org/shared.git")
+	require.Error(t, err)
+	require.Contains(t, out, "remote: The `octo-org' organization has enabled or enforced SAML SSO.")
+	require.Contains(t, out, "you must re-authorize the GitHub App `GHScoped Demo'")
+	require.Contains(t, out, "The requested URL returned error: 403")
+
+	octocat := newBrowser(t, sim, "octocat")
+	octocat.get("/orgs/octo-org/sso")
+	octocat.post("/orgs/octo-org/sso")
+	require.Contains(t, octocat.page, `id="signed-on"`)
+	require.Equal(t, 403, pushCheck(t, sim, "octo-org/shared", token), "the token is older than the session")
+	require.Equal(t, 200, pushCheck(t, sim, "octo-org/shared", userToken(t, sim, "octocat").str("access_token")))
+	require.Equal(t, 403, pushCheck(t, sim, "octo-org/shared", userToken(t, sim, "mona").str("access_token")), "somebody else's session")
+}

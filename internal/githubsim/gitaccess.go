@@ -51,6 +51,9 @@ func (s *Server) gitAccess(r *http.Request, repo *repository, push bool) gitAcce
 	if repo == nil {
 		return a.refuse(http.StatusNotFound, "Repository not found.")
 	}
+	if push && repo.Archived && s.covers(t, repo, "contents", "read") {
+		return a.refuse(http.StatusForbidden, "This repository was archived so it is read-only.")
+	}
 	if s.covers(t, repo, "workflows", "write") {
 		a.workflows = "1"
 	}
@@ -63,7 +66,7 @@ func (s *Server) gitAccess(r *http.Request, repo *repository, push bool) gitAcce
 	switch {
 	case s.covers(t, repo, "contents", "write"):
 		return a
-	case repo.Private && !s.covers(t, repo, "contents", "read"):
+	case s.hiddenBySAML(t, repo.owner), repo.Private && !s.covers(t, repo, "contents", "read"):
 		return a.hidden(s, t, repo)
 	}
 	return a.refuse(http.StatusForbidden, fmt.Sprintf("Permission to %s.git denied to %s.", repo.FullName, a.actor))
@@ -71,7 +74,7 @@ func (s *Server) gitAccess(r *http.Request, repo *repository, push bool) gitAcce
 
 // hidden is the refusal of a repository whose existence is not admitted.
 func (a gitAccess) hidden(s *Server, t *token, repo *repository) gitAccess {
-	if s.saml[strings.ToLower(repo.owner)] && t.installation == nil {
+	if s.hiddenBySAML(t, repo.owner) {
 		return a.refuse(http.StatusForbidden, fmt.Sprintf("The `%s' organization has enabled or enforced SAML SSO.\n"+
 			"To access this repository, you must re-authorize the GitHub App `%s'.", repo.owner, t.app.Name))
 	}

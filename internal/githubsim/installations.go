@@ -10,6 +10,7 @@ import (
 func (s *Server) newInstallation(app *App, account *Account) *installation {
 	i := &installation{id: s.nextID(), app: app, account: account, created: s.Now(), permissions: maps.Clone(app.Permissions)}
 	s.installations[i.id] = i
+	s.answered(app, account)
 	return i
 }
 
@@ -90,12 +91,4 @@ func (s *Server) withInstallation(id int64, change func(*installation)) error {
 	}
 	change(i)
 	return nil
-}
-
-// SAML makes an organisation want a SAML session that no user has: its
-// repositories are then missing from every user's answers.
-func (s *Server) SAML(org string, on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.saml[strings.ToLower(org)] = on
 }

@@ -3,6 +3,8 @@ package githubsim
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,8 @@ func (s *Server) appPage(n *session, r *http.Request) reply {
 type installTarget struct {
 	Account   *Account
 	Installed string // address of the installation, if there is one
+	Ask       bool   // an owner has to install it
+	Asked     bool   // and was asked
 }
 
 func (s *Server) chooseAccount(n *session, r *http.Request) reply {
@@ -33,13 +37,20 @@ func (s *Server) chooseAccount(n *session, r *http.Request) reply {
 	var targets []installTarget
 	for _, login := range s.order {
 		a := s.account(login)
-		if !s.administers(n.login, a) || (app.Private && !strings.EqualFold(app.Owner, a.Login)) {
+		owns := s.administers(n.login, a)
+		if (!owns && s.membership(n.login, a) == "") || (app.Private && !strings.EqualFold(app.Owner, a.Login)) {
 			continue
 		}
-		t := installTarget{Account: a}
-		if i := s.installationOf(app, a.Login); i != nil {
+		t := installTarget{Account: a, Ask: !owns}
+		switch i := s.installationOf(app, a.Login); {
+		case i != nil && owns:
 			t.Installed = i.path()
+		case i != nil:
+			continue // there is nothing to ask for
 		}
+		t.Asked = slices.ContainsFunc(s.asked, func(q *installationRequest) bool {
+			return q.app == app && q.account == a && strings.EqualFold(q.requester, n.login)
+		})
 		targets = append(targets, t)
 	}
 	return n.page("accounts.html", "Install "+app.Name, map[string]any{"App": app, "Targets": targets})
@@ -105,6 +116,9 @@ func (s *Server) install(n *session, r *http.Request) reply {
 		i = s.newInstallation(app, account)
 	}
 	i.all, i.repos = all, ids
+	if app.SetupURL != "" {
+		return redirect(setUp(app, url.Values{"installation_id": {strconv.FormatInt(i.id, 10)}, "setup_action": {"install"}}))
+	}
 	return redirect(i.path())
 }
 

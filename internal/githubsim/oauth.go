@@ -69,7 +69,7 @@ func (s *Server) exchange(r *http.Request) reply {
 func (s *Server) onlyRepo(app *App, login, repositoryID string) map[int64]bool {
 	id, _ := strconv.ParseInt(repositoryID, 10, 64)
 	r := s.repoByID(id)
-	if r == nil || !s.covers(&token{app: app, login: login}, r, "metadata", "read") {
+	if r == nil || !s.covers(&token{app: app, login: login, signedOn: s.samlSessions(login)}, r, "metadata", "read") {
 		return nil
 	}
 	return map[int64]bool{id: true}
@@ -87,7 +87,9 @@ func (s *Server) refreshExchange(app *App, refresh, secret string) reply {
 		return oauthError("incorrect_client_credentials", webErrorsURI)
 	}
 	t.end("refreshed")
-	return reply{status: http.StatusOK, oauth: s.issueUserToken(app, t.login, t.via, t.repos).answer()}
+	renewed := s.issueUserToken(app, t.login, t.via, t.repos)
+	renewed.signedOn = t.signedOn // the authorisation is the old one
+	return reply{status: http.StatusOK, oauth: renewed.answer()}
 }
 
 func (a *App) secretIs(secret string) bool {

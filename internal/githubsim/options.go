@@ -63,6 +63,8 @@ type Repository struct {
 	Private       bool              `json:"private,omitempty"`
 	Collaborators map[string]string `json:"collaborators,omitempty"` // login to read, write or admin
 	Files         map[string]string `json:"files,omitempty"`         // default: a README.md
+	Archived      bool              `json:"archived,omitempty"`      // takes no push
+	Protected     []string          `json:"protected,omitempty"`     // branches that change by pull requests only
 	ID            int64             `json:"id,omitempty"`
 }
 
@@ -76,6 +78,7 @@ type App struct {
 	Owner         string            `json:"owner,omitempty"` // default: the first account
 	ClientSecret  string            `json:"client_secret,omitempty"`
 	CallbackURLs  []string          `json:"callback_urls,omitempty"`
+	SetupURL      string            `json:"setup_url,omitempty"`      // where people go after they installed the App, or asked for it
 	PublicKeyPEM  string            `json:"public_key_pem,omitempty"` // verifies the App's JWTs
 	Permissions   map[string]string `json:"permissions,omitempty"`    // default: contents and pull_requests write, metadata read
 	NoDeviceFlow  bool              `json:"no_device_flow,omitempty"`

@@ -25,6 +25,9 @@ func (s *Server) webRoutes() []route {
 		{get, "/apps/{slug}/installations/new", s.forPerson(s.chooseAccount)},
 		{get, "/apps/{slug}/installations/new/permissions", s.forPerson(s.chooseRepositories)},
 		{post, "/apps/{slug}/installations/new/permissions", s.forPerson(s.install)},
+		{post, "/apps/{slug}/installations/new/request", s.forPerson(s.requestInstallation)},
+		{get, "/orgs/{org}/sso", s.forPerson(s.signOnPage)},
+		{post, "/orgs/{org}/sso", s.forPerson(s.signOn)},
 		{get, "/settings/installations", s.forPerson(s.installationsPage)},
 		{get, "/settings/installations/{id}", s.forPerson(s.installationPage)},
 		{post, "/settings/installations/{id}", s.forPerson(s.changeInstallation)},
@@ -68,6 +71,7 @@ func (s *Server) apiRoutes() []route {
 
 		{get, "/apps/{slug}", s.api(anyone, s.getAppBySlug)},
 		{get, "/app", s.api(appsOnly, s.getApp)},
+		{get, "/app/installation-requests", s.api(appsOnly, s.installationRequests)},
 		{get, "/app/installations", s.api(appsOnly, s.appInstallations)},
 		{get, "/app/installations/{id}", s.api(appsOnly, s.appInstallation)},
 		{post, "/app/installations/{id}/access_tokens", s.api(appsOnly, s.mint)},

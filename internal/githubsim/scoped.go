@@ -45,7 +45,7 @@ func (s *Server) scopeToken(app *App, wide *token, in applicationBody) reply {
 	if len(in.Permissions) > 0 {
 		permissions = withMetadata(in.Permissions)
 	}
-	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: wide.login, via: "scoped",
+	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: wide.login, via: "scoped", signedOn: wide.signedOn,
 		repos: repos, permissions: permissions, issued: s.Now(), expires: wide.expires}
 	s.keep(t)
 	s.evict(app, wide.login)

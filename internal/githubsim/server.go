@@ -49,8 +49,10 @@ type Server struct {
 	codes         map[string]*authCode
 	grants        map[grantKey]bool
 	sessions      map[string]*session
-	saml          map[string]bool
-	entries       map[string]*window // code entries by client id
+	saml          map[string]bool        // organisations, lower case
+	signedOn      map[samlSession]bool   // who has a SAML session there
+	asked         []*installationRequest // not answered yet
+	entries       map[string]*window     // code entries by client id
 	rates         map[string]*window
 	manifests     map[string]manifest
 	faults        []*Fault
@@ -70,7 +72,7 @@ func New(o Options) *Server {
 		accounts: map[string]*Account{}, apps: map[string]*App{}, repos: map[string]*repository{},
 		installations: map[int64]*installation{}, tokens: map[string]*token{}, refreshTokens: map[string]*token{},
 		devices: map[string]*device{}, userCodes: map[string]*device{}, codes: map[string]*authCode{},
-		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{},
+		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{}, signedOn: map[samlSession]bool{},
 		entries: map[string]*window{}, rates: map[string]*window{}, manifests: map[string]manifest{},
 		requests: map[string]int{}, statuses: map[string]map[int]int{}, lfsPermits: map[string]lfsPermit{},
 	}

@@ -136,7 +136,7 @@ func (s *Server) covers(t *token, r *repository, p, level string) bool {
 	if t.installation != nil {
 		return true
 	}
-	return !s.saml[strings.ToLower(r.owner)] && grantsLevel(i.permissions, p, level) && s.role(t.login, r) >= levels[level]
+	return !s.hiddenBySAML(t, r.owner) && grantsLevel(i.permissions, p, level) && s.role(t.login, r) >= levels[level]
 }
 
 // sees says whether the bearer (nil: nobody) may read r at all.

@@ -29,6 +29,10 @@ type token struct {
 	refreshExpires time.Time
 	refreshEnded   string
 
+	// signedOn are the organisations, lower case, in which its user had a SAML
+	// session when it was made.
+	signedOn map[string]bool
+
 	// What it is narrowed to; nil: to nothing.
 	repos       map[int64]bool
 	permissions map[string]string
@@ -95,7 +99,7 @@ func (s *Server) liveToken(value string) *token {
 // evicts the oldest beyond the limit.
 func (s *Server) issueUserToken(app *App, login, via string, repos map[int64]bool) *token {
 	now := s.Now()
-	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: login, via: via, repos: repos, issued: now}
+	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: login, via: via, repos: repos, issued: now, signedOn: s.samlSessions(login)}
 	if !app.NoTokenExpiry {
 		t.expires = now.Add(userTokenLife)
 		t.refresh = "ghr_" + randomFrom(base62, 76)
