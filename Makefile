@@ -111,7 +111,7 @@ pages: ## a picture of every state of the page, into docs/pages/
 	$(GO) run ./test/pages
 
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 proxy valkey axe system
+	@demo/install.sh hub6 hub5 hub4 labgit proxy valkey axe system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

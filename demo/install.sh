@@ -5,6 +5,7 @@
 #   demo/install.sh hub6 [hub5] [hub4]   a Python environment with that JupyterHub
 #   demo/install.sh proxy                configurable-http-proxy
 #   demo/install.sh valkey               valkey-server (the tests of the store)
+#   demo/install.sh labgit               jupyterlab-git, beside the JupyterLab of hub6 (the tests)
 #   demo/install.sh wheel                what builds the Python package (its test)
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
@@ -69,6 +70,7 @@ fresh() {
   [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ]
 }
 
+# install_python NAME [OPTION...]: the options are pip's.
 install_python() {
   target=$demo/$1
   requirements=$here/requirements/$1.txt
@@ -76,8 +78,9 @@ install_python() {
   sum=$(stamp "$("$python" --version) $target" "$requirements")
   if fresh "$target" "$sum"; then return; fi
   say "Installing $1 (Python packages, once) ..."
+  shift
   "$python" -m venv --clear "$target"
-  "$target/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements"
+  "$target/bin/python" -m pip install --quiet --disable-pip-version-check "$@" --requirement "$requirements"
   echo "$sum" >"$target/.installed"
 }
 
@@ -193,13 +196,14 @@ install_rivals() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|proxy|valkey|wheel|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|labgit|proxy|valkey|wheel|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
   exit 2
 fi
 require_programs
 for part in "$@"; do
   case $part in
   hub4 | hub5 | hub6 | wheel) install_python "$part" ;;
+  labgit) install_python labgit --no-deps ;;
   valkey) install_valkey ;;
   proxy | axe) install_npm "$part" ;;
   chromium) install_chromium ;;
@@ -210,7 +214,7 @@ for part in "$@"; do
   rivals) install_rivals ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, proxy, valkey, wheel, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, labgit, proxy, valkey, wheel, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
     exit 2
     ;;
   esac
