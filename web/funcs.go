@@ -29,6 +29,7 @@ func (t *translation) funcs() template.FuncMap {
 		"parts":     func(code string) []string { return strings.Split(clip(code, 32), "-") },
 		"group":     newShownGroup,
 		"stuck":     stuck,
+		"then":      afterwards,
 		"tone":      func(key string) string { return strings.TrimPrefix(key, "steps.") },
 		"seconds":   seconds,
 		"iso":       iso,
@@ -189,11 +190,12 @@ func newShownGroup(kind string, index int, g group, open bool) shownGroup {
 	return shownGroup{group: g, ID: fmt.Sprintf("%s-%d", kind, index), Open: open}
 }
 
-// groups are the repositories that can be pushed to, or the others, by owner.
-func groups(repositories []Repository, push bool) []group {
+// groups are the repositories of one kind by owner: those that can be pushed to,
+// those that are archived, or the others.
+func groups(repositories []Repository, kind string) []group {
 	byOwner := make(map[string][]string)
 	for _, r := range repositories {
-		if r.Push == push {
+		if (kind == "push") == r.Push && (kind == "archived") == r.Archived {
 			owner, name, found := strings.Cut(r.FullName, "/")
 			if !found {
 				name = owner

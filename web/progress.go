@@ -35,10 +35,22 @@ func ended(v View) bool {
 // stuck: nothing can be pushed until the person does something at GitHub.
 func stuck(a AccessState) bool {
 	switch a {
-	case AccessNotInstalled, AccessSuspended, AccessNoRepository, AccessReadOnly:
+	case AccessNotInstalled, AccessSuspended, AccessNoRepository, AccessReadOnly,
+		AccessArchived, AccessSingleSignOn, AccessRequested, AccessRefused:
 		return true
 	}
 	return false
+}
+
+// afterwards is the text for what comes after the step at GitHub.
+func afterwards(a AccessState) string {
+	switch a {
+	case AccessSingleSignOn:
+		return "access.then.reconnect"
+	case AccessRequested, AccessRefused:
+		return "access.then.owner"
+	}
+	return "access.then"
 }
 
 // live: something is under way that changes the page without the person.

@@ -42,6 +42,10 @@ const (
 	AccessSuspended    AccessState = "suspended"
 	AccessNoRepository AccessState = "no_repository"
 	AccessReadOnly     AccessState = "read_only"
+	AccessArchived     AccessState = "archived"
+	AccessSingleSignOn AccessState = "single_sign_on"
+	AccessRequested    AccessState = "requested"
+	AccessRefused      AccessState = "refused"
 )
 
 // ServerState is where one server stands.
@@ -91,6 +95,10 @@ type View struct {
 	// program.
 	Asking *string
 
+	// RequestSent says that GitHub has just sent the user's request for the App to
+	// the owners of an organisation.
+	RequestSent bool
+
 	// WebFlow offers the approval without a code.
 	WebFlow bool
 	// Pull says that servers fetch the credential instead of being given it.
@@ -139,6 +147,8 @@ type Connection struct {
 	AddURL string
 	// FixURL is GitHub's page that fixes Access; empty: AddURL.
 	FixURL string
+	// Missing are accounts of whose repositories nothing is reached.
+	Missing []Missing
 	// Program is the server in which a program made the connection, which the
 	// person has not confirmed; nil: they have.
 	Program *string
@@ -148,6 +158,16 @@ type Connection struct {
 type Repository struct {
 	FullName string
 	Push     bool
+	// Archived: it could be pushed to, were it not archived.
+	Archived bool
+}
+
+// Missing is an account that wants something before its repositories can be
+// reached. Account may be empty; FixURL is GitHub's page for it.
+type Missing struct {
+	Account string
+	Access  AccessState
+	FixURL  string
 }
 
 // Server is one of the user's servers.

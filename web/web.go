@@ -152,7 +152,9 @@ type document struct {
 	Version string
 	// Watch lets the script follow the state.
 	Watch bool
-	Body  any
+	// RequestSent is of one load of the page, and no part of a fragment.
+	RequestSent bool
+	Body        any
 }
 
 // With is the same document around something smaller, for a nested template.
@@ -218,13 +220,15 @@ func (p *Pages) view(lang string, view View) (document, error) {
 	if err := view.check(); err != nil {
 		return document{}, err
 	}
+	sent := view.RequestSent
+	view.RequestSent = false
 	version, err := fingerprint(view)
 	if err != nil {
 		return document{}, fmt.Errorf("web: %w", err)
 	}
 	doc := p.document(lang, string(view.State), titleKey(view), view)
 	doc.User, doc.Admin, doc.CSRF, doc.Now = view.User, view.Admin, view.CSRF, view.Now
-	doc.Watch = true
+	doc.Watch, doc.RequestSent = true, sent
 	doc.Version = version
 	if live(view) {
 		doc.Refresh = 5

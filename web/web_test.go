@@ -160,7 +160,7 @@ func TestTextsAreCompleteAndUsed(t *testing.T) {
 	placeholder := regexp.MustCompile(`\{[a-z]+\}`)
 	source := readAll(t, "templates/*.html") + readAll(t, "*.go")
 	// Keys that are put together from a state or a code.
-	composed := regexp.MustCompile(`^(problem\..+\.(message|hint|admin)|[a-z]+\.title|server\.[a-z]+(\.running|\.stopped)?|access\.(fix\.)?[a-z_]+)$`)
+	composed := regexp.MustCompile(`^(problem\..+\.(message|hint|admin)|[a-z]+\.title|server\.[a-z]+(\.running|\.stopped)?|access\.(fix\.)?[a-z_]+|missing\.[a-z_]+)$`)
 	for key, text := range english {
 		require.NotEmpty(t, german[key], "German lacks %s", key)
 		require.ElementsMatch(t, placeholder.FindAllString(text, -1), placeholder.FindAllString(german[key], -1), key)

@@ -76,11 +76,15 @@ func (p printer) describe(c client.Connection, now time.Time) {
 
 // missing says why a push would fail, and where that is changed.
 func (p printer) missing(c client.Connection) {
+	for _, m := range c.Missing {
+		p.missingAccount(m)
+	}
 	text := map[string]string{
 		"not_installed": "You cannot push anywhere yet: the GitHub App is not installed on an account of yours.",
 		"suspended":     "You cannot push anywhere: the GitHub App is suspended there.",
 		"no_repository": "You cannot push anywhere yet: no repository is chosen for the GitHub App.",
 		"read_only":     "You can read but not push: the GitHub App or you may not write to the chosen repositories.",
+		"archived":      "You can read but not push: the chosen repositories are archived.",
 	}[c.Access]
 	switch {
 	case text != "":
@@ -90,5 +94,26 @@ func (p printer) missing(c client.Connection) {
 		}
 	case c.InstallationsURL != "":
 		p.line("Choose more repositories at " + printable(c.InstallationsURL))
+	}
+}
+
+// missingAccount says what one account wants before it can be reached.
+func (p printer) missingAccount(m client.Missing) {
+	account := printable(m.Account)
+	if account == "" {
+		account = "An organisation that GitHub does not name"
+	}
+	text := map[string]string{
+		"single_sign_on": " wants a single sign-on (SAML): sign in there, then run ghscoped logout and ghscoped login.",
+		"requested":      ": you have asked for the GitHub App, and one of its owners has to agree.",
+		"refused":        " does not show its repositories, perhaps because it allows some addresses only. Ask one of its owners.",
+		"suspended":      ": the GitHub App is suspended there.",
+	}[m.Access]
+	if text == "" {
+		return
+	}
+	p.line(p.red(account + text))
+	if m.FixURL != "" {
+		p.line("  " + printable(m.FixURL))
 	}
 }

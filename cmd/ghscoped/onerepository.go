@@ -29,7 +29,7 @@ func surelyNarrow(ctx context.Context, gh *githubapi.Client, token secret.String
 	if o.repositoryID == 0 {
 		return nil
 	}
-	access, err := accessOf(ctx, gh, token)
+	access, err := accessOf(ctx, gh, token, 0)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	if ctx.Err() != nil {
 		return connectedYet
 	}
-	connection, err := reach(ctx, gh, token.Access.String, account.Login)
+	connection, err := reach(ctx, gh, token.Access.String, account)
 	connection.ExpiresAt = token.ExpiresAt.UTC()
 	if o.appURL != "" {
 		connection.InstallationsURL = o.appURL + "/installations/new"
@@ -175,18 +175,21 @@ func failed(ctx context.Context, err, notRevoked error) error {
 }
 
 // accessOf is what a token reaches, read page by page in a bounded time.
-func accessOf(ctx context.Context, gh *githubapi.Client, token secret.String) (github.Access, error) {
+func accessOf(ctx context.Context, gh *githubapi.Client, token secret.String, user int64) (github.Access, error) {
 	ctx, cancel := context.WithTimeout(ctx, accessLimit)
 	defer cancel()
-	return gh.Access(ctx, token)
+	return gh.Access(ctx, token, user)
 }
 
 // reach is what a token is good for, as the service would say it.
-func reach(ctx context.Context, gh *githubapi.Client, token secret.String, loginName string) (client.Connection, error) {
-	access, err := accessOf(ctx, gh, token)
-	connection := client.Connection{Login: loginName, Access: string(access.State), FixURL: access.Fix, Repositories: []client.Repository{}}
+func reach(ctx context.Context, gh *githubapi.Client, token secret.String, account github.Account) (client.Connection, error) {
+	access, err := accessOf(ctx, gh, token, account.ID)
+	connection := client.Connection{Login: account.Login, Access: string(access.State), FixURL: access.Fix, Repositories: []client.Repository{}}
 	for _, repository := range access.Repositories {
-		connection.Repositories = append(connection.Repositories, client.Repository{FullName: repository.FullName, Push: repository.Push})
+		connection.Repositories = append(connection.Repositories, client.Repository{FullName: repository.FullName, Push: repository.Push, Archived: repository.Archived})
+	}
+	for _, m := range access.Missing {
+		connection.Missing = append(connection.Missing, client.Missing{Account: m.Account, Access: string(m.State), FixURL: m.Fix})
 	}
 	return connection, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -126,7 +127,7 @@ func TestReachIsBounded(t *testing.T) {
 		gh, _, err := in.github("Iv1.x", "")
 		require.NoError(t, err)
 		begun := time.Now()
-		_, err = reach(t.Context(), gh, secret.New("ghu_x"), "ada")
+		_, err = reach(t.Context(), gh, secret.New("ghu_x"), github.Account{Login: "ada"})
 		require.Equal(t, "github_unreachable", codeOf(err))
 		require.Equal(t, accessLimit, time.Since(begun))
 	})

@@ -134,7 +134,7 @@ func aboutToken(ctx context.Context, gh *githubapi.Client, kept credential.Reque
 	if err != nil {
 		return client.Connection{}, err
 	}
-	connection, err := reach(ctx, gh, kept.Password, account.Login)
+	connection, err := reach(ctx, gh, kept.Password, account)
 	connection.ExpiresAt = kept.ExpiresAt.UTC()
 	return connection, err
 }

@@ -98,12 +98,22 @@ type Connection struct {
 	Repositories     []Repository `json:"repositories"`
 	InstallationsURL string       `json:"installations_url,omitempty"`
 	FixURL           string       `json:"fix_url,omitempty"`
+	Missing          []Missing    `json:"missing,omitempty"`
+}
+
+// Missing is an account of whose repositories the connection reaches none, though
+// its user may mean them. Account may be empty.
+type Missing struct {
+	Account string `json:"account,omitempty"`
+	Access  string `json:"access"`
+	FixURL  string `json:"fix_url,omitempty"`
 }
 
 // Repository is one that the connection reaches.
 type Repository struct {
 	FullName string `json:"full_name"`
 	Push     bool   `json:"push"`
+	Archived bool   `json:"archived,omitempty"`
 }
 
 // Connection reads the connection; a [*Error] with the code not_connected says

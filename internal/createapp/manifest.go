@@ -28,6 +28,7 @@ type manifest struct {
 	URL            string            `json:"url"`
 	RedirectURL    string            `json:"redirect_url"`
 	CallbackURLs   []string          `json:"callback_urls"`
+	SetupURL       string            `json:"setup_url"`
 	Description    string            `json:"description"`
 	Public         bool              `json:"public"`
 	Permissions    map[string]string `json:"default_permissions"`
@@ -51,6 +52,7 @@ func (o Options) Manifest(redirect string) (string, error) {
 	}
 	encoded, err := json.Marshal(manifest{
 		Name: o.Name, URL: o.Hub.String(), RedirectURL: redirect,
+		SetupURL:     o.Hub.JoinPath("services", o.Service, "/").String(), // where people end who installed the App, or asked for it
 		CallbackURLs: []string{o.Hub.JoinPath("services", o.Service, "github_callback").String()},
 		Description:  "Lets people push from their Jupyter servers at " + o.Hub.Host + ".",
 		Public:       !o.Private, Permissions: permissions, Events: []string{},

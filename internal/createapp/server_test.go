@@ -68,3 +68,10 @@ func TestServerAnswersItsOwnNameOnly(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "c", (<-codes).Reveal())
 }
+
+func TestManifestBringsPeopleBackToThePage(t *testing.T) {
+	t.Parallel()
+	text, err := createapp.Options{Hub: &url.URL{Scheme: "https", Host: "hub.example.org", Path: "/base/"}, Service: "connect-github"}.Manifest("http://127.0.0.1/x")
+	require.NoError(t, err)
+	require.Contains(t, text, `"setup_url":"https://hub.example.org/base/services/connect-github/"`)
+}

@@ -400,7 +400,7 @@ func (o *slowOutside) Account(ctx context.Context, _ secret.String) (github.Acco
 	return github.Account{ID: 7, Login: "Ada"}, nil
 }
 
-func (o *slowOutside) Access(ctx context.Context, _ secret.String) (github.Access, error) {
+func (o *slowOutside) Access(ctx context.Context, _ secret.String, _ int64) (github.Access, error) {
 	defer o.takeTime(ctx)()
 	return github.Access{State: github.AccessReady}, nil
 }

@@ -336,7 +336,7 @@ const (
 // checkAccess reads what the token reaches, so that the page can name it and
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
-	access, err := e.github.Access(ctx, u.Connection.Token.Access.String)
+	access, err := e.github.Access(ctx, u.Connection.Token.Access.String, u.Connection.Account.ID)
 	cause := e.logged(u.Name, "access", err)
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
 		if cause != nil {

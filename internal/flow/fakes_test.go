@@ -119,7 +119,7 @@ func (g *fakeGitHub) Account(context.Context, secret.String) (github.Account, er
 	return g.account()
 }
 
-func (g *fakeGitHub) Access(context.Context, secret.String) (github.Access, error) {
+func (g *fakeGitHub) Access(context.Context, secret.String, int64) (github.Access, error) {
 	g.accesses++
 	g.hit("Access")
 	return g.access()

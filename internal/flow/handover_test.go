@@ -67,7 +67,9 @@ func (c *crowd) begins(code string) (stuck bool) {
 
 func (c *crowd) Account(context.Context, secret.String) (github.Account, error) { return c.account() }
 
-func (c *crowd) Access(context.Context, secret.String) (github.Access, error) { return c.access() }
+func (c *crowd) Access(context.Context, secret.String, int64) (github.Access, error) {
+	return c.access()
+}
 
 func (c *crowd) set(stuck, approved bool) {
 	c.mu.Lock()

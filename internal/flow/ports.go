@@ -19,8 +19,8 @@ type GitHub interface {
 	PollOnce(ctx context.Context, deviceCode secret.String) (github.PollResult, error)
 	// Account says whom a token belongs to.
 	Account(ctx context.Context, token secret.String) (github.Account, error)
-	// Access lists what a token reaches.
-	Access(ctx context.Context, token secret.String) (github.Access, error)
+	// Access lists what a token reaches; user is the id of its account.
+	Access(ctx context.Context, token secret.String, user int64) (github.Access, error)
 	// Refresh trades a refresh token for a new pair; the old one is dead then.
 	Refresh(ctx context.Context, refresh secret.String) (github.Token, error)
 	// ScopeToken makes a token for one repository, OWNER/NAME, from the

@@ -28,7 +28,21 @@ type Account struct {
 type Access struct {
 	State        AccessState  `json:"state"`
 	Repositories []Repository `json:"repositories,omitempty"`
-	// Fix is the GitHub page where the user changes what is missing.
+	// Fix is the GitHub page where the user, or an owner, changes what is missing.
+	Fix string `json:"fix,omitempty"`
+	// Missing are accounts whose repositories the token does not reach, though
+	// its user may mean them; some or all others may be there.
+	Missing []Missing `json:"missing,omitempty"`
+}
+
+// Missing is an account of whose repositories a token reaches none.
+type Missing struct {
+	// Account is its login; empty where GitHub does not name it.
+	Account string `json:"account,omitempty"`
+	// State is why: AccessSingleSignOn, AccessRequested, AccessSuspended or
+	// AccessRefused.
+	State AccessState `json:"state"`
+	// Fix is as that of [Access].
 	Fix string `json:"fix,omitempty"`
 }
 
@@ -38,6 +52,8 @@ type Repository struct {
 	FullName string `json:"full_name"`
 	Private  bool   `json:"private,omitempty"`
 	Push     bool   `json:"push"`
+	// Archived: the user could push, were it not archived.
+	Archived bool `json:"archived,omitempty"`
 }
 
 // AccessState names why a token can or cannot push anywhere.
@@ -51,4 +67,14 @@ const (
 	AccessSuspended    AccessState = "suspended"
 	AccessNoRepository AccessState = "no_repository"
 	AccessReadOnly     AccessState = "read_only"
+	// AccessArchived: all that the user could push to is archived.
+	AccessArchived AccessState = "archived"
+	// AccessSingleSignOn: an organisation wants a SAML single sign-on before the
+	// token is made.
+	AccessSingleSignOn AccessState = "single_sign_on"
+	// AccessRequested: an owner of an organisation has not yet agreed to the App.
+	AccessRequested AccessState = "requested"
+	// AccessRefused: a rule of an organisation keeps the App's calls out, such as
+	// one about addresses.
+	AccessRefused AccessState = "refused"
 )

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,129 +30,209 @@ const (
 type Installation struct {
 	ID      int64 `json:"id"`
 	Account struct {
+		ID    int64  `json:"id"`
 		Login string `json:"login"`
+		Type  string `json:"type"`
 	} `json:"account"`
 	HTMLURL     string            `json:"html_url"`
 	Permissions map[string]string `json:"permissions"`
 	SuspendedAt *time.Time        `json:"suspended_at"`
 }
 
-// Access lists what a token reaches: the installations of the App that its user
-// can see, and their repositories. GitHub leaves out what an organisation's
-// SAML hides, so that looks like no repository.
-func (c *Client) Access(ctx context.Context, token secret.String) (github.Access, error) {
-	installations, err := c.userInstallations(ctx, token)
-	if err != nil {
-		return github.Access{}, err
-	}
-	live := slices.DeleteFunc(slices.Clone(installations), func(i Installation) bool { return i.SuspendedAt != nil })
-	repositories, err := c.allRepositories(ctx, token, live)
-	if err != nil {
-		return github.Access{}, err
-	}
-	return c.judge(installations, live, repositories), nil
+// reading is what was found on the way through GitHub's lists.
+type reading struct {
+	installations []Installation
+	repositories  []github.Repository
+	// signOn are the ids of organisations that GitHub left out for want of a single
+	// sign-on; refused those of accounts whose list it refused without saying why.
+	signOn, refused map[int64]bool
+	// requested are the accounts that the user has asked for, and that have not
+	// answered.
+	requested []string
 }
 
-// judge names the state, and the page where the user can change it.
-func (c *Client) judge(all, live []Installation, repositories []github.Repository) github.Access {
-	install := c.appURL + "/installations/new"
-	switch {
-	case len(all) == 0:
-		return github.Access{State: github.AccessNotInstalled, Fix: install}
-	case len(live) == 0:
-		return github.Access{State: github.AccessSuspended, Fix: c.ownPage(all[0].HTMLURL, install)}
-	case len(repositories) == 0:
-		return github.Access{State: github.AccessNoRepository, Fix: c.ownPage(live[0].HTMLURL, install)}
+// Access lists what a token reaches: the installations of the App that its user
+// can see, and their repositories. What is missing is named as far as GitHub shows
+// it. user is the id of the token's account: with the App's key, the requests that
+// wait for an owner are known too.
+func (c *Client) Access(ctx context.Context, token secret.String, user int64) (github.Access, error) {
+	found := reading{signOn: map[int64]bool{}, refused: map[int64]bool{}}
+	if err := c.userInstallations(ctx, token, &found); err != nil {
+		return github.Access{}, err
 	}
-	slices.SortFunc(repositories, func(a, b github.Repository) int { return cmp.Compare(a.FullName, b.FullName) })
-	access := github.Access{State: github.AccessReady, Repositories: repositories}
-	if !slices.ContainsFunc(repositories, func(r github.Repository) bool { return r.Push }) {
-		access.State, access.Fix = github.AccessReadOnly, c.ownPage(live[0].HTMLURL, install)
+	if err := c.allRepositories(ctx, token, &found); err != nil {
+		return github.Access{}, err
 	}
+	found.requested = c.requestedBy(ctx, user)
+	return c.judge(found), nil
+}
+
+// judge names the state, and the page where that can be changed.
+func (c *Client) judge(found reading) github.Access {
+	slices.SortFunc(found.repositories, func(a, b github.Repository) int { return cmp.Compare(a.FullName, b.FullName) })
+	access := github.Access{Repositories: found.repositories, Missing: c.missing(found)}
+	access.State, access.Fix = c.state(found, access.Missing)
 	return access
 }
 
-func (c *Client) userInstallations(ctx context.Context, token secret.String) ([]Installation, error) {
+func (c *Client) state(found reading, missing []github.Missing) (github.AccessState, string) {
+	install := c.installPage()
+	live := slices.DeleteFunc(slices.Clone(found.installations), suspended)
+	archived := slices.ContainsFunc(found.repositories, func(r github.Repository) bool { return r.Archived })
+	switch {
+	case slices.ContainsFunc(found.repositories, func(r github.Repository) bool { return r.Push }):
+		return github.AccessReady, ""
+	case len(missing) > 0 && (missing[0].State != github.AccessSuspended || len(live) == 0):
+		return missing[0].State, missing[0].Fix
+	case len(found.installations) == 0:
+		return github.AccessNotInstalled, install
+	case len(found.repositories) == 0:
+		return github.AccessNoRepository, c.ownPage(live[0].HTMLURL, install)
+	case archived:
+		return github.AccessArchived, c.ownPage(live[0].HTMLURL, install)
+	}
+	return github.AccessReadOnly, c.ownPage(live[0].HTMLURL, install)
+}
+
+// missing are the accounts that are not in the lists, those that the user can do
+// something about first.
+func (c *Client) missing(found reading) []github.Missing {
+	var signOn, suspendedOnes, requested, refused []github.Missing
+	for _, i := range found.installations {
+		page := c.ownPage(i.HTMLURL, c.installPage())
+		switch account := i.Account.Login; {
+		case suspended(i):
+			suspendedOnes = append(suspendedOnes, github.Missing{Account: account, State: github.AccessSuspended, Fix: page})
+		case found.signOn[i.Account.ID]:
+			signOn = append(signOn, github.Missing{Account: account, State: github.AccessSingleSignOn, Fix: c.web.JoinPath("orgs", account, "sso").String()})
+		case found.refused[i.Account.ID]:
+			refused = append(refused, github.Missing{Account: account, State: github.AccessRefused, Fix: c.web.JoinPath("orgs", account, "people").String()})
+		}
+		delete(found.signOn, i.Account.ID)
+	}
+	if len(found.signOn) > 0 { // known by their ids only
+		signOn = append(signOn, github.Missing{State: github.AccessSingleSignOn, Fix: c.web.JoinPath("settings", "organizations").String()})
+	}
+	for _, account := range found.requested {
+		requested = append(requested, github.Missing{Account: account, State: github.AccessRequested,
+			Fix: c.web.JoinPath("organizations", account, "settings", "installations").String()})
+	}
+	return slices.Concat(signOn, requested, refused, suspendedOnes)
+}
+
+func suspended(i Installation) bool { return i.SuspendedAt != nil }
+
+// installPage is where a user chooses repositories for the App.
+func (c *Client) installPage() string { return c.appURL + "/installations/new" }
+
+// noteSignOn reads which organisations GitHub left out of an answer, or refused it
+// for, for want of a single sign-on: "required; url=…", of the account that was
+// asked for, or "partial-results; organizations=ID,ID".
+func (found *reading) noteSignOn(a answer, asked int64) {
+	kind, rest, _ := strings.Cut(a.header.Get("X-GitHub-SSO"), ";")
+	switch strings.TrimSpace(kind) {
+	case "required":
+		found.signOn[asked] = true
+	case "partial-results":
+		_, ids, _ := strings.Cut(rest, "organizations=")
+		for id := range strings.SplitSeq(ids, ",") {
+			if number, err := strconv.ParseInt(strings.TrimSpace(id), 10, 64); err == nil {
+				found.signOn[number] = true
+			}
+		}
+	}
+}
+
+func (c *Client) userInstallations(ctx context.Context, token secret.String, found *reading) error {
 	q := c.rest("user_installations", http.MethodGet, "user/installations", token)
 	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
-	var all []Installation
-	for q.url != nil && len(all) < maxRepositories {
+	for q.url != nil && len(found.installations) < maxRepositories {
 		var page struct {
 			Installations []Installation `json:"installations"`
 		}
 		a, err := c.call(ctx, q, &page, http.StatusOK)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Installations...)
+		found.noteSignOn(a, 0)
+		found.installations = append(found.installations, page.Installations...)
 		if q.url, err = c.next(a); err != nil || len(page.Installations) == 0 {
-			return all, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // allRepositories reads several installations at a time; the first error ends
-// it.
-func (c *Client) allRepositories(ctx context.Context, token secret.String, installations []Installation) ([]github.Repository, error) {
+// it. An organisation may refuse by a rule of its own (single sign-on, allowed
+// addresses) or be gone by now; the others still count.
+func (c *Client) allRepositories(ctx context.Context, token secret.String, found *reading) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var (
 		room  atomic.Int64
-		found = make([][]github.Repository, len(installations))
+		lists = make([][]github.Repository, len(found.installations))
 		slots = make(chan struct{}, maxParallel)
 		group sync.WaitGroup
+		notes sync.Mutex
 	)
 	room.Store(maxRepositories)
-	for i, installation := range installations {
+	for i, installation := range found.installations {
+		if suspended(installation) {
+			continue
+		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			var err error
-			found[i], err = c.repositories(ctx, token, installation, &room)
-			// An organisation may refuse by a rule of its own (SAML, allowed
-			// addresses) or be gone by now; the others still count.
-			if s := statusOf(err); err != nil && (apierror.IsRetryable(err) || (s != http.StatusForbidden && s != http.StatusNotFound)) {
+			listed, last, err := c.repositories(ctx, token, installation, &room)
+			status := statusOf(err)
+			if err != nil && (apierror.IsRetryable(err) || (status != http.StatusForbidden && status != http.StatusNotFound)) {
 				cancel(err)
+				return
 			}
+			lists[i] = listed
+			notes.Lock()
+			defer notes.Unlock()
+			found.noteSignOn(last, installation.Account.ID)
+			found.refused[installation.Account.ID] = status == http.StatusForbidden
 		})
 	}
 	group.Wait()
 	if err := context.Cause(ctx); err != nil {
-		return nil, ofTransport(err)
+		return ofTransport(err)
 	}
-	all := slices.Concat(found...)
-	return all[:min(len(all), maxRepositories)], nil
+	all := slices.Concat(lists...)
+	found.repositories = all[:min(len(all), maxRepositories)]
+	return nil
 }
 
-// repositories reads one installation's, page by page, while there is room. A
-// push needs both: the user's right, and the App's.
-func (c *Client) repositories(ctx context.Context, token secret.String, i Installation, room *atomic.Int64) ([]github.Repository, error) {
+// repositories reads one installation's, page by page, while there is room, and
+// returns GitHub's last answer too. A push needs both: the user's right, and the
+// App's.
+func (c *Client) repositories(ctx context.Context, token secret.String, i Installation, room *atomic.Int64) (all []github.Repository, last answer, err error) {
 	q := c.rest("user_installation_repositories", http.MethodGet, "user/installations/"+strconv.FormatInt(i.ID, 10)+"/repositories", token)
 	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
-	var all []github.Repository
 	for q.url != nil && room.Load() > 0 {
 		var page struct {
 			Repositories []struct {
 				github.Repository
-				Archived    bool `json:"archived"`
 				Permissions struct {
 					Push bool `json:"push"`
 				} `json:"permissions"`
 			} `json:"repositories"`
 		}
-		a, err := c.call(ctx, q, &page, http.StatusOK)
-		if err != nil {
-			return nil, err
+		if last, err = c.call(ctx, q, &page, http.StatusOK); err != nil {
+			return nil, last, err
 		}
 		for _, r := range page.Repositories {
-			r.Push = r.Permissions.Push && !r.Archived && i.Permissions["contents"] == "write"
+			may := r.Permissions.Push && i.Permissions["contents"] == "write"
+			r.Push, r.Archived = may && !r.Archived, may && r.Archived
 			all = append(all, r.Repository)
 		}
 		room.Add(-int64(len(page.Repositories)))
-		if q.url, err = c.next(a); err != nil || len(page.Repositories) == 0 {
-			return all, err
+		if q.url, err = c.next(last); err != nil || len(page.Repositories) == 0 {
+			return all, last, err
 		}
 	}
-	return all, nil
+	return all, last, nil
 }

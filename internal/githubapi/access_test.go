@@ -16,7 +16,7 @@ func TestAccessNamesWhatIsMissingAndWhereToMendIt(t *testing.T) {
 	client := newClient(t, options(t, sim.URL(), c.Now))
 	token := granted(t, sim, client, "octocat").Access.String
 	access := func() github.Access {
-		got, err := client.Access(t.Context(), token)
+		got, err := client.Access(t.Context(), token, 0)
 		require.NoError(t, err)
 		return got
 	}
@@ -47,7 +47,8 @@ func TestAccessNamesWhatIsMissingAndWhereToMendIt(t *testing.T) {
 	require.False(t, got.Repositories[0].Push)
 
 	require.NoError(t, sim.Suspend(id, true))
-	require.Equal(t, github.Access{State: github.AccessSuspended, Fix: settings}, access())
+	require.Equal(t, github.Access{State: github.AccessSuspended, Fix: settings,
+		Missing: []github.Missing{{Account: "octocat", State: github.AccessSuspended, Fix: settings}}}, access())
 }
 
 func TestAccessOfAUserWithoutWriteAccessHasNoPush(t *testing.T) {
@@ -56,7 +57,7 @@ func TestAccessOfAUserWithoutWriteAccessHasNoPush(t *testing.T) {
 	client := newClient(t, options(t, sim.URL(), c.Now))
 	_, err := sim.Install("octo-org")
 	require.NoError(t, err)
-	access, err := client.Access(t.Context(), granted(t, sim, client, "mona").Access.String)
+	access, err := client.Access(t.Context(), granted(t, sim, client, "mona").Access.String, 0)
 	require.NoError(t, err)
 	require.Equal(t, github.AccessReady, access.State)
 	push := map[string]bool{}
@@ -64,11 +65,6 @@ func TestAccessOfAUserWithoutWriteAccessHasNoPush(t *testing.T) {
 		push[r.FullName] = r.Push
 	}
 	require.Equal(t, map[string]bool{"octo-org/shared": true, "octo-org/handbook": false}, push)
-
-	sim.SAML("octo-org", true)
-	access, err = client.Access(t.Context(), granted(t, sim, client, "mona").Access.String)
-	require.NoError(t, err)
-	require.Equal(t, github.AccessNoRepository, access.State)
 }
 
 func TestAccessReadsAllPagesOfManyRepositories(t *testing.T) {
@@ -88,7 +84,7 @@ func TestAccessReadsAllPagesOfManyRepositories(t *testing.T) {
 		require.NoError(t, err)
 	}
 	client := newClient(t, options(t, sim.URL(), c.Now))
-	access, err := client.Access(t.Context(), granted(t, sim, client, "octocat").Access.String)
+	access, err := client.Access(t.Context(), granted(t, sim, client, "octocat").Access.String, 0)
 	require.NoError(t, err)
 	require.Len(t, access.Repositories, 505)
 	seen := map[string]bool{}
@@ -110,9 +106,9 @@ func TestAccessFailsWithAPageThatFails(t *testing.T) {
 	token := granted(t, sim, client, "octocat").Access.String
 	_, err = sim.Fault(githubsim.Fault{Endpoint: "GET /user/installations/{id}/repositories", Kind: githubsim.FaultHTML502, Times: 1})
 	require.NoError(t, err)
-	_, err = client.Access(t.Context(), token)
+	_, err = client.Access(t.Context(), token, 0)
 	requireCode(t, err, "github_unreachable", true)
-	access, err := client.Access(t.Context(), token)
+	access, err := client.Access(t.Context(), token, 0)
 	require.NoError(t, err)
 	require.Len(t, access.Repositories, 5)
 }

@@ -54,6 +54,7 @@ type Client struct {
 	oauth         oauth2.Config
 	signer        Signer
 	installations *installationCache
+	requests      *requestCache
 }
 
 // New returns a client. It makes no call and reads no file.
@@ -71,6 +72,7 @@ func New(o Options) (*Client, error) {
 		skew:          new(atomic.Int64),
 		signer:        o.Signer,
 		installations: newInstallationCache(o.Clock),
+		requests:      new(requestCache),
 	}
 	c.oauth = oauth2.Config{
 		ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(),

@@ -69,7 +69,10 @@ var calls = map[string]func(context.Context, *githubapi.Client) error{
 		return err
 	},
 	"account": func(ctx context.Context, c *githubapi.Client) error { _, err := c.Account(ctx, sec("ghu")); return err },
-	"access":  func(ctx context.Context, c *githubapi.Client) error { _, err := c.Access(ctx, sec("ghu")); return err },
+	"access": func(ctx context.Context, c *githubapi.Client) error {
+		_, err := c.Access(ctx, sec("ghu"), 0)
+		return err
+	},
 }
 
 func TestErrorsOfGitHubsAreRetryableWhateverTheirForm(t *testing.T) {
@@ -180,7 +183,7 @@ func TestClientFollowsNoLinkOutsideTheAPI(t *testing.T) {
 	t.Parallel()
 	for _, link := range []string{`<https://evil.test/>; rel="next"`, `<http://127.0.0.1:1/api/v3/x>; rel="next"`, `</api/v3/x>; rel="next"`, `<http://[>; rel="next"`} {
 		client := clientOf(t, says(200, "application/json", `{"installations":[]}`, "Link", link), time.Now)
-		_, err := client.Access(t.Context(), sec("ghu"))
+		_, err := client.Access(t.Context(), sec("ghu"), 0)
 		requireCode(t, err, "github_bad_answer", true)
 	}
 }
@@ -195,7 +198,7 @@ func TestAccessTakesAnEmptyPageForTheLast(t *testing.T) {
 		}
 		says(200, "application/json", `{"installations":[]}`, "Link", `<http://`+r.Host+r.URL.RequestURI()+`>; rel="next"`)(w, r)
 	}, newClock().Now)
-	access, err := client.Access(t.Context(), sec("ghu_x"))
+	access, err := client.Access(t.Context(), sec("ghu_x"), 0)
 	require.NoError(t, err)
 	require.Equal(t, github.AccessNotInstalled, access.State)
 }

@@ -30,7 +30,7 @@ func narrowing(t *testing.T) (*githubsim.Server, *githubapi.Client, githubapi.Op
 // reached are the names of the repositories that a token reaches.
 func reached(t *testing.T, client *githubapi.Client, token secret.String) (names []string) {
 	t.Helper()
-	access, err := client.Access(t.Context(), token)
+	access, err := client.Access(t.Context(), token, 0)
 	require.NoError(t, err)
 	for _, r := range access.Repositories {
 		names = append(names, r.FullName)

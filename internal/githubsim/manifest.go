@@ -23,6 +23,7 @@ type manifest struct {
 	URL         string            `json:"url"`
 	RedirectURL string            `json:"redirect_url"`
 	Callbacks   []string          `json:"callback_urls"`
+	SetupURL    string            `json:"setup_url"`
 	Public      bool              `json:"public"`
 	Permissions map[string]string `json:"default_permissions"`
 	Hook        *struct {
@@ -113,7 +114,7 @@ func (s *Server) convertManifest(c *call) reply {
 	}
 	public, _ := x509.MarshalPKIXPublicKey(&key.PublicKey) // cannot fail for an RSA key
 	app := App{ClientID: "Iv23" + randomFrom(base62, 16), Slug: slugOf(m.Name), Name: m.Name, Owner: m.owner, ClientSecret: randomHex(40),
-		CallbackURLs: m.Callbacks, Permissions: m.Permissions, Private: !m.Public, NoDeviceFlow: true,
+		CallbackURLs: m.Callbacks, SetupURL: m.SetupURL, Permissions: m.Permissions, Private: !m.Public, NoDeviceFlow: true,
 		PublicKeyPEM: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))}
 	if err := s.PutApp(app); err != nil {
 		return fail(http.StatusUnprocessableEntity, "Validation Failed")

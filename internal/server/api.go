@@ -97,6 +97,7 @@ type connectionAnswer struct {
 	Repositories     []repositoryAnswer `json:"repositories"`
 	InstallationsURL string             `json:"installations_url,omitempty"`
 	FixURL           string             `json:"fix_url,omitempty"`
+	Missing          []missingAnswer    `json:"missing,omitempty"`
 	Deliveries       []deliveryAnswer   `json:"deliveries"`
 	// Servers are those that may have the token; nil: any of the user's.
 	Servers []string `json:"servers,omitzero"`
@@ -108,6 +109,13 @@ type connectionAnswer struct {
 type repositoryAnswer struct {
 	FullName string `json:"full_name"`
 	Push     bool   `json:"push"`
+	Archived bool   `json:"archived,omitempty"`
+}
+
+type missingAnswer struct {
+	Account string             `json:"account,omitempty"`
+	Access  github.AccessState `json:"access"`
+	FixURL  string             `json:"fix_url,omitempty"`
 }
 
 type deliveryAnswer struct {
@@ -154,7 +162,10 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 		answer.Servers = append([]string{}, connection.Servers...)
 	}
 	for _, repository := range connection.Access.Repositories {
-		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push})
+		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push, repository.Archived})
+	}
+	for _, m := range connection.Access.Missing {
+		answer.Missing = append(answer.Missing, missingAnswer{m.Account, m.State, m.Fix})
 	}
 	for _, d := range user.Deliveries {
 		answer.Deliveries = append(answer.Deliveries, deliveryAnswer{d.Server, d.State, d.Method, d.Error})

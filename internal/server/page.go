@@ -35,8 +35,13 @@ func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, r
 // it: the Hub waits for that at its start.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	session, err := s.auth.Session(r, false)
+	sent := r.URL.Query().Get("setup_action") == "request" // GitHub's word, for who has asked for the App
 	if errors.Is(err, hubauth.ErrSignedOut) {
-		return s.auth.Login(w, r, "")
+		next := ""
+		if sent {
+			next = "?setup_action=request"
+		}
+		return s.auth.Login(w, r, next)
 	}
 	if err != nil {
 		return s.unavailable(w, r, "", err)
@@ -46,6 +51,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.unavailable(w, r, session.User, err)
 	}
+	view.RequestSent = sent
 	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}

@@ -97,7 +97,7 @@ func (g *gitHub) Account(context.Context, secret.String) (github.Account, error)
 	return github.Account{ID: 1, Login: "octocat"}, nil
 }
 
-func (g *gitHub) Access(context.Context, secret.String) (github.Access, error) {
+func (g *gitHub) Access(context.Context, secret.String, int64) (github.Access, error) {
 	return github.Access{State: github.AccessReady, Repositories: []github.Repository{{FullName: "octocat/<b>one", Push: true}}}, nil
 }
 
@@ -594,6 +594,49 @@ func TestFormsWorkWithoutTheScript(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode)
 	require.Equal(t, http.StatusSeeOther, post("cancel", ada.csrf).StatusCode, "a double click is no error")
 	require.Equal(t, http.StatusSeeOther, post("disconnect", ada.csrf).StatusCode)
+}
+
+func TestPageTellsWhoHasAskedForTheAppThatAnOwnerHasToAgree(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	const note = `id="request-sent"`
+	require.Contains(t, read(t, ada.do(http.MethodGet, "?setup_action=request", nil, nil)), note)
+	for _, address := range []string{"", "?setup_action=install&installation_id=7", "fragment?setup_action=request"} {
+		require.NotContains(t, read(t, ada.do(http.MethodGet, address, nil, nil)), note, address)
+	}
+}
+
+func TestPageAndAPINameTheAccountsThatAreMissing(t *testing.T) {
+	t.Parallel()
+	f := setUp(t)
+	ada := f.signIn("ada")
+	f.connect(ada)
+	user, err := f.users.Load(t.Context(), "ada")
+	require.NoError(t, err)
+	user.Connection.Access = github.Access{
+		State:        github.AccessReady,
+		Repositories: []github.Repository{{FullName: "octocat/one", Push: true}, {FullName: "octocat/old", Archived: true}},
+		Missing: []github.Missing{
+			{Account: "octo-org", State: github.AccessSingleSignOn, Fix: "https://github.com/orgs/octo-org/sso"},
+			{State: github.AccessSingleSignOn, Fix: "https://github.com/settings/organizations"},
+			{Account: "acme", State: github.AccessRequested, Fix: "https://github.com/organizations/acme/settings/installations"},
+			{Account: "inc", State: github.AccessRefused, Fix: "https://github.com/orgs/inc/people"},
+			{Account: "lab", State: github.AccessSuspended, Fix: "https://github.com/settings/installations/7"},
+		},
+	}
+	require.NoError(t, f.users.Save(t.Context(), user))
+
+	page := read(t, ada.do(http.MethodGet, "", nil, nil))
+	for _, missing := range user.Connection.Access.Missing {
+		require.Contains(t, page, `href="`+missing.Fix+`"`)
+	}
+	for _, says := range []string{"octo-org</bdi> wants a single sign-on", "GitHub does not name here", "acme</bdi>: you have asked", "inc</bdi> does not let", "lab</bdi>: the app is suspended", "Archived, so nobody can push: 1"} {
+		require.Contains(t, page, says)
+	}
+	answer := read(t, ada.do(http.MethodGet, "api/connection", nil, nil))
+	require.Contains(t, answer, `{"account":"octo-org","access":"single_sign_on","fix_url":"https://github.com/orgs/octo-org/sso"},{"access":"single_sign_on","fix_url":`)
+	require.Contains(t, answer, `{"full_name":"octocat/old","push":false,"archived":true}`)
 }
 
 func TestPagePromisesNoProlongingOnceItFailed(t *testing.T) {

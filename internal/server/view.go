@@ -78,7 +78,10 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(), Program: c.Program,
 	}
 	for _, repository := range c.Access.Repositories {
-		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push})
+		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push, Archived: repository.Archived})
+	}
+	for _, m := range c.Access.Missing {
+		view.Missing = append(view.Missing, web.Missing{Account: m.Account, Access: web.AccessState(m.State), FixURL: m.Fix})
 	}
 	return view
 }

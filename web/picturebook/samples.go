@@ -164,9 +164,33 @@ func (b builder) connections() []Sample {
 		{Name: "connected-by-program", Says: "a program in a server connected; nothing is delivered before a click", View: program},
 		{Name: "access-not-installed", Says: "connected, but no repository was chosen at GitHub", View: b.connected(web.AccessNotInstalled, nil)},
 		{Name: "access-no-repository", Says: "connected, the installation holds no repository", View: b.connected(web.AccessNoRepository, nil)},
-		{Name: "access-suspended", Says: "connected, but the installation is suspended", View: b.connected(web.AccessSuspended, nil)},
+		{Name: "access-suspended", Says: "connected, but the installation is suspended", View: missing(b.connected(web.AccessSuspended, nil),
+			web.Missing{Account: "ada-lovelace", Access: web.AccessSuspended, FixURL: "https://github.com/settings/installations/7"})},
 		{Name: "access-read-only", Says: "connected, but nothing can be pushed to", View: b.connected(web.AccessReadOnly, few[3:])},
+		{Name: "access-archived", Says: "connected, but what was chosen is archived", View: b.connected(web.AccessArchived, []web.Repository{{FullName: "ada-lovelace/engine", Archived: true}})},
+		{Name: "access-single-sign-on", Says: "connected, but the organisation wants a single sign-on first", View: missing(b.connected(web.AccessSingleSignOn, nil),
+			web.Missing{Account: "babbage-lab", Access: web.AccessSingleSignOn, FixURL: "https://github.com/orgs/babbage-lab/sso"})},
+		{Name: "access-requested", Says: "connected; the organisation's owners have not agreed to the app yet", View: missing(b.connected(web.AccessRequested, nil),
+			web.Missing{Account: "babbage-lab", Access: web.AccessRequested, FixURL: "https://github.com/organizations/babbage-lab/settings/installations"})},
+		{Name: "access-refused", Says: "connected, but the organisation shows the Hub nothing", View: missing(b.connected(web.AccessRefused, nil),
+			web.Missing{Account: "babbage-lab", Access: web.AccessRefused, FixURL: "https://github.com/orgs/babbage-lab/people"})},
+		{Name: "connected-missing", Says: "connected, but some organisations want something first; back from asking for the app", View: asked(missing(b.connected(web.AccessReady, few[:2]),
+			web.Missing{Account: "babbage-lab", Access: web.AccessSingleSignOn, FixURL: "https://github.com/orgs/babbage-lab/sso"},
+			web.Missing{Access: web.AccessSingleSignOn, FixURL: "https://github.com/settings/organizations"},
+			web.Missing{Account: "royal-observatory", Access: web.AccessRequested, FixURL: "https://github.com/organizations/royal-observatory/settings/installations"},
+			web.Missing{Account: "university-library", Access: web.AccessRefused, FixURL: "https://github.com/orgs/university-library/people"},
+			web.Missing{Account: "analytical-society", Access: web.AccessSuspended, FixURL: "https://github.com/organizations/analytical-society/settings/installations/7"}))},
 	}
+}
+
+func missing(v *web.View, accounts ...web.Missing) *web.View {
+	v.Connection.Missing, v.Connection.FixURL = accounts, accounts[0].FixURL
+	return v
+}
+
+func asked(v *web.View) *web.View {
+	v.RequestSent = true
+	return v
 }
 
 // Many are 500 repositories in 5 installations.
