@@ -56,6 +56,8 @@ func TestWritersOfTheGitConfiguration(t *testing.T) {
 	}
 	// store is a folder that cannot be written, as that of home-manager.
 	const store = "mkdir -p $HOME/store && mount --bind $HOME/store $HOME/store && mount -o remount,ro,bind $HOME/store"
+	// device is a /dev of its own; the home may be in a folder of the real one.
+	const device = "exec 9</dev/shm && mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && mount --no-canonicalize --bind /proc/self/fd/9 /dev/shm"
 	for _, c := range []struct {
 		name    string
 		prepare func(p *place)
@@ -69,8 +71,8 @@ func TestWritersOfTheGitConfiguration(t *testing.T) {
 		{name: "both", prepare: func(p *place) { p.write(".config/git/config", ada); p.write(".gitconfig", "") }, code: "done", file: ".gitconfig"},
 		{name: "named", env: "GIT_CONFIG_GLOBAL=HOME/mine", code: "done", file: "mine"},
 		{name: "named by nothing", env: "GIT_CONFIG_GLOBAL=", code: "git_config_off"},
-		{name: "a device", env: "GIT_CONFIG_GLOBAL=/dev/null", inside: "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3", code: "git_config_not_a_file"},
-		{name: "a link to a device", prepare: func(p *place) { link(p, ".gitconfig", "/dev/null") }, inside: "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3", code: "git_config_not_a_file"},
+		{name: "a device", env: "GIT_CONFIG_GLOBAL=/dev/null", inside: device, code: "git_config_not_a_file"},
+		{name: "a link to a device", prepare: func(p *place) { link(p, ".gitconfig", "/dev/null") }, inside: device, code: "git_config_not_a_file"},
 		{name: "a pipe", prepare: func(p *place) { mkfifo(p.t, p.home+"/.gitconfig") }, code: "git_config_not_a_file"},
 		{name: "a folder", prepare: func(p *place) { p.write(".gitconfig/file", "") }, code: "git_config_not_a_file"},
 		{name: "a socket", prepare: func(p *place) {

@@ -53,6 +53,7 @@ func TestAsError(t *testing.T) {
 			require.Equal(t, test.status, shown.Status())
 			require.Equal(t, test.code, shown.Code)
 			require.Equal(t, test.after, shown.RetryAfter)
+			require.Equal(t, test.after > 0, shown.Retryable)
 		})
 	}
 }
