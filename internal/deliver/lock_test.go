@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig/gitconfigtest"
 )
 
 // TestDeliverWhileGitChangesTheConfiguration: git sets something eight times while
@@ -163,6 +165,29 @@ func TestDeliverLockOfTheGitConfiguration(t *testing.T) {
 			require.Equal(t, before, p.state(), "the lock stays")
 			require.Contains(t, causes[c.code].Hint, ".gitconfig.lock", "it says what to remove")
 		}, "sh", "bash")
+	}
+}
+
+// TestDeliverAfterASetupThatWasKilled: "ghscoped setup" was killed (SIGKILL) while it
+// had git's lock; here in place of it is a process that does the same.
+func TestDeliverAfterASetupThatWasKilled(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]func(p *place){
+		"delivery": func(p *place) {
+			require.Equal(t, "done", p.deliver(Options{}))
+			require.Contains(t, p.fill("https", "github.com"), token)
+		},
+		"removal": func(p *place) { require.Equal(t, "done", p.remove(Options{})) },
+	} {
+		inEachShell(t, name, func(t *testing.T, p *place) {
+			p.write(".gitconfig", "[user]\n\tname = Ada\n")
+			require.Equal(t, "done", p.deliver(Options{}))
+			gitconfigtest.Kill(t, p.home+"/.gitconfig")
+			p.instantSleep("exit 1") // it does not wait
+			after(p)
+			require.NoFileExists(t, p.home+"/.gitconfig.lock")
+			require.Equal(t, "Ada\n", p.git("", "config", "--global", "user.name"))
+		})
 	}
 }
 

@@ -15,16 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig/gitconfigtest"
 )
 
 // TestMain lets this program be the Go writer of git's configuration, for
-// TestWritersOfTheGitConfiguration.
+// TestWritersOfTheGitConfiguration, and one that is killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("BE_THE_GO_WRITER") != "" {
 		fmt.Print(goWriter())
 		return
 	}
-	os.Exit(m.Run())
+	gitconfigtest.Main(m)
 }
 
 // goWriter does what "ghscoped setup" does, and gives its verdict as a delivery does.
