@@ -51,7 +51,7 @@ func run(only []string) error {
 			continue
 		}
 		began := time.Now()
-		b, outcomes, err := mutate(tests)
+		b, outcomes, err := mutate(tests, reasons)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func run(only []string) error {
 	return nil
 }
 
-func mutate(tests []string) (*build, []outcome, error) {
+func mutate(tests []string, reasons map[string]string) (*build, []outcome, error) {
 	b, err := newBuild(tests)
 	if err != nil {
 		return nil, nil, err
@@ -76,7 +76,8 @@ func mutate(tests []string) (*build, []outcome, error) {
 	}
 	outcomes := make([]outcome, len(b.mutants))
 	err = each(len(b.mutants), func(i int) (err error) {
-		outcomes[i], err = b.try(b.mutants[i])
+		_, listed := reasons[b.mutants[i].name]
+		outcomes[i], err = b.try(b.mutants[i], listed)
 		if i%100 == 99 {
 			fmt.Fprintf(os.Stderr, "%s: about %d of %d\n", tests[0], i+1, len(b.mutants))
 		}

@@ -166,7 +166,7 @@ func (b *build) measureOne(t *test) (out []byte, err error) {
 	}
 	defer seen.Close()
 	began := time.Now()
-	result, out := runTests(b.temp, t.of, []string{t.pattern}, time.Hour, "MUTANTS_SEEN="+seen.Name())
+	result, out := runTests(b.temp, t.of, []string{t.pattern}, time.Hour, "MUTANTS_SEEN="+seen.Name(), "-test.short")
 	if result != survived {
 		return nil, fmt.Errorf("%s of %s fails without any mutant: %s", t.pattern, t.of, out)
 	}
@@ -193,8 +193,9 @@ func cases(whole test, out []byte) (found []test) {
 	return found
 }
 
-// try switches a mutant on and runs the tests that reach it, or for a script's all.
-func (b *build) try(m *mutant) (outcome, error) {
+// try switches a mutant on and runs the tests that reach it, or for a script's all:
+// with -short first and, where that does not tell and nobody has given a reason, whole.
+func (b *build) try(m *mutant, listed bool) (outcome, error) {
 	folder := b.temp
 	if m.changed != "" {
 		folder = filepath.Join(b.temp, "mutant"+strconv.Itoa(m.number))
@@ -207,6 +208,16 @@ func (b *build) try(m *mutant) (outcome, error) {
 		}
 	}
 
+	result := b.run(m, folder, 5, "-test.short")
+	if result == survived && !listed {
+		result = b.run(m, folder, 100)
+	}
+	return result, nil
+}
+
+// run runs the tests that reach a mutant until one fails; they may take so many times
+// as long as they did without it.
+func (b *build) run(m *mutant, folder string, times time.Duration, options ...string) outcome {
 	result := unreached
 	for _, of := range b.tests {
 		var reach []test
@@ -221,24 +232,24 @@ func (b *build) try(m *mutant) (outcome, error) {
 			some := reach[:min(size, len(reach))]
 			reach = reach[len(some):]
 			var patterns []string
-			limit := 20 * time.Second
+			limit := time.Minute
 			for _, t := range some {
-				patterns, limit = append(patterns, t.pattern), limit+5*t.took
+				patterns, limit = append(patterns, t.pattern), limit+times*t.took
 			}
-			if result, _ = runTests(folder, of, patterns, limit, "MUTANT="+strconv.Itoa(m.number)); result != survived {
-				return result, nil
+			if result, _ = runTests(folder, of, patterns, limit, "MUTANT="+strconv.Itoa(m.number), options...); result != survived {
+				return result
 			}
 		}
 	}
-	return result, nil
+	return result
 }
 
 // runTests runs tests of a package until the first one fails. Whatever they
 // started ends with them.
-func runTests(folder, of string, patterns []string, limit time.Duration, setting string) (outcome, []byte) {
+func runTests(folder, of string, patterns []string, limit time.Duration, setting string, options ...string) (outcome, []byte) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary(folder, of), "-test.run", strings.Join(patterns, "|"), "-test.failfast", "-test.v")
+	command := exec.CommandContext(ctx, binary(folder, of), append([]string{"-test.run", strings.Join(patterns, "|"), "-test.failfast", "-test.v"}, options...)...)
 	command.Dir, command.Env = of, append(os.Environ(), setting)
 	var out bytes.Buffer
 	command.Stdout, command.Stderr = &out, &out
