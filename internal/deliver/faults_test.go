@@ -40,7 +40,9 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			require.NoError(p.t, os.MkdirAll(p.home+"/.config/ghscoped/github.com", 0o700))
 			mkfifo(p.t, p.home+"/.config/ghscoped/github.com/credential")
 		}, "not_a_file"},
-		{"a file at the folder", func(p *place) { p.write(".config/ghscoped", "") }, "write_failed"},
+		{"a file at the folder", func(p *place) { p.write(".config/ghscoped", "") }, "not_a_file"},
+		{"a file above the folder", func(p *place) { p.write(".config", "") }, "not_a_file"},
+		{"a link that leads nowhere above the folder", func(p *place) { require.NoError(p.t, os.Symlink("nowhere", p.home+"/.config")) }, "not_a_file"},
 		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_a_file"},
 		{"links in a circle at the git configuration", func(p *place) {
 			require.NoError(p.t, os.Symlink(".gitconfig", p.home+"/.gitconfig"))

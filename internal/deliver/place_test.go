@@ -90,6 +90,8 @@ type place struct {
 	limit int    // of each file, in bytes; 0: none
 	// inside is run before the script, in a mount namespace of its own
 	inside string
+	// image is the git configuration of the image, where it has one
+	image string
 }
 
 func newPlace(t *testing.T) *place {

@@ -55,8 +55,6 @@ func TestWritersOfTheGitConfiguration(t *testing.T) {
 		require.NoError(p.t, os.MkdirAll(filepath.Dir(p.home+"/"+from), 0o755))
 		require.NoError(p.t, os.Symlink(to, p.home+"/"+from))
 	}
-	// store is a folder that cannot be written, as that of home-manager.
-	const store = "mkdir -p $HOME/store && mount --bind $HOME/store $HOME/store && mount -o remount,ro,bind $HOME/store"
 	// device is a /dev of its own; the home may be in a folder of the real one.
 	const device = "exec 9</dev/shm && mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && mount --no-canonicalize --bind /proc/self/fd/9 /dev/shm"
 	for _, c := range []struct {

@@ -2,6 +2,7 @@
 
 make_folder() {
 	[ -d "$1" ] && return
+	if [ -e "$1" ] || [ -h "$1" ]; then fail not_a_file; fi
 	case $1 in */*/*) make_folder "${1%/*}" ;; esac
 	if trouble=$(mkdir "$1" 2>&1); then
 		made=$1$nl$made
