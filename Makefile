@@ -26,7 +26,7 @@ LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
 SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
 SWEPT  := ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,7 @@ lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet -tags man ./cmd/...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(ACTIONLINT)
-	shellcheck demo/install.sh internal/deliver/helper.sh python/build.sh release/chart.sh release/notes.sh
+	shellcheck demo/install.sh internal/deliver/helper.sh python/build.sh python/labextension/build.sh release/chart.sh release/notes.sh
 	cat $(addprefix internal/deliver/script/,base.sh home.sh gh.sh gitconfig.sh main.sh) | shellcheck -s sh -e SC2154 -
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 		if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
@@ -63,7 +63,7 @@ test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redi
 test-race: rig ## the same, and those with Valkey, with the race detector
 	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race -short $$($(GO) list ./... | grep -v -E '$(SLOW)')
 
-test-slow: rig build ## the tests with real JupyterHubs, Jupyter Servers and Chromium
+test-slow: rig build labextension ## the tests with real JupyterHubs, Jupyter Servers and Chromium
 	$(GO) test -short -count=1 -p 2 -timeout 15m $$($(GO) list ./... | grep -E '$(SLOW)' | grep -v -E '$(LONG)')
 
 test-long: fuzz test-race test-sweeps test-attack test-chaos test-deploy ## what CI runs besides: fuzzing, races, sweeps, attacks, kills, replicas, chart, image
@@ -103,15 +103,22 @@ man: ## the manual pages, into dist/man
 python: ## the Python package, one wheel a platform, into dist/
 	@python/build.sh
 
+labextension: python/labextension/dist/package.json ## the JupyterLab extension in it, into python/labextension/dist
+
+python/labextension/dist/package.json: $(addprefix python/labextension/,build.sh package-lock.json package.json tsconfig.json) $(wildcard python/labextension/src/* python/labextension/style/*)
+	@demo/install.sh labextension
+	@python/labextension/build.sh
+
 test-python: rig ## its tests
 	@PYTHONPATH=python/src .demo/hub6/bin/python -m unittest discover -s python/tests
+	@cd python/labextension && npm run --silent lint && npm test --silent
 
 pages: ## a picture of every state of the page, into docs/pages/
 	@demo/install.sh chromium
 	$(GO) run ./test/pages
 
 rig: ## what the tests run against, into .demo/
-	@demo/install.sh hub6 hub5 hub4 labgit proxy valkey axe system
+	@demo/install.sh hub6 hub5 hub4 labgit proxy valkey wheel labextension axe system
 
 clean: ## removes what was built and installed here
 	rm -rf bin dist .demo

@@ -7,6 +7,7 @@
 #   demo/install.sh valkey               valkey-server (the tests of the store)
 #   demo/install.sh labgit               jupyterlab-git, beside the JupyterLab of hub6 (the tests)
 #   demo/install.sh wheel                what builds the Python package (its test)
+#   demo/install.sh labextension         what builds and tests the JupyterLab extension
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
@@ -91,9 +92,10 @@ install_valkey() {
   ln -sf "$(find "$demo/valkey" -name valkey-server -type f)" "$demo/bin/valkey-server"
 }
 
+# install_npm NAME FOLDER: what the lists in the folder name.
 install_npm() {
   target=$demo/$1
-  lists=$here/$1
+  lists=$2
   sum=$(stamp "$(node --version)" "$lists/package.json" "$lists/package-lock.json")
   if fresh "$target" "$sum"; then return; fi
   say "Installing $1 (npm packages, once) ..."
@@ -102,6 +104,14 @@ install_npm() {
   cp "$lists/package.json" "$lists/package-lock.json" "$target"
   (cd "$target" && npm ci --silent --no-fund --no-audit --ignore-scripts)
   echo "$sum" >"$target/.installed"
+}
+
+# install_labextension leaves a link where node looks for packages.
+install_labextension() {
+  lists=$here/../python/labextension
+  install_npm labextension "$lists"
+  if [ -d "$lists/node_modules" ] && [ ! -L "$lists/node_modules" ]; then return; fi
+  ln -sfn "$demo/labextension/node_modules" "$lists/node_modules"
 }
 
 has_chromium() {
@@ -196,7 +206,7 @@ install_rivals() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|labgit|proxy|valkey|wheel|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|labgit|proxy|valkey|wheel|labextension|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
   exit 2
 fi
 require_programs
@@ -205,7 +215,8 @@ for part in "$@"; do
   hub4 | hub5 | hub6 | wheel) install_python "$part" ;;
   labgit) install_python labgit --no-deps ;;
   valkey) install_valkey ;;
-  proxy | axe) install_npm "$part" ;;
+  proxy | axe) install_npm "$part" "$here/$part" ;;
+  labextension) install_labextension ;;
   chromium) install_chromium ;;
   helm) install_helm ;;
   cluster) install_cluster ;;
@@ -214,7 +225,7 @@ for part in "$@"; do
   rivals) install_rivals ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, labgit, proxy, valkey, wheel, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, labgit, proxy, valkey, wheel, labextension, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
     exit 2
     ;;
   esac

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the wheels into dist/ of the checkout: one for each platform, with the
-# program inside. PYTHON may name the interpreter whose pip is used. With VERSION
+# program and the JupyterLab extension inside. PYTHON may name the interpreter whose pip is used. With VERSION
 # (v1.2.3) the program says that it is of this version, and has the same bytes as
 # in the release's archives.
 set -eu
@@ -10,6 +10,8 @@ dist=$here/../dist
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 mkdir -p "$dist"
+
+"$here/labextension/build.sh"
 
 set -- -trimpath -ldflags '-s -w'
 if [ -n "${VERSION:-}" ]; then

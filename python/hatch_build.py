@@ -17,6 +17,8 @@ class ProgramHook(BuildHookInterface):
             return
         if not (binary and platform):
             raise RuntimeError("set GHSCOPED_BINARY and GHSCOPED_PLATFORM, or use make python")
+        if not os.path.exists(os.path.join(self.root, "labextension", "dist", "package.json")):
+            raise RuntimeError("build the JupyterLab extension first: labextension/build.sh")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
         build_data["shared_scripts"] = {

@@ -17,6 +17,7 @@ differs() {
 grep -qx "version: $version" helm/ghscoped-service/Chart.yaml || differs "the chart (version)"
 grep -qx "appVersion: $version" helm/ghscoped-service/Chart.yaml || differs "the chart (appVersion)"
 grep -qx "version = \"$version\"" python/pyproject.toml || differs "the Python package"
+grep -qx "  \"version\": \"$version\"," python/labextension/package.json || differs "the JupyterLab extension"
 notes=$(awk -v head="## [$version]" '
   index($0, "## [") == 1 { wanted = index($0, head) == 1; next }
   wanted { print }' CHANGELOG.md)

@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"encoding/json"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,44 +10,26 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 )
 
+// The JupyterLab extension finds the service by the same rule: its test reads the
+// same table (python/tests/test_server.py).
 func TestFindTheServiceByWhatTheHubTellsAServer(t *testing.T) {
 	t.Parallel()
-	const usual = "/jhub/services/connect-github/"
-	for name, test := range map[string]struct {
-		told        map[string]string
-		place, page string
-	}{
-		"nothing": {},
-		"JupyterHub 5 and 6 with public_url": {map[string]string{
-			"JUPYTERHUB_PUBLIC_HUB_URL": "https://hub.example.org/jhub/hub/", "JUPYTERHUB_HOST": "https://hub.example.org",
-			"JUPYTERHUB_OAUTH_CALLBACK_URL": "/jhub/user/ada/oauth_callback",
-		}, "https://hub.example.org" + usual, "https://hub.example.org" + usual},
-		"JupyterHub 5 and 6 with subdomain_host": {map[string]string{
-			"JUPYTERHUB_PUBLIC_HUB_URL": "https://hub.example.org/jhub/hub/", "JUPYTERHUB_HOST": "https://hub.example.org",
-			"JUPYTERHUB_OAUTH_CALLBACK_URL": "https://ada.hub.example.org/jhub/user/ada/oauth_callback",
-		}, "https://connect-github--service.hub.example.org" + usual, "https://connect-github--service.hub.example.org" + usual},
-		"JupyterHub 4 with subdomain_host": {map[string]string{
-			"JUPYTERHUB_HOST":               "https://hub.example.org:8443",
-			"JUPYTERHUB_OAUTH_CALLBACK_URL": "https://ada.hub.example.org:8443/jhub/user/ada/oauth_callback",
-		}, "https://services.hub.example.org:8443" + usual, "https://services.hub.example.org:8443" + usual},
-		"a service of another name, told with an address of its own": {map[string]string{
-			"GHSCOPED_URL":                  "http://ghscoped.svc/jhub/services/github/",
-			"JUPYTERHUB_PUBLIC_HUB_URL":     "https://hub.example.org/jhub/hub/",
-			"JUPYTERHUB_OAUTH_CALLBACK_URL": "https://ada.hub.example.org/jhub/user/ada/oauth_callback",
-		}, "http://ghscoped.svc/jhub/services/github/", "https://github--service.hub.example.org/jhub/services/github/"},
-		"an address that is none": {map[string]string{"JUPYTERHUB_HOST": "hub"}, "", ""},
-	} {
-		getenv := func(variable string) string {
-			if variable == "JUPYTERHUB_BASE_URL" {
-				return "/jhub/"
-			}
-			return test.told[variable]
-		}
+	var table []struct {
+		Name          string
+		Env           map[string]string
+		Service, Page string
+	}
+	content, err := os.ReadFile("testdata/find.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(content, &table))
+	require.NotEmpty(t, table)
+	for _, test := range table {
+		getenv := func(variable string) string { return test.Env[variable] }
 		found := ""
 		if place := client.Find(getenv); place.URL != nil {
 			found = place.URL.String()
 		}
-		require.Equal(t, test.place, found, name)
-		require.Equal(t, test.page, client.Page(getenv), name)
+		require.Equal(t, test.Service, found, test.Name)
+		require.Equal(t, test.Page, client.Page(getenv), test.Name)
 	}
 }

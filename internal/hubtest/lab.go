@@ -6,16 +6,9 @@ import (
 	"strings"
 )
 
-// GitPanel is what a server's environment needs so that its JupyterLab has the
-// Git panel of jupyterlab-git. It is installed apart from JupyterLab, so that most
-// tests have one without.
-func GitPanel() (map[string]string, error) {
-	folder, err := installed("labgit")
-	if err != nil {
-		return nil, err
-	}
-	return BesideLab(folder)
-}
+// GitPanel is the folder with jupyterlab-git, which puts a Git panel into JupyterLab
+// (see [BesideLab]). It is installed apart, so that most tests have one without.
+func GitPanel() (folder string, err error) { return installed("labgit") }
 
 // BesideLab is what a server's environment needs so that its JupyterLab has what is
 // installed in other environments or prefixes of the same Python.

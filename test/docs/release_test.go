@@ -132,6 +132,7 @@ func TestReleaseIsOfOneVersion(t *testing.T) {
 	files := map[string]string{
 		"helm/ghscoped-service/Chart.yaml": "version: 1.2.3\nappVersion: 1.2.3\n",
 		"python/pyproject.toml":            "version = \"1.2.3\"\n",
+		"python/labextension/package.json": "{\n  \"version\": \"1.2.3\",\n}\n",
 		"CHANGELOG.md":                     "# Changelog\n\n## [Unreleased]\n\n- later\n\n## [1.2.3] - 2026-11-30\n\n- this\n\n## [1.2.2] - 2026-10-30\n\n- before\n",
 	}
 	script, err := os.ReadFile(root + "/release/notes.sh")

@@ -17,6 +17,7 @@ const wheelsVersion = "v1.2.3"
 func wheels(t *testing.T) (folder string) {
 	t.Helper()
 	python := demo(t, "wheel", "bin", "python")
+	demo(t, "labextension", "package.json") // what builds the JupyterLab extension
 	checkout := t.TempDir()
 	for _, part := range []string{"cmd", "internal", "web", "python"} {
 		require.NoError(t, os.CopyFS(filepath.Join(checkout, part), os.DirFS(filepath.Join(root, part))))
@@ -61,6 +62,8 @@ func TestWheelsWork(t *testing.T) {
 		require.Contains(t, run(t, "", env, "git", "config", "--get-all", "credential.https://github.com.helper"), folder+"/bin/ghscoped")
 		require.Contains(t, run(t, "", env, "sh", "-c", "gh-scoped-creds --help"), "ghscoped gh-scoped-creds [flags]")
 		require.Empty(t, run(t, "", env, "sh", "-c", "echo | git-credential-ghscoped get"), "silent where it was not asked")
+		require.Regexp(t, `ghscoped v[\d.]+ .*enabled.*OK`, run(t, "", env, folder+"/bin/python", "-m", "jupyterlab.labextensions", "list"))
+		require.Regexp(t, `ghscoped\.server[^\n]*enabled(?s:.*)ghscoped\.server[^\n]*OK`, run(t, "", env, folder+"/bin/python", "-m", "jupyter_server.extension.serverextension", "list"))
 		for _, module := range []string{"ghscoped", "gh_scoped_creds"} {
 			said := run(t, "", env, folder+"/bin/python", "-m", "IPython", "--no-banner", "-c", "import "+module+"\nget_ipython().run_line_magic('ghscoped', 'status')")
 			require.Contains(t, said, "Nothing here says where the service", "the magic runs the wheel's program")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -49,7 +51,15 @@ func start(s *rig.Shared) error {
 	if err != nil {
 		return err
 	}
-	env, err := hubtest.GitPanel()
+	panel, err := hubtest.GitPanel()
+	if err != nil {
+		return err
+	}
+	extension := filepath.Join(s.Folder, "extension")
+	if err := install(extension, program); err != nil {
+		return err
+	}
+	env, err := hubtest.BesideLab(extension, panel)
 	if err != nil {
 		return err
 	}
@@ -60,6 +70,35 @@ func start(s *rig.Shared) error {
 		ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull", "GHSCOPED_LOG_LEVEL": "warn"}, ServerEnv: env,
 	}})
 	return err
+}
+
+// install builds the Python package, with the program and the JupyterLab extension
+// in it, and installs it into a folder, for the Python of the servers.
+func install(folder, program string) error {
+	root, err := hubtest.Root()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(root, "python/labextension/dist/package.json")); err != nil {
+		return fmt.Errorf("the JupyterLab extension is not built: run make labextension: %w", err)
+	}
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	build := exec.Command(filepath.Join(root, ".demo/wheel/bin/python"), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check",
+		"--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder, filepath.Join(root, "python"))
+	build.Env = append(os.Environ(), "GHSCOPED_BINARY="+program, "GHSCOPED_PLATFORM=linux_"+machine)
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("the Python package does not build (demo/install.sh wheel): %w: %s", err, out)
+	}
+	wheels, err := filepath.Glob(filepath.Join(folder, "*.whl"))
+	if err != nil {
+		return err
+	}
+	pip := exec.Command(filepath.Join(root, ".demo/hub6/bin/python"), append([]string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+		"--no-deps", "--no-index", "--no-warn-script-location", "--ignore-installed", "--prefix", folder}, wheels...)...)
+	if out, err := pip.CombinedOutput(); err != nil {
+		return fmt.Errorf("the wheel cannot be installed: %w: %s", err, out)
+	}
+	return nil
 }
 
 // person is a Hub user with a running server, and the GitHub account of the same

@@ -5,17 +5,17 @@ here it is only started, followed and shown. ``import ghscoped`` registers the
 magics in a running IPython, as ``%load_ext ghscoped`` does.
 """
 
+import sys
+
 from ghscoped.magics import load_ipython_extension
 
 __all__ = ["load_ipython_extension"]
 
 
 def _register():
-    try:
-        from IPython import get_ipython
-    except ImportError:  # used without IPython: there is nothing to register
-        return
-    shell = get_ipython()
+    # Jupyter Server imports this package, too, and should not import IPython for it.
+    ipython = sys.modules.get("IPython")
+    shell = ipython and ipython.get_ipython()
     if shell is not None:
         load_ipython_extension(shell)
 

@@ -1,0 +1,201 @@
+/**
+ * What the server says stands, and what that means to a person. No widgets, no
+ * requests.
+ */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+export interface IProblem {
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+export interface IRepository {
+  full_name: string;
+  push: boolean;
+}
+
+export interface IConnection {
+  login: string;
+  expires_at: string;
+  access: string;
+  repositories: IRepository[];
+  installations_url?: string;
+  fix_url?: string;
+}
+
+export interface IFlow {
+  id: string;
+  state: string;
+  /** Only while pending, and only where it was begun in this server. */
+  user_code?: string;
+  verification_uri?: string;
+  expires_at: string;
+  error?: IProblem;
+}
+
+export interface IStatus {
+  /** The Hub has no such service: show nothing. */
+  absent?: boolean;
+  /** Seconds since 1970, by the service's clock. */
+  now?: number;
+  /** The service's page; empty where the server does not know. */
+  page?: string;
+  /** GitHub's address. */
+  github?: string;
+  connection?: IConnection | null;
+  flow?: IFlow;
+  problem?: IProblem;
+}
+
+export type State = 'none' | 'waiting' | 'connected' | 'ending' | 'trouble';
+
+/** Minutes before the end at which a person is warned. */
+export const WARNINGS = [30, 5];
+
+/** The state that a person should see; a connection that is over counts as none. */
+export function stateOf(status: IStatus, now: number): State {
+  if (status.flow && ['pending', 'approved'].includes(status.flow.state)) {
+    return 'waiting';
+  }
+  if (status.problem) {
+    return 'trouble';
+  }
+  const left = minutesLeft(status, now);
+  if (left <= 0) {
+    return 'none';
+  }
+  return left <= WARNINGS[0] ? 'ending' : 'connected';
+}
+
+/** Whole minutes, begun ones too, until the connection ends; 0: there is none. */
+export function minutesLeft(status: IStatus, now: number): number {
+  const until = status.connection
+    ? Date.parse(status.connection.expires_at)
+    : NaN;
+  return Number.isNaN(until)
+    ? 0
+    : Math.max(0, Math.ceil((until - now) / 60_000));
+}
+
+/** The warning that is due: its minutes, 0 for none. */
+export function warningDue(status: IStatus, now: number): number {
+  const left = minutesLeft(status, now);
+  return left > 0 ? (WARNINGS.filter(at => left <= at).pop() ?? 0) : 0;
+}
+
+export function duration(minutes: number, trans: TranslationBundle): string {
+  return minutes < 60
+    ? trans.__('%1 min', minutes)
+    : trans.__('%1 h %2 min', Math.floor(minutes / 60), minutes % 60);
+}
+
+/** The text of the status bar, and its tooltip. */
+export function words(
+  status: IStatus,
+  now: number,
+  trans: TranslationBundle
+): { text: string; tooltip: string } {
+  const left = duration(minutesLeft(status, now), trans);
+  const login = status.connection?.login ?? '';
+  switch (stateOf(status, now)) {
+    case 'waiting':
+      return {
+        text: trans.__('GitHub: waiting'),
+        tooltip: trans.__(
+          'Waiting for your approval at GitHub. Click to continue.'
+        )
+      };
+    case 'connected':
+      return {
+        text: trans.__('GitHub: %1', left),
+        tooltip: trans.__('Connected to GitHub as %1, for %2', login, left)
+      };
+    case 'ending':
+      return {
+        text: trans.__('GitHub: ends in %1', left),
+        tooltip: trans.__(
+          'Connected to GitHub as %1. Click to connect again.',
+          login
+        )
+      };
+    case 'trouble':
+      return trouble(status.problem!, trans);
+    default:
+      return {
+        text: trans.__('GitHub: not connected'),
+        tooltip: trans.__('Connect GitHub, to push from this server')
+      };
+  }
+}
+
+function trouble(
+  problem: IProblem,
+  trans: TranslationBundle
+): { text: string; tooltip: string } {
+  switch (problem.code) {
+    case 'service_unreachable':
+      return {
+        text: trans.__('GitHub: unavailable'),
+        tooltip: trans.__(
+          'The service “Connect GitHub” does not answer. It is asked again automatically.'
+        )
+      };
+    case 'server_unreachable':
+      return {
+        text: trans.__('GitHub: unavailable'),
+        tooltip: trans.__(
+          'Your server does not answer. It is asked again automatically.'
+        )
+      };
+    case 'server_not_chosen':
+      return {
+        text: trans.__('GitHub: elsewhere'),
+        tooltip: trans.__(
+          'You are connected, but not for this server. Click to allow it.'
+        )
+      };
+    case 'bad_token':
+      return {
+        text: trans.__('GitHub: unavailable'),
+        tooltip: trans.__(
+          'The Hub does not know this server any more. Restart your server from the Hub’s home page.'
+        )
+      };
+    default:
+      return {
+        text: trans.__('GitHub: unavailable'),
+        tooltip: sentence(problem)
+      };
+  }
+}
+
+/** What happened, and what to do. */
+export function sentence(problem: IProblem): string {
+  return [problem.message, problem.hint].filter(Boolean).join(' ');
+}
+
+/** An address that may become a link: https, or http where the Hub itself has none. */
+export function safeURL(text: string | undefined): string | null {
+  try {
+    const url = new URL(text ?? '');
+    return ['https:', 'http:'].includes(url.protocol) ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The command that clones a repository; null where a name is none of GitHub's. */
+export function cloneCommand(status: IStatus, name: string): string | null {
+  const github = safeURL(status.github);
+  if (
+    !github ||
+    !/^[A-Za-z0-9][A-Za-z0-9-]*\/[A-Za-z0-9._][A-Za-z0-9._-]*$/.test(name)
+  ) {
+    return null;
+  }
+  const address = new URL(github);
+  return /^[A-Za-z0-9.:-]+$/.test(address.host)
+    ? `git clone ${address.origin}/${name}`
+    : null;
+}
