@@ -59,7 +59,7 @@ func (in invocation) getForBot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return credential.Answer{Username: "x-access-token", Password: token.Token.String, ExpiresAt: token.ExpiresAt}.Write(in.stdout, request)
+	return credential.Answer{Username: credential.Username, Password: token.Token.String, ExpiresAt: token.ExpiresAt}.Write(in.stdout, request)
 }
 
 func (in invocation) eraseForBot(ctx context.Context) error {

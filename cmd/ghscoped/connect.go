@@ -97,7 +97,8 @@ func outcome(flow client.Flow) error {
 // forPeople announces on a terminal.
 type forPeople struct {
 	printer
-	page string // the service's page; may be empty
+	page  string // the service's page; may be empty
+	enter bool   // Enter goes on without
 }
 
 func (p *forPeople) announce(flow client.Flow) {
@@ -113,5 +114,9 @@ func (p *forPeople) announce(flow client.Flow) {
 }
 
 func (p *forPeople) waiting(ctx context.Context, left func() time.Duration) func() {
-	return p.countdown(ctx, "  Waiting for your approval (Ctrl-C gives up),", left)
+	keys := "Ctrl-C gives up"
+	if p.enter {
+		keys = "Enter goes on without, " + keys
+	}
+	return p.countdown(ctx, "  Waiting for your approval ("+keys+"),", left)
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,12 +56,18 @@ func (in invocation) report(report check.Report, asJSON bool) error {
 				return err
 			}
 		}
+		if slices.ContainsFunc(report.Checks, func(r check.Result) bool { return r.State == check.Fail || r.State == check.Warn }) {
+			p.line("What git's own errors mean: " + troubleshooting)
+		}
 	}
 	if !report.OK {
 		return &commandError{exit: exitFailed, code: "broken", shown: true}
 	}
 	return nil
 }
+
+// troubleshooting is the page of errors and what to do.
+const troubleshooting = "https://github.com/ghscoped/ghscoped-service/blob/main/docs/troubleshooting.md"
 
 // examination goes from check to check; one that needs what a failed one would
 // have found is skipped.
@@ -84,7 +90,7 @@ type checker struct {
 func (e *examination) checks() []checker {
 	return []checker{
 		{"variables", e.variables}, {"hub", e.hub}, {"service", e.service}, {"scope", e.scope}, {"connection", e.connection},
-		{"clock", e.clocks}, {"github", e.gitHub}, {"git", e.git}, {"git-helper", e.helper},
+		{"clock", e.clocks}, {"github", e.gitHub}, {"git", e.git}, {"git-helper", e.helper}, {"repository", e.repository},
 	}
 }
 
@@ -122,7 +128,7 @@ func (e *examination) hub(ctx context.Context) check.Result {
 	case err != nil:
 		return check.Failed("the Hub does not answer at "+api, "Wait for the Hub to come back; if this keeps happening, contact your Hub's administrators.")
 	case status == http.StatusForbidden || status == http.StatusUnauthorized:
-		return check.Failed("the Hub does not know this server's token (any more)", "Restart your server from the Hub's home page.")
+		return check.Failed("the Hub does not know this server's token (any more)", client.BadTokenHint)
 	case status != http.StatusOK || json.Unmarshal(body, &user) != nil:
 		return check.Failed("the Hub answers, but not as a Hub does", "Contact your Hub's administrators.")
 	}
@@ -191,31 +197,6 @@ func (e *examination) gitHub(ctx context.Context) check.Result {
 		return check.Failed(host.String()+" cannot be reached from here", "Check the network of this server: a proxy, or a rule that forbids it, may be in the way.")
 	}
 	return check.Passed(host.String() + " answers")
-}
-
-func (e *examination) git(context.Context) check.Result {
-	out, err := exec.Command("git", "version").Output()
-	if err != nil {
-		return check.Failed("there is no git here", "Install git, or ask for it to be put into the image.")
-	}
-	return check.Passed(strings.TrimSpace(string(out)))
-}
-
-func (e *examination) helper(ctx context.Context) check.Result {
-	host, err := githubURL(e.in.getenv)
-	if err != nil {
-		return skipped()
-	}
-	if readsDelivered(host) {
-		return check.Warned("git reads the token that was put into this server for "+host.String(), "Run ghscoped setup to have it ask ghscoped each time.")
-	}
-	if !asksUs(host) {
-		return check.Failed("git does not ask ghscoped for "+host.String(), "Run ghscoped setup.")
-	}
-	if e.mayAsk && !namesRepository(host) && e.client.WantsRepository(ctx, host.Scheme, host.Host) {
-		return check.Failed("the service gives a token for one repository at a time, and git does not name it", "Run ghscoped setup.")
-	}
-	return check.Passed("git asks ghscoped for " + host.String())
 }
 
 // fetch reads an address; a redirect is an answer as any other.

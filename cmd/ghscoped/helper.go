@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,10 +10,6 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/client"
 	"github.com/ghscoped/ghscoped-service/internal/credential"
 )
-
-// usualWait is how long a push waits for its user to connect, unless
-// GHSCOPED_WAIT says otherwise.
-const usualWait = 5 * time.Minute
 
 // newGitHelper explains what [invocation.answerGit] is for; run calls that.
 func newGitHelper() *cobra.Command {
@@ -34,12 +27,15 @@ func newGitHelper() *cobra.Command {
 }
 
 // answerGit answers git (gitcredentials(7)). Whatever happens the program exits
-// with 0 and never says quit: git then continues as if there were no helper.
+// with 0: git then continues as if there were no helper, unless it was told to quit.
 func (in invocation) answerGit(ctx context.Context, operation string) {
-	switch operation {
-	case "get":
+	trial := in.getenv(trialVariable)
+	switch {
+	case trial != "":
+		in.reportOnly(ctx, in.answerTrial(operation, trial))
+	case operation == "get":
 		in.reportOnly(ctx, in.get(ctx))
-	case "erase":
+	case operation == "erase":
 		in.reportOnly(ctx, in.erase(ctx))
 	default: // store: there is nothing to keep. Unknown ones: as the manual wants
 		_, _ = io.Copy(io.Discard, in.stdin)
@@ -69,7 +65,7 @@ func (in invocation) asked() (request credential.Request, ok bool, err error) {
 }
 
 // get hands the credential to git, first waiting for the user to connect where
-// there is a terminal to say so on.
+// somebody is there to do so.
 func (in invocation) get(ctx context.Context) error {
 	request, ok, err := in.asked()
 	if !ok || err != nil {
@@ -81,7 +77,7 @@ func (in invocation) get(ctx context.Context) error {
 	}
 	got, err := askCredential(ctx, service, request)
 	if client.Is(err, apierror.CodeNotConnected) {
-		if err := in.connectForGit(ctx, service); err != nil {
+		if connected, err := in.connectForGit(ctx, service); !connected || err != nil {
 			return err
 		}
 		got, err = askCredential(ctx, service, request)
@@ -102,63 +98,6 @@ func askCredential(ctx context.Context, service *client.Client, request credenti
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	return service.Credential(ctx, request.Protocol, request.Host, request.Path)
-}
-
-// connectForGit lets the user connect while git waits. git has our standard
-// output and perhaps the others too; the person is at the terminal. Only here
-// is Ctrl-C listened for: that takes threads, and git's every question would
-// wait for them.
-func (in invocation) connectForGit(ctx context.Context, service *client.Client) error {
-	ctx, stop := interruptible(ctx)
-	defer stop()
-	limit, err := waitLimit(in.getenv)
-	if err != nil {
-		return err
-	}
-	terminal, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0)
-	if err != nil || limit == 0 || in.getenv("GIT_TERMINAL_PROMPT") == "0" {
-		return errors.Join(notConnected(in.getenv), closeOf(terminal))
-	}
-	defer terminal.Close()
-	in.stderr = terminal // where people look
-	p := newPrinter(terminal, in.getenv)
-	p.guest = true
-	p.line(p.bold("git needs GitHub, and you are not connected yet."))
-	flow, _, err := startFlow(ctx, service)
-	if err == nil {
-		err = follow(ctx, service, flow, &forPeople{p, client.Page(in.getenv)}, limit)
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			asCommandError(err).show(in, false)
-		}
-		return &commandError{shown: true}
-	}
-	p.line(p.green("Connected.") + " git continues.")
-	return nil
-}
-
-func closeOf(file *os.File) error {
-	if file == nil {
-		return nil
-	}
-	return file.Close()
-}
-
-// waitLimit is how long to wait for the user; 0: not at all.
-func waitLimit(getenv func(string) string) (time.Duration, error) {
-	text := getenv("GHSCOPED_WAIT")
-	if text == "" {
-		return usualWait, nil
-	}
-	limit, err := time.ParseDuration(text)
-	if text == "0" {
-		limit, err = 0, nil
-	}
-	if err != nil || limit < 0 {
-		return 0, &commandError{exit: exitUsage, code: "bad_wait", message: "GHSCOPED_WAIT is not a length of time.", hint: "It must look like 90s or 5m; 0 does not wait."}
-	}
-	return limit, nil
 }
 
 func notConnected(getenv func(string) string) *commandError {

@@ -152,5 +152,5 @@ func (in invocation) keepFile(ctx context.Context, service *client.Client, file 
 	if err != nil {
 		return err
 	}
-	return writeStore(file, host, got.Username, got.Password)
+	return in.writeStore(file, host, got.Password, got.ExpiresAt)
 }

@@ -18,7 +18,7 @@ func (in invocation) loginUI(o loginOptions) loginUI {
 	if o.json {
 		return &forPrograms{in}
 	}
-	return &loginForPeople{forPeople{newPrinter(in.stdout, in.getenv), client.Page(in.getenv)}, o.appURL}
+	return &loginForPeople{forPeople{printer: newPrinter(in.stdout, in.getenv), page: client.Page(in.getenv)}, o.appURL}
 }
 
 // forPrograms writes one JSON object for each event.

@@ -28,7 +28,11 @@ func (in invocation) logout(ctx context.Context, asJSON bool) error {
 	if in.alone() {
 		end = in.logoutAlone
 	}
-	if err := end(ctx); err != nil {
+	err := end(ctx)
+	if err == nil || errors.Is(err, alreadyOut) {
+		err = errors.Join(err, in.forget(ctx))
+	}
+	if err != nil {
 		return err
 	}
 

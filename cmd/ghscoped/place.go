@@ -34,13 +34,13 @@ func (in invocation) service() (*client.Client, error) {
 	switch {
 	case place.Source == "":
 		return nil, &commandError{exit: exitFailed, code: "no_service", message: "Nothing here says where the service “Connect GitHub” is.",
-			hint: "On a JupyterHub, an admin sets GHSCOPED_URL for the servers; elsewhere use ghscoped login --client-id ID."}
+			hint: "On a JupyterHub use a terminal of JupyterLab: RStudio, ssh and cron drop the variables that say it. If they are missing there, too, an administrator must set GHSCOPED_URL. Elsewhere use ghscoped login --client-id ID."}
 	case place.URL == nil:
 		return nil, &commandError{exit: exitUsage, code: "bad_service_url", message: place.Source + " is not a web address.",
 			hint: "It must look like https://HUB/services/connect-github/."}
 	case token == "":
 		return nil, &commandError{exit: exitFailed, code: "no_hub_token", message: "JUPYTERHUB_API_TOKEN is not set, by which the service knows whose server this is.",
-			hint: "Use a terminal of JupyterLab: some programs, RStudio among them, drop the variable."}
+			hint: "Use a terminal of JupyterLab: RStudio, ssh and cron drop the variable."}
 	}
 	return client.New(place.URL, secret.New(token), in.http.Transport, in.clock), nil
 }
@@ -63,8 +63,8 @@ func (in invocation) alone() bool {
 	case place.Source != "":
 		return false
 	}
-	_, err := os.Stat(credentialFile(in.getenv))
-	return err == nil
+	kept, err := in.keptCredential()
+	return err == nil && !kept.Password.Empty()
 }
 
 func clientID(getenv func(string) string) string {

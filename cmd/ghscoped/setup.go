@@ -3,14 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ghscoped/ghscoped-service/internal/git"
 	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 )
 
@@ -44,16 +46,25 @@ func (in invocation) setup(ctx context.Context, o setupOptions) error {
 	if !o.undo && !o.useHTTPPath {
 		o.useHTTPPath = in.repositoryWanted(ctx)
 	}
-	file, changed, err := in.setUp(ctx, o)
-	if err != nil {
-		return err
-	}
 	host, err := githubURL(in.getenv)
 	if err != nil {
 		return err
 	}
-	newPrinter(in.stdout, in.getenv).line(said(o, changed, host.String(), file))
-	return nil
+	files, err := in.setUp(ctx, o)
+	p := newPrinter(in.stdout, in.getenv)
+	for _, file := range files {
+		p.line(said(o, file.changed, host.String(), file.name))
+	}
+	if err != nil || o.undo {
+		return err
+	}
+	return in.proveSetup(ctx, o.system)
+}
+
+// configured is a file of git's that was looked at.
+type configured struct {
+	name    string
+	changed bool
 }
 
 func said(o setupOptions, changed bool, host, file string) string {
@@ -68,58 +79,124 @@ func said(o setupOptions, changed bool, host, file string) string {
 	return "git asks ghscoped for " + host + " already (" + file + ")."
 }
 
-func (in invocation) setUp(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
+// setUp puts the settings where each git of this machine reads them, or takes them
+// out; it stops at the first file that cannot be changed.
+func (in invocation) setUp(ctx context.Context, o setupOptions) (done []configured, err error) {
 	waiting, cancel := context.WithTimeout(ctx, lockLimit)
 	defer cancel()
-	if o.undo {
-		file, changed, err = in.undo(waiting, o)
-	} else {
-		file, changed, err = in.put(waiting, o)
+	switch {
+	case o.system:
+		done, err = in.setUpSystem(waiting, o)
+	case o.undo:
+		done, err = in.undo(waiting)
+	default:
+		done, err = in.setUpUser(waiting, o)
 	}
-	if ctx.Err() != nil && !changed {
-		return file, false, ctx.Err()
+	if ctx.Err() != nil && !slices.ContainsFunc(done, func(c configured) bool { return c.changed }) {
+		return done, ctx.Err()
 	}
-	return file, changed, ofSetup(err)
+	return done, ofSetup(err)
 }
 
-func (in invocation) put(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
-	choose := gitconfig.UserFile
-	if o.system {
-		choose = gitconfig.SystemFile
-	}
-	file, err = choose(in.lookupenv)
+// setUpUser has the user's configuration include a file of settings. A copy of that
+// configuration on another machine then names a file that is not there, which git
+// reads over; the settings themselves would switch off the helpers there.
+func (in invocation) setUpUser(ctx context.Context, o setupOptions) ([]configured, error) {
+	file, err := gitconfig.UserFile(in.lookupenv)
 	if err != nil {
-		return file, false, err
+		return nil, err
 	}
-	host, err := githubURL(in.getenv)
+	lines, err := in.settings(o)
 	if err != nil {
-		return file, false, err
+		return nil, err
 	}
-	own, err := ownPath()
+	changed, err := gitconfig.PutIncluded(ctx, file, lines)
+	return []configured{{file, changed}}, err
+}
+
+// setUpSystem writes the settings into the file for all users of each git: of
+// several, each may have been built to read its own.
+func (in invocation) setUpSystem(ctx context.Context, o setupOptions) (done []configured, err error) {
+	files, err := in.systemFiles(ctx)
 	if err != nil {
-		return file, false, err
+		return nil, err
 	}
-	changed, err = gitconfig.Put(ctx, file, settings(host, own, o))
-	return file, changed, err
+	lines, err := in.settings(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		var changed bool
+		if o.undo {
+			changed, err = gitconfig.Remove(ctx, file)
+		} else {
+			_ = os.Mkdir(filepath.Dir(file), 0o755) // of PREFIX/etc; else Put says what is wrong
+			changed, err = gitconfig.Put(ctx, file, lines)
+		}
+		if err != nil {
+			return done, err
+		}
+		done = append(done, configured{file, changed})
+	}
+	return done, nil
+}
+
+// systemFiles are those that the gits of this machine read for all users; where there
+// is no git yet, the usual one.
+func (in invocation) systemFiles(ctx context.Context) ([]string, error) {
+	if text, set := in.lookupenv("GIT_CONFIG_NOSYSTEM"); set && git.True(text) {
+		return nil, &gitconfig.Error{Code: gitconfig.Off, File: "GIT_CONFIG_NOSYSTEM"}
+	}
+	if text, set := in.lookupenv("GIT_CONFIG_SYSTEM"); set && text == "" {
+		return nil, &gitconfig.Error{Code: gitconfig.Off, File: "GIT_CONFIG_SYSTEM"}
+	}
+	var files []string
+	for _, program := range git.OnPath(in.getenv("PATH")) {
+		file, err := program.SystemFile(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	if len(files) == 0 {
+		files = []string{"/etc/gitconfig"}
+	}
+	return files, nil
 }
 
 // undo looks into each file that setup may have chosen.
-func (in invocation) undo(ctx context.Context, o setupOptions) (file string, changed bool, err error) {
+func (in invocation) undo(ctx context.Context) (done []configured, err error) {
 	files, err := gitconfig.UserFiles(in.lookupenv)
-	if o.system {
-		file, err = gitconfig.SystemFile(in.lookupenv)
-		files = []string{file}
-	}
 	if err != nil {
-		return "", false, err
+		return nil, err
 	}
 	for _, file := range files {
-		changed, err = gitconfig.Remove(ctx, file)
-		if changed || err != nil {
-			return file, changed, err
+		if changed, err := gitconfig.Remove(ctx, file); changed || err != nil {
+			return []configured{{file, changed}}, err
 		}
 	}
-	return files[0], false, nil
+	return []configured{{name: files[0]}}, nil
+}
+
+// proveSetup has each git look for a credential, and fails where it does not ask
+// this program, and nobody else.
+func (in invocation) proveSetup(ctx context.Context, system bool) error {
+	trials, err := in.tryGits(ctx, system)
+	if errors.Is(err, git.ErrMissing) {
+		newPrinter(in.stdout, in.getenv).line("There is no git here yet to try that with.")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, t := range trials {
+		if err := t.afterSetup(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func ofSetup(err error) error {
@@ -133,7 +210,7 @@ func ofSetup(err error) error {
 		f.message = "Somebody else is changing " + e.File + "."
 		f.hint = "Do this again; if no git runs, remove " + e.File + ".lock."
 	case gitconfig.Off:
-		f.message = "git reads no such configuration here: " + e.File + " is set to nothing."
+		f.message = "git reads no such configuration here: " + e.File + " switches it off."
 		f.hint = "Do this again after: unset " + e.File
 	case gitconfig.NotAFile:
 		f.message = e.File + " is not a file, and git keeps no settings there."
@@ -147,7 +224,15 @@ func ofSetup(err error) error {
 
 // settings are git's for one host. The empty helper comes first: it takes every
 // other helper off this host, so that none is given a copy to keep.
-func settings(host *url.URL, program string, o setupOptions) []string {
+func (in invocation) settings(o setupOptions) ([]string, error) {
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return nil, err
+	}
+	program, err := ownPath()
+	if err != nil {
+		return nil, err
+	}
 	lines := []string{
 		`[credential "` + host.String() + `"]`, "\thelper =", "\thelper = " + helperLine(program),
 	}
@@ -157,7 +242,7 @@ func settings(host *url.URL, program string, o setupOptions) []string {
 	if o.rewriteSSH {
 		lines = append(lines, gitconfig.RewriteSSH(host.String()+"/", host.Hostname())...)
 	}
-	return lines
+	return lines, nil
 }
 
 // helperLine is how git calls this program: by its path, which saves git the
@@ -165,7 +250,7 @@ func settings(host *url.URL, program string, o setupOptions) []string {
 func helperLine(program string) string {
 	if strings.ContainsFunc(program, func(r rune) bool { return !strings.ContainsRune(plainRunes, r) }) {
 		quoted := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + helperName
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(quoted) + `"`
+		return gitconfig.Quote(quoted)
 	}
 	return program + " " + helperName
 }
@@ -191,19 +276,24 @@ func ownPath() (string, error) {
 	return own, nil
 }
 
-// setUpOnce has git ask this program, unless it does so already, by an image
-// for instance.
+// setUpOnce has git ask this program, and nobody else, unless it does so already, by
+// an image for instance.
 func (in invocation) setUpOnce(ctx context.Context) error {
-	host, err := githubURL(in.getenv)
-	if err != nil {
+	wanted := in.repositoryWanted(ctx)
+	trials, err := in.tryGits(ctx, false)
+	if err != nil && !errors.Is(err, git.ErrMissing) {
 		return err
 	}
-	wanted := in.repositoryWanted(ctx)
-	if asksUs(host) && (!wanted || namesRepository(host)) {
+	good := func(t trial) bool {
+		return t.afterSetup() == nil && (!wanted || t.git.Bool(ctx, "credential.useHttpPath", t.host))
+	}
+	if len(trials) > 0 && !slices.ContainsFunc(trials, func(t trial) bool { return !good(t) }) {
 		return nil
 	}
-	_, _, err = in.setUp(ctx, setupOptions{useHTTPPath: wanted})
-	return err
+	if _, err := in.setUp(ctx, setupOptions{useHTTPPath: wanted}); err != nil || len(trials) == 0 {
+		return err
+	}
+	return in.proveSetup(ctx, false)
 }
 
 // repositoryWanted reports whether the service, if there is one that answers,
@@ -220,33 +310,4 @@ func (in invocation) repositoryWanted(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, wishLimit)
 	defer cancel()
 	return service.WantsRepository(ctx, host.Scheme, host.Host)
-}
-
-// asksUs reports whether git would ask this program, last, for a host.
-func asksUs(host *url.URL) bool {
-	helper := gitSetting("credential.helper", host)
-	return helper == "ghscoped" || strings.HasSuffix(helper, helperName)
-}
-
-// readsDelivered reports whether git would ask, last, the helper that a delivery
-// leaves. That has our helper's name, but is asked with the name of its file, and
-// has nothing more to say once the token in there is dead.
-func readsDelivered(host *url.URL) bool {
-	return !asksUs(host) && strings.Contains(gitSetting("credential.helper", host), helperName)
-}
-
-// namesRepository reports whether git says for which repository it asks.
-func namesRepository(host *url.URL) bool {
-	return gitSetting("credential.useHttpPath", host, "--type=bool") == "true"
-}
-
-// gitSetting is a setting of git's for a host; empty where there is none, or no
-// git.
-func gitSetting(name string, host *url.URL, options ...string) string {
-	args := append(append([]string{"config"}, options...), "--get-urlmatch", name, host.String())
-	out, err := exec.Command("git", args...).Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }

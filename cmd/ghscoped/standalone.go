@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -61,6 +58,7 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 	if err != nil {
 		return err
 	}
+	former, _ := in.keptCredential() // one that cannot be read cannot be ended either
 	// From here on there is a token, which must end up in a file or dead.
 	keeping, stop := lingering(ctx)
 	var account github.Account
@@ -73,6 +71,7 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 		defer cancel()
 		return failed(ctx, err, gh.Revoke(ending, token.Access.String))
 	}
+	in.endFormer(ctx, gh, web, former)
 	if ctx.Err() != nil {
 		return connectedYet
 	}
@@ -85,6 +84,18 @@ func (in invocation) loginAlone(ctx context.Context, o loginOptions) error {
 		connection.Login, connection.Access = account.Login, "unknown"
 	}
 	return ui.connected(connection, in.clock())
+}
+
+// endFormer revokes the token of an earlier login, in whose place there is another.
+func (in invocation) endFormer(ctx context.Context, gh *githubapi.Client, web *url.URL, former credential.Request) {
+	if former.Password.Empty() || !former.For(web) || !former.ExpiresAt.After(in.clock()) {
+		return
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+	defer cancel()
+	if gh.Revoke(ending, former.Password) != nil {
+		newPrinter(in.stderr, in.getenv).line("GitHub could not be told to revoke the token of the former login; it expires automatically.")
+	}
 }
 
 // approval shows a code and polls until it is approved (RFC 8628). The token is
@@ -147,15 +158,14 @@ func (in invocation) keepToken(ctx context.Context, gh *githubapi.Client, web *u
 	if err != nil {
 		return account, err
 	}
-	const username = "x-access-token"
 	if file != "" {
-		return account, writeStore(file, web, username, token.Access.String)
+		return account, in.writeStore(file, web, token.Access.String, token.ExpiresAt)
 	}
 	deliverer, err := deliver.New(deliver.Options{HTTP: in.http})
 	if err != nil {
 		return account, err
 	}
-	return account, deliverer.DeliverHere(ctx, credential.Credential{Host: web, Username: username,
+	return account, deliverer.DeliverHere(ctx, credential.Credential{Host: web, Username: credential.Username,
 		Password: token.Access.String, ExpiresAt: token.ExpiresAt, Account: account})
 }
 
@@ -192,22 +202,4 @@ func reach(ctx context.Context, gh *githubapi.Client, token secret.String, accou
 		connection.Missing = append(connection.Missing, client.Missing{Account: m.Account, Access: string(m.State), FixURL: m.Fix})
 	}
 	return connection, err
-}
-
-// writeStore writes one line for git's "store" helper (git-credential-store(1)),
-// in place of what the file held.
-func writeStore(file string, host *url.URL, username string, password secret.String) error {
-	line := url.URL{Scheme: host.Scheme, Host: host.Host, User: url.UserPassword(username, password.Reveal())}
-	temporary, err := os.CreateTemp(filepath.Dir(file), ".ghscoped-*") // of mode 0600
-	if err != nil {
-		return fmt.Errorf("the credential cannot be written: %w", err)
-	}
-	_, writeErr := fmt.Fprintln(temporary, line.String())
-	if err := errors.Join(writeErr, temporary.Close()); err != nil {
-		return errors.Join(fmt.Errorf("the credential cannot be written: %w", err), os.Remove(temporary.Name()))
-	}
-	if err := os.Rename(temporary.Name(), file); err != nil {
-		return errors.Join(fmt.Errorf("the credential cannot be written: %w", err), os.Remove(temporary.Name()))
-	}
-	return nil
 }

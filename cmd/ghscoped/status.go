@@ -154,11 +154,16 @@ func orNone(id string) string {
 	return id
 }
 
-// keptCredential reads the credential's file; one that is not there is empty.
+// keptCredential reads what a login without the service has left; empty where there
+// is nothing.
 func (in invocation) keptCredential() (credential.Request, error) {
 	file, err := os.Open(credentialFile(in.getenv))
 	if errors.Is(err, fs.ErrNotExist) {
-		return credential.Request{}, nil
+		host, err := githubURL(in.getenv)
+		if err != nil {
+			return credential.Request{}, err
+		}
+		return in.keptInStore(host)
 	}
 	if err != nil {
 		return credential.Request{}, err

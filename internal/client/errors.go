@@ -17,6 +17,9 @@ const (
 	CodeNotTheService = "not_the_service"
 )
 
+// BadTokenHint is what to do where the Hub does not know a server's token.
+const BadTokenHint = "Open a new terminal in JupyterLab: one in tmux or screen keeps the token of the server that it was begun in. If that does not help, restart your server from the Hub's home page."
+
 // Error is why the service did not do what it was asked: for programs (Code),
 // for a person (Message), and what can be done (Hint).
 type Error struct {
@@ -77,7 +80,7 @@ func ofAnswer(answer *http.Response) *Error {
 		known.Hint = "An administrator of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
 	case apierror.CodeBadToken:
 		known.Message = "The Hub does not know this server's token (any more)."
-		known.Hint = "Restart your server from the Hub's home page."
+		known.Hint = BadTokenHint
 	}
 	return &known
 }

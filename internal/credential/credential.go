@@ -15,6 +15,9 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
+// Username goes with each token; GitHub reads over it.
+const Username = "x-access-token"
+
 // maxInput bounds a question, in bytes. Git's own lines are at most 64 KiB.
 const maxInput = 256 << 10
 

@@ -152,7 +152,7 @@ func gitQuote(value string) string {
 	if value == "" {
 		return ""
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	return gitconfig.Quote(value)
 }
 
 func shellQuote(value string) string {

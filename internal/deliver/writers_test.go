@@ -34,7 +34,7 @@ func goWriter() string {
 	defer cancel()
 	file, err := gitconfig.UserFile(os.LookupEnv)
 	if err == nil {
-		_, err = gitconfig.Put(ctx, file, []string{`[credential "https://github.com"]`, "\thelper = ghscoped"})
+		_, err = gitconfig.PutIncluded(ctx, file, []string{`[credential "https://github.com"]`, "\thelper = ghscoped"})
 	}
 	var named *gitconfig.Error
 	switch {

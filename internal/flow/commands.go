@@ -323,7 +323,7 @@ func (f *Flow) BegunBy(caller Caller) bool {
 
 func (e *Engine) credential(c *Connection) credential.Credential {
 	return credential.Credential{
-		Host: e.gitHubURL, Username: "x-access-token", Password: c.Token.Access.String,
+		Host: e.gitHubURL, Username: credential.Username, Password: c.Token.Access.String,
 		ExpiresAt: c.Token.ExpiresAt, Account: c.Account,
 	}
 }

@@ -23,11 +23,6 @@ const (
 // Put puts the lines into the file, in place of an earlier block of ours. While
 // somebody else has git's lock it waits, until ctx ends.
 func Put(ctx context.Context, path string, lines []string) (changed bool, err error) {
-	if folder := filepath.Dir(path); filepath.Base(folder) == "git" && !exists(folder) { // of ~/.config/git/config
-		if err := os.Mkdir(folder, 0o755); err != nil {
-			return false, explain(path, err)
-		}
-	}
 	return change(ctx, path, func(text string, there bool) (string, bool) {
 		kept, made := without(text, there)
 		note, before := "", ""
@@ -41,8 +36,27 @@ func Put(ctx context.Context, path string, lines []string) (changed bool, err er
 	})
 }
 
-// Remove takes our block out. A file that was made for it goes whole, unless
-// something else has been put into it since.
+// PutIncluded puts the lines into a file of their own beside the configuration file,
+// which is to include it. A copy of the configuration on another machine then names a
+// file that is not there, and git reads over that.
+func PutIncluded(ctx context.Context, path string, lines []string) (changed bool, err error) {
+	outer, err := Put(ctx, path, []string{"[include]", "\tpath = " + Quote(beside(path))})
+	if err != nil {
+		return false, err
+	}
+	inner, err := change(ctx, beside(path), func(string, bool) (string, bool) { return strings.Join(lines, "\n") + "\n", true })
+	if err != nil && outer {
+		_, undone := Remove(ctx, path)
+		return false, errors.Join(err, undone)
+	}
+	return inner || outer, err
+}
+
+// beside is the file of [PutIncluded].
+func beside(path string) string { return path + ".ghscoped" }
+
+// Remove takes our block out, and a file that was included with it. A file that was
+// made for the block goes whole, unless something else has been put into it since.
 func Remove(ctx context.Context, path string) (changed bool, err error) {
 	if regular(path) != nil {
 		return false, nil // nothing of ours can be in there, and a pipe would hang
@@ -54,10 +68,18 @@ func Remove(ctx context.Context, path string) (changed bool, err error) {
 		kept, made := without(text, there)
 		return kept, there && !(made && kept == "")
 	})
+	if err == nil && regularFile(beside(path)) {
+		_, err = change(ctx, beside(path), func(string, bool) (string, bool) { return "", false })
+	}
 	if folder := filepath.Dir(path); changed && filepath.Base(folder) == "git" && !exists(path) {
 		_ = os.Remove(folder) // if it is empty
 	}
 	return changed, err
+}
+
+// Quote makes one value of a text, in which no line may end.
+func Quote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
 func isBegin(line string) bool  { return strings.HasPrefix(line, beginMark) }
@@ -154,5 +176,6 @@ func isOurHelper(line string) bool {
 
 func namesUs(line string) bool {
 	line = strings.TrimSpace(line)
-	return (strings.HasPrefix(line, "helper =") || strings.HasPrefix(line, "useHttpPath =")) && strings.Contains(line, "ghscoped")
+	return strings.Contains(line, "ghscoped") &&
+		(strings.HasPrefix(line, "helper =") || strings.HasPrefix(line, "useHttpPath =") || strings.HasPrefix(line, "path ="))
 }

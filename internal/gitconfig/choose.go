@@ -51,18 +51,6 @@ func UserFiles(lookup func(string) (string, bool)) ([]string, error) {
 	return []string{plain, xdg}, nil
 }
 
-// SystemFile is the file of all users of this machine, as in an image.
-func SystemFile(lookup func(string) (string, bool)) (string, error) {
-	named, set := lookup("GIT_CONFIG_SYSTEM")
-	switch {
-	case !set:
-		return "/etc/gitconfig", nil
-	case named == "":
-		return "", &Error{Code: Off, File: "GIT_CONFIG_SYSTEM"}
-	}
-	return named, nil
-}
-
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
@@ -123,6 +111,11 @@ func follow(path string) (string, error) {
 		path = target
 	}
 	return "", &Error{Code: NotWritable, File: path, Err: errors.New("too many links")}
+}
+
+func regularFile(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // regular is nil where there is a file, or nothing.

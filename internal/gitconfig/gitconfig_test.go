@@ -365,3 +365,50 @@ func TestRemoveKeepsWhatGHHasPut(t *testing.T) {
 		})
 	}
 }
+
+// The settings stand in a file beside, and go with the block.
+func TestPutIncluded(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]string{"no file": "", "a file": "[user]\n\tname = Ada\n", "a block with the settings in it": "[user]\n\tname = Ada\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), `con "fig`)
+			if before != "" {
+				require.NoError(t, os.WriteFile(file, []byte(before), 0o600))
+			}
+			if strings.HasPrefix(name, "a block") {
+				_, err := gitconfig.Put(t.Context(), file, lines)
+				require.NoError(t, err)
+			}
+			for i := range 2 {
+				changed, err := gitconfig.PutIncluded(t.Context(), file, lines)
+				require.NoError(t, err)
+				require.Equal(t, i == 0, changed)
+			}
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.NotContains(t, string(text), "helper")
+			require.Equal(t, "/opt/ghscoped git-credential-ghscoped\n", last(git(t, file, "--includes", "--get-all", "credential.https://github.com.helper")))
+			require.NoError(t, os.Rename(file+".ghscoped", file+".away"))
+			git(t, file, "--includes", "--list") // on another machine
+			require.NoError(t, os.Rename(file+".away", file+".ghscoped"))
+
+			changed, err := gitconfig.Remove(t.Context(), file)
+			require.NoError(t, err)
+			require.True(t, changed)
+			require.NoFileExists(t, file+".ghscoped")
+			text, _ = os.ReadFile(file) // gone, where there was none
+			require.Equal(t, before, string(text))
+		})
+	}
+}
+
+// Where the settings cannot be written, nothing names them.
+func TestPutIncludedWritesBothOrNone(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.Mkdir(file+".ghscoped", 0o700))
+	_, err := gitconfig.PutIncluded(t.Context(), file, lines)
+	require.Error(t, err)
+	require.NoFileExists(t, file)
+}

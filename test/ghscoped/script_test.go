@@ -80,7 +80,7 @@ func setUp(env *testscript.Env, service string) error {
 		"GITHUB": shared.GitHub.URL(), "GITHUB_HOST": host, "GITHUB_FOLDER": strings.ReplaceAll(host, ":", "_"), "GHSCOPED_GITHUB_URL": shared.GitHub.URL(),
 		"ME": p.name, "CLIENT_ID": p.clientID, "SERVICE": service, "STRANGER": shared.evil.server.URL,
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
-		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "NOTES_ID": strconv.FormatInt(p.notesID, 10),
+		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "BINDIR": shared.bin, "NOTES_ID": strconv.FormatInt(p.notesID, 10),
 		"PYTHON": python, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1",
 	}
 	maps.Copy(vars, shared.serverEnv(p))

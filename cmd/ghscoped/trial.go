@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/check"
+	"github.com/ghscoped/ghscoped-service/internal/credential"
+	"github.com/ghscoped/ghscoped-service/internal/git"
+	"github.com/ghscoped/ghscoped-service/internal/secret"
+)
+
+// trialVariable has our helper answer a trial: with this password, and without a
+// question to the service; or with nothing at all.
+const (
+	trialVariable = "GHSCOPED_TRIAL"
+	trialSilence  = "-"
+)
+
+// trialLimit bounds one trial; a helper of the user's may wait for somebody.
+const trialLimit = 10 * time.Second
+
+// source is whom a git has a credential from.
+type source int
+
+const (
+	fromNobody    source = iota
+	fromGhscoped         // it asks this program
+	fromDelivered        // it reads the credential that was put into this home
+	fromOther
+)
+
+// trial is what came of having a git look for a credential for the served GitHub.
+type trial struct {
+	git     git.Program
+	host    *url.URL
+	from    source
+	helpers git.Helpers
+	// broken is git's word on a configuration that it cannot read.
+	broken string
+}
+
+// tryGits tries each git on PATH; with outside it does so as one that is in no
+// repository and has no settings of a user's, as in an image.
+func (in invocation) tryGits(ctx context.Context, asSystem bool) ([]trial, error) {
+	programs := git.OnPath(in.getenv("PATH"))
+	if len(programs) == 0 {
+		return nil, git.ErrMissing
+	}
+	host, err := githubURL(in.getenv)
+	if err != nil {
+		return nil, err
+	}
+	var trials []trial
+	for _, program := range programs {
+		if asSystem {
+			program.Folder = "/"
+			program.Env = []string{"HOME=/nonexistent", "XDG_CONFIG_HOME=", "GIT_CONFIG_GLOBAL=" + os.DevNull}
+		}
+		t, err := in.tryGit(ctx, program, host)
+		if err != nil {
+			return nil, err
+		}
+		trials = append(trials, t)
+	}
+	return trials, nil
+}
+
+func (in invocation) tryGit(ctx context.Context, program git.Program, host *url.URL) (trial, error) {
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	t := trial{git: program, host: host}
+	var refused *git.Error
+	helpers, err := program.Helpers(ctx, host)
+	if errors.As(err, &refused) {
+		t.broken = refused.Text
+		return t, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	t.helpers = helpers
+
+	mark := rand.Text()
+	program.Env = append(program.Env, trialVariable+"="+mark)
+	got, err := program.Fill(ctx, host)
+	kept, _ := in.keptCredential() // where it cannot be read, it is not what git got
+	switch {
+	case errors.As(err, &refused), err == nil && got.Password.Empty():
+		t.from = fromNobody
+	case err != nil:
+		return t, err
+	case got.Password.Reveal() == mark:
+		t.from = fromGhscoped
+	case !kept.Password.Empty() && got.Password.Hash() == kept.Password.Hash():
+		t.from = fromDelivered
+	default:
+		t.from = fromOther
+	}
+	return t, nil
+}
+
+// afterSetup is nil where git asks this program, and nobody else. Settings come last
+// that were put in last; only those of a repository and of the environment come
+// behind them.
+func (t trial) afterSetup() *commandError {
+	broken := t.result(false)
+	if t.from == fromGhscoped && len(t.copies()) == 0 {
+		return nil
+	}
+	f := &commandError{exit: exitFailed, code: "git_not_set_up", message: broken.Message + " (" + t.git.Path + ").",
+		hint: "Settings of this repository, or the variables GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS, come after those of ghscoped setup: git config --show-origin --get-all credential.helper"}
+	if t.broken != "" {
+		f.hint = broken.Fix
+	}
+	return f
+}
+
+// answerTrial answers git as in a real question, but with the word of whoever tries.
+func (in invocation) answerTrial(operation, word string) error {
+	request, err := credential.Parse(in.stdin)
+	host, hostErr := githubURL(in.getenv)
+	if err != nil || hostErr != nil || operation != "get" || word == trialSilence || !request.For(host) {
+		return nil
+	}
+	return credential.Answer{Username: "trial", Password: secret.New(word)}.Write(in.stdout, request)
+}
+
+// ours reports whether a helper is this program, or the one that a delivery leaves.
+func ours(h git.Helper) bool {
+	return h.Value == "ghscoped" || strings.Contains(h.Value, helperName)
+}
+
+// copies are the helpers behind ours: git has them keep what ours has given.
+func (t trial) copies() []git.Helper {
+	last := -1
+	for i, helper := range t.helpers.Asked {
+		if ours(helper) {
+			last = i
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(t.helpers.Asked), func(h git.Helper) bool { return ours(h) })
+}
+
+// result says for doctor, and for whoever has set git up, how git stands.
+func (t trial) result(alone bool) check.Result {
+	name := t.host.String()
+	switch {
+	case t.broken != "":
+		return check.Failed("git cannot read its configuration: "+t.broken, "Correct that line in that file, or remove it.")
+	case t.from == fromOther:
+		return check.Failed("git has another credential for "+name+", "+t.others()+", and not one of ghscoped's", "Run ghscoped setup.")
+	case t.from == fromNobody:
+		return t.nobody(alone)
+	case t.from == fromDelivered && !alone:
+		return check.Warned("git reads the token that was put into this server for "+name, "Run ghscoped setup to have it ask ghscoped each time.")
+	}
+	if copies := t.copies(); len(copies) > 0 {
+		return check.Warned("git gives each token a copy of which goes to "+listed(copies), "Run ghscoped setup to have git ask nobody but ghscoped for "+name+".")
+	}
+	if off := t.helpers.SwitchedOff; len(off) > 0 {
+		return check.Warned("git no longer asks "+listed(off)+", since it asks nobody but ghscoped for "+name,
+			"To use the other account there, put its user name into the address: "+t.host.Scheme+"://NAME@"+t.host.Host+"/OWNER/REPOSITORY; its helper belongs below credential."+t.host.Scheme+"://NAME@"+t.host.Host+".")
+	}
+	if t.from == fromDelivered {
+		return check.Passed("git reads the token that ghscoped login has put here for " + name)
+	}
+	return check.Passed("git asks ghscoped for " + name)
+}
+
+// others names where another credential may be from.
+func (t trial) others() string {
+	helpers := slices.DeleteFunc(slices.Clone(t.helpers.Asked), ours)
+	if len(helpers) == 0 {
+		return "from its configuration"
+	}
+	return "from " + listed(helpers)
+}
+
+// nobody says why no credential came.
+func (t trial) nobody(alone bool) check.Result {
+	name := t.host.String()
+	fix := "Run ghscoped setup."
+	if alone {
+		fix = "Run ghscoped login."
+	}
+	for _, helper := range slices.Backward(t.helpers.Asked) {
+		if !ours(helper) {
+			continue
+		}
+		if alone || !strings.HasSuffix(helper.Value, helperName) && helper.Value != "ghscoped" {
+			return check.Failed("git reads the token that was put into this home for "+name+", and there is none any more", fix)
+		}
+		return check.Failed("git is told to ask "+helper.Name()+" ("+helper.Where()+"), which does not answer: it may be gone", fix)
+	}
+	return check.Failed("git does not ask ghscoped for "+name, fix)
+}
+
+// listed names helpers, each with where it was set.
+func listed(helpers []git.Helper) string {
+	var names []string
+	for _, h := range helpers {
+		names = append(names, "“"+secret.Scrub(h.Name())+"” (set in "+h.Where()+")")
+	}
+	return strings.Join(names, ", ")
+}

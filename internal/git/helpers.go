@@ -1,0 +1,151 @@
+package git
+
+import (
+	"context"
+	"net/url"
+	"strings"
+)
+
+// Helper is one credential.helper of a configuration.
+type Helper struct {
+	// Value is what git runs; it may hold a secret, so people are told of Name.
+	Value string
+	// Pattern is the address that it is for; empty: any.
+	Pattern string
+	// Origin is the file that it stands in; empty: the environment.
+	Origin string
+}
+
+// Name is the helper as people know it: its first word, or where it is a piece of
+// shell that it is one.
+func (h Helper) Name() string {
+	text, ofShell := strings.CutPrefix(strings.TrimSpace(h.Value), "!")
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	word = strings.Trim(word, `"'`)
+	if ofShell && strings.ContainsAny(word, "(){};=$") {
+		return "a command of the shell"
+	}
+	return word
+}
+
+// Where is where the helper was set.
+func (h Helper) Where() string {
+	if h.Origin == "" {
+		return "the environment"
+	}
+	return h.Origin
+}
+
+// Helpers are those of one address.
+type Helpers struct {
+	// Asked are called in this order, until one has a credential; all of them are
+	// told of one that was good, and may keep a copy.
+	Asked []Helper
+	// SwitchedOff were set for some paths of the address only, say those of another
+	// account, and are not called, since an empty helper for the whole address comes
+	// behind them.
+	SwitchedOff []Helper
+}
+
+// Helpers are the credential helpers that git calls for an address.
+func (p Program) Helpers(ctx context.Context, address *url.URL) (Helpers, error) {
+	settings, err := p.settings(ctx)
+	if err != nil {
+		return Helpers{}, err
+	}
+	var found, narrower []Helper
+	var off []Helper
+	matches := map[string]bool{"": true}
+	for _, s := range settings {
+		helper, ok := helperOf(s)
+		if !ok {
+			continue
+		}
+		applies, known := matches[helper.Pattern]
+		if !known {
+			if applies, err = p.matches(ctx, helper.Pattern, address); err != nil {
+				return Helpers{}, err
+			}
+			matches[helper.Pattern] = applies
+		}
+		switch {
+		case applies && helper.Value == "":
+			off = append(off, narrower...)
+			found, narrower = nil, nil
+		case applies:
+			found = append(found, helper)
+		case below(address, helper.Pattern) && helper.Value != "":
+			narrower = append(narrower, helper)
+		}
+	}
+	return Helpers{Asked: found, SwitchedOff: off}, nil
+}
+
+// setting is one value of a configuration.
+type setting struct{ key, value, origin string }
+
+// settings are all that git reads, in its order, in which later ones win.
+func (p Program) settings(ctx context.Context) ([]setting, error) {
+	out, err := p.run(ctx, nil, "config", "--null", "--show-origin", "--list")
+	if err != nil {
+		return nil, err
+	}
+	var all []setting
+	parts := strings.Split(out, "\x00")
+	for i := 0; i+1 < len(parts); i += 2 {
+		key, value, _ := strings.Cut(parts[i+1], "\n")
+		origin, _ := strings.CutPrefix(parts[i], "file:")
+		if strings.HasPrefix(origin, "command line:") {
+			origin = ""
+		}
+		all = append(all, setting{key, value, origin})
+	}
+	return all, nil
+}
+
+func helperOf(s setting) (Helper, bool) {
+	rest, found := strings.CutPrefix(s.key, "credential.")
+	if !found {
+		return Helper{}, false
+	}
+	if rest == "helper" {
+		return Helper{Value: s.value, Origin: s.origin}, true
+	}
+	pattern, found := strings.CutSuffix(rest, ".helper")
+	return Helper{Value: s.value, Pattern: pattern, Origin: s.origin}, found
+}
+
+// matches asks git whether settings for a pattern are for an address, by a setting
+// of our own for that pattern.
+func (p Program) matches(ctx context.Context, pattern string, address *url.URL) (bool, error) {
+	out, err := p.run(ctx, nil, "-c", "credential."+pattern+".ghscopedAsks=yes",
+		"config", "--get-urlmatch", "credential.ghscopedAsks", address.String())
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return err == nil && strings.TrimSpace(out) == "yes", nil // an error is no match
+}
+
+// below reports whether a pattern is for a part of an address.
+func below(address *url.URL, pattern string) bool {
+	of, err := url.Parse(pattern)
+	return err == nil && of.Scheme == address.Scheme && strings.EqualFold(of.Host, address.Host) && strings.Trim(of.Path, "/") != ""
+}
+
+// Value is one setting; ok is false where there is none.
+func (p Program) Value(ctx context.Context, name string) (value string, ok bool) {
+	out, err := p.run(ctx, nil, "config", "--null", "--get", name)
+	return strings.TrimSuffix(out, "\x00"), err == nil
+}
+
+// Setting is one setting for an address; ok is false where there is none.
+func (p Program) Setting(ctx context.Context, name string, address *url.URL) (value string, ok bool) {
+	out, err := p.run(ctx, nil, "config", "--null", "--get-urlmatch", name, address.String())
+	return strings.TrimSuffix(out, "\x00"), err == nil
+}
+
+// Bool is a setting for an address as git understands it; false where there is none.
+func (p Program) Bool(ctx context.Context, name string, address *url.URL) bool {
+	out, err := p.run(ctx, nil, "config", "--type=bool", "--get-urlmatch", name, address.String())
+	return err == nil && strings.TrimSpace(out) == "true"
+}
