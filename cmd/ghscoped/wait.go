@@ -65,7 +65,7 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 }
 
 // errEnter: the person would rather go on without.
-var errEnter = errors.New("Enter was pressed")
+var errEnter = errors.New("the person has pressed Enter")
 
 func (in invocation) followUntilEnter(ctx context.Context, service *client.Client, terminal *os.File, p printer, limit time.Duration) error {
 	flow, _, err := startFlow(ctx, service)
