@@ -24,24 +24,26 @@ func (s *Server) openAPI(w http.ResponseWriter, _ *http.Request) error {
 
 // flowAnswer is a flow as callers see it: never a device code or a token.
 type flowAnswer struct {
-	ID              string          `json:"id"`
-	Mode            flow.Mode       `json:"mode"`
-	State           flow.State      `json:"state"`
-	UserCode        string          `json:"user_code,omitempty"`
-	VerificationURI string          `json:"verification_uri,omitempty"`
-	ExpiresAt       time.Time       `json:"expires_at"`
-	Interval        int             `json:"interval,omitempty"` // seconds
-	Error           *apierror.Error `json:"error,omitempty"`
+	ID              string     `json:"id"`
+	Mode            flow.Mode  `json:"mode"`
+	State           flow.State `json:"state"`
+	UserCode        string     `json:"user_code,omitempty"`
+	VerificationURI string     `json:"verification_uri,omitempty"`
+	ExpiresAt       time.Time  `json:"expires_at"`
+	Interval        int        `json:"interval,omitempty"` // seconds
+	// Web: the page offers the web flow, too, while this one is pending.
+	Web   bool            `json:"web,omitempty"`
+	Error *apierror.Error `json:"error,omitempty"`
 }
 
 // answerFlow says of a flow what its caller may know. The code is for whoever began
 // the flow: a program that read a browser's could have it approved by another
 // account, and a person would take a program's for their own.
-func answerFlow(f *flow.Flow, to flow.Caller) flowAnswer {
+func (s *Server) answerFlow(f *flow.Flow, to flow.Caller) flowAnswer {
 	answer := flowAnswer{ID: f.ID, Mode: f.Mode, State: f.State, ExpiresAt: f.ExpiresAt.UTC(),
 		Interval: int(f.Interval.Seconds()), Error: f.Error}
 	if f.State == flow.Pending && f.BegunBy(to) {
-		answer.UserCode, answer.VerificationURI = f.UserCode, f.VerificationURI
+		answer.UserCode, answer.VerificationURI, answer.Web = f.UserCode, f.VerificationURI, s.webFlow
 	}
 	return answer
 }
@@ -54,7 +56,7 @@ func (s *Server) getFlow(w http.ResponseWriter, r *http.Request, c caller) error
 	if user.Flow == nil {
 		return errNoFlow
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, http.StatusOK, s.answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
@@ -77,7 +79,7 @@ func (s *Server) postFlow(w http.ResponseWriter, r *http.Request, c caller) erro
 	if created {
 		status = http.StatusCreated
 	}
-	writeJSON(w, status, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, status, s.answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
@@ -86,13 +88,15 @@ func (s *Server) deleteFlow(w http.ResponseWriter, r *http.Request, c caller) er
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, answerFlow(user.Flow, c.forFlow()))
+	writeJSON(w, http.StatusOK, s.answerFlow(user.Flow, c.forFlow()))
 	return nil
 }
 
 type connectionAnswer struct {
-	Login            string             `json:"login"`
-	ExpiresAt        time.Time          `json:"expires_at"`
+	Login     string    `json:"login"`
+	ExpiresAt time.Time `json:"expires_at"`
+	// Refreshed: it is prolonged before that, while a server runs.
+	Refreshed        bool               `json:"refreshed,omitempty"`
 	Access           github.AccessState `json:"access"`
 	Repositories     []repositoryAnswer `json:"repositories"`
 	InstallationsURL string             `json:"installations_url,omitempty"`
@@ -155,6 +159,7 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 	}
 	answer := connectionAnswer{
 		Login: connection.Account.Login, ExpiresAt: connection.Token.ExpiresAt.UTC(), Access: connection.Access.State,
+		Refreshed:        s.refresh && connection.RefreshError == nil && !connection.Token.Refresh.Empty(),
 		InstallationsURL: s.installURL(), FixURL: connection.Access.Fix,
 		Repositories: []repositoryAnswer{}, Deliveries: []deliveryAnswer{}, Program: connection.Program,
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -243,4 +244,30 @@ func TestFormConnectWhereThereIsNoWebFlow(t *testing.T) {
 	response := setUp(t).signIn("ada").postForm("connect", url.Values{"mode": {"web"}})
 	require.Equal(t, http.StatusNotFound, response.StatusCode)
 	require.Contains(t, read(t, response), "no_web_flow")
+}
+
+func TestGetConnectionSaysWhetherItIsProlonged(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refresh   bool
+		token     string
+		failed    *apierror.Error
+		refreshed bool
+	}{
+		"it is":            {true, "ghr_1", nil, true},
+		"not configured":   {false, "ghr_1", nil, false},
+		"no refresh token": {true, "", nil, false},
+		"it has failed":    {true, "ghr_1", &apierror.Error{Code: apierror.CodeRefreshFailed}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t, func(_ *fixture, o *server.Options) { o.Refresh = test.refresh })
+			ada := f.signIn("ada")
+			user := &flow.User{Name: "ada", Created: created, Connection: connection("")}
+			user.Connection.Token.Refresh, user.Connection.RefreshError = secret.Store(secret.New(test.token)), test.failed
+			require.NoError(t, f.users.Save(t.Context(), user))
+			body := read(t, ada.do(http.MethodGet, "api/connection", nil, nil))
+			require.Equal(t, test.refreshed, strings.Contains(body, `"refreshed":true`), body)
+		})
+	}
 }

@@ -159,7 +159,9 @@ func TestGitHubCallbackURL(t *testing.T) {
 func TestAnswerFlowShowsTheCodeWhileItIsPending(t *testing.T) {
 	t.Parallel()
 	for _, state := range []flow.State{flow.Pending, flow.Connected, flow.Denied} {
-		answer := answerFlow(&flow.Flow{State: state, UserCode: "WDJB-MJHT", VerificationURI: "x"}, flow.Caller{User: "ada"})
+		s := serverOf(Options{WebFlow: state == flow.Pending})
+		answer := s.answerFlow(&flow.Flow{State: state, UserCode: "WDJB-MJHT", VerificationURI: "x"}, flow.Caller{User: "ada"})
+		require.Equal(t, state == flow.Pending, answer.Web, state)
 		require.Equal(t, state == flow.Pending, answer.UserCode != "", state)
 		require.Equal(t, state == flow.Pending, answer.VerificationURI != "", state)
 	}

@@ -64,7 +64,7 @@ func (s *Server) flowEvent(ctx context.Context, c flow.Caller) ([]byte, error) {
 	}
 	data := []byte("{}")
 	if user.Flow != nil {
-		if data, err = json.Marshal(answerFlow(user.Flow, c)); err != nil {
+		if data, err = json.Marshal(s.answerFlow(user.Flow, c)); err != nil {
 			return nil, err
 		}
 	}

@@ -120,15 +120,20 @@ export class Guide {
     }
     const trans = this._trans;
     const uri = safeURL(flow.verification_uri);
+    const web = !!flow.web && !!safeURL(this._service.status?.page);
+    const buttons = [
+      { ...button(trans.__('Cancel'), 'cancel'), accept: false },
+      { ...button(trans.__('Later'), 'later'), accept: false },
+      { ...button(trans.__('Copy code and open GitHub'), 'go'), accept: !web }
+    ];
+    if (web) {
+      buttons.push(button(trans.__('Continue with GitHub'), 'web'));
+    }
     const dialog = this._lab.dialog({
       title: trans.__('Connect GitHub'),
       body: new CodeBody(this._service, flow, trans),
-      buttons: [
-        { ...button(trans.__('Cancel'), 'cancel'), accept: false },
-        { ...button(trans.__('Later'), 'later'), accept: false },
-        { ...button(trans.__('Copy code and open GitHub'), 'go'), accept: true }
-      ],
-      defaultButton: 2
+      buttons,
+      defaultButton: buttons.length - 1
     });
     this._code = dialog;
     const result = await dialog.launch();
@@ -138,6 +143,9 @@ export class Guide {
       if (uri) {
         window.open(uri, '_blank', 'noopener,noreferrer');
       }
+    } else if (result.button.actions.includes('web')) {
+      this._openPage(); // at once: browsers let a click open a page, and nothing later
+      await this._try(() => this._service.cancel());
     } else if (result.button.actions.includes('cancel')) {
       await this._try(() => this._service.cancel());
     }

@@ -18,6 +18,8 @@ export interface IRepository {
 export interface IConnection {
   login: string;
   expires_at: string;
+  /** The service prolongs it before its end, while the server runs. */
+  refreshed?: boolean;
   access: string;
   repositories: IRepository[];
   installations_url?: string;
@@ -30,6 +32,8 @@ export interface IFlow {
   /** Only while pending, and only where it was begun in this server. */
   user_code?: string;
   verification_uri?: string;
+  /** The page offers a way without a code. */
+  web?: boolean;
   expires_at: string;
   error?: IProblem;
 }
@@ -51,7 +55,9 @@ export interface IStatus {
 export type State = 'none' | 'waiting' | 'connected' | 'ending' | 'trouble';
 
 /** Minutes before the end at which a person is warned. */
-export const WARNINGS = [30, 5];
+const WARNINGS = [30, 5];
+/** The same where the service prolongs it, which it does 15 minutes before. */
+const WARNINGS_IF_NOT_REFRESHED = [10, 5];
 
 /** The state that a person should see; a connection that is over counts as none. */
 export function stateOf(status: IStatus, now: number): State {
@@ -65,7 +71,7 @@ export function stateOf(status: IStatus, now: number): State {
   if (left <= 0) {
     return 'none';
   }
-  return left <= WARNINGS[0] ? 'ending' : 'connected';
+  return warningDue(status, now) > 0 ? 'ending' : 'connected';
 }
 
 /** Whole minutes, begun ones too, until the connection ends; 0: there is none. */
@@ -81,7 +87,10 @@ export function minutesLeft(status: IStatus, now: number): number {
 /** The warning that is due: its minutes, 0 for none. */
 export function warningDue(status: IStatus, now: number): number {
   const left = minutesLeft(status, now);
-  return left > 0 ? (WARNINGS.filter(at => left <= at).pop() ?? 0) : 0;
+  const warnings = status.connection?.refreshed
+    ? WARNINGS_IF_NOT_REFRESHED
+    : WARNINGS;
+  return left > 0 ? (warnings.filter(at => left <= at).pop() ?? 0) : 0;
 }
 
 export function duration(minutes: number, trans: TranslationBundle): string {

@@ -35,7 +35,7 @@ class FakeService {
 /** JupyterLab: dialogs that wait for an answer, and what was said. */
 function lab() {
   const dialogs: {
-    title: unknown;
+    focused: string;
     text: string;
     answer(action: string): void;
   }[] = [];
@@ -48,8 +48,10 @@ function lab() {
         answer = action => resolve({ button: { actions: [action] } });
       });
       const body = options.body as unknown as { node: HTMLElement };
+      const labels = (options.buttons ?? []).map(button => button.label);
+      const focused = labels[options.defaultButton ?? -1];
       dialogs.push({
-        title: options.title,
+        focused,
         text: body.node.textContent ?? '',
         answer
       });
@@ -95,6 +97,7 @@ describe('the code', () => {
     const { guide, dialogs, parts } = guided();
     const done = guide.open();
     await settle();
+    expect(dialogs[0].focused).toBe('Copy code and open GitHub');
     expect(dialogs[0].text).toContain('WDJB-MJHT');
     expect(dialogs[0].text).toContain('github.com/login/device');
     dialogs[0].answer('go');
@@ -142,6 +145,16 @@ describe('the code', () => {
     await settle();
     dialogs[0].answer('cancel');
     await done;
+    expect(service.cancel).toHaveBeenCalled();
+  });
+
+  it('comes second where the web flow is configured', async () => {
+    const { service, dialogs } = guided();
+    service.become({ page: 'https://hub/x', flow: { ...CODE, web: true } });
+    expect(dialogs[0].focused).toBe('Continue with GitHub');
+    dialogs[0].answer('web');
+    await settle();
+    expect(open.mock.calls[0][0]).toBe('https://hub/x');
     expect(service.cancel).toHaveBeenCalled();
   });
 

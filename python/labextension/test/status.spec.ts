@@ -94,6 +94,11 @@ test('warningDue is the latest of the warnings that are due', () => {
   );
   expect(due).toEqual([0, 30, 30, 5, 5, 0, 0]);
   expect(warningDue({}, NOW)).toBe(0);
+  const refreshed = connected(30);
+  refreshed.connection!.refreshed = true;
+  expect(
+    [0, 15, 20, 25].map(later => warningDue(refreshed, NOW + later * 60_000))
+  ).toEqual([0, 0, 10, 5]);
 });
 
 test('minutesLeft rounds up, as the page does', () => {
