@@ -44,6 +44,12 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 		{"a file above the folder", func(p *place) { p.write(".config", "") }, "not_a_file"},
 		{"a link that leads nowhere above the folder", func(p *place) { require.NoError(p.t, os.Symlink("nowhere", p.home+"/.config")) }, "not_a_file"},
 		{"a folder at the git configuration", func(p *place) { p.write(".gitconfig/file", "") }, "git_config_not_a_file"},
+		{"a pipe at the git configuration", func(p *place) { mkfifo(p.t, p.home+"/.gitconfig") }, "git_config_not_a_file"},
+		{"a pipe at the other git configuration", func(p *place) {
+			require.NoError(p.t, os.MkdirAll(p.home+"/.config/git", 0o755))
+			p.write(".gitconfig", "")
+			mkfifo(p.t, p.home+"/.config/git/config")
+		}, "git_config_not_a_file"},
 		{"links in a circle at the git configuration", func(p *place) {
 			require.NoError(p.t, os.Symlink(".gitconfig", p.home+"/.gitconfig"))
 		}, "git_config_not_writable"},

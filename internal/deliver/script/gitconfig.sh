@@ -68,6 +68,8 @@ choose_gitconfig() {
 		if [ ! -e "$gitconfig" ] && [ ! -h "$gitconfig" ] && [ -e "$other" ]; then
 			gitconfig=$other other=$HOME/.gitconfig
 		fi
+		# git would wait for a pipe, whatever it is asked.
+		if [ -p "$gitconfig" ] || [ -p "$other" ]; then fail git_config_not_a_file; fi
 		if ! replaceable "$gitconfig" && replaceable "$other"; then
 			gitconfig=$other
 			make_folder "${other%/*}"
@@ -78,6 +80,7 @@ choose_gitconfig() {
 	/*) [ -d "${real%/*}/" ] || fail git_config_not_writable ;;
 	*) fail git_config_not_writable ;;
 	esac
+	if [ -e "$real" ] && [ ! -f "$real" ]; then fail git_config_not_a_file; fi
 	gitconfig=$real
 }
 

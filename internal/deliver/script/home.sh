@@ -50,6 +50,7 @@ read_fragment() {
 	while IFS= read -r line; do
 		case $line in
 		'[credential "'*'"]')
+			[ -z "$address" ] || break # what follows is the user's own
 			address=${line#'[credential "'}
 			address=${address%'"]'}
 			;;
@@ -283,6 +284,50 @@ has_own() {
 	return 1
 }
 
+# own_helpers sets own to the user's helpers for a part of this host: a path, or a
+# user name. git asks helpers in the order in which they stand, however exact their
+# address is. So our empty one takes them off too, and they are put back behind ours;
+# where they count, ours does not. The empty ones come first, for all of them, since
+# one may be for a part of another's part.
+own_helpers() {
+	own='' empty=''
+	entries=$({ cd / && git config --null --show-origin --get-regexp '^credential\..*\.helper$' | tr '\000' '\n' && echo .; } 2>/dev/null) || return 0
+	while IFS= read -r origin && IFS= read -r key && IFS= read -r value; do
+		case $origin in
+		"file:$folder/gitconfig") continue ;; # what we have put back before
+		file:*) ;;
+		*) continue ;; # a variable's comes after ours in any case
+		esac
+		key=${key#credential.}
+		key=${key%.helper}
+		part_of_host "$key" || continue
+		for_git "$key"
+		section="[credential $quoted]$nl${tab}helper ="
+		case $nl$empty in *"$nl$section$nl"*) ;; *) empty=$empty$section$nl ;; esac
+		own=$own$section
+		if [ -n "$value" ]; then
+			for_git "$value"
+			own="$own $quoted"
+		fi
+		own=$own$nl
+	done <<-END
+		$entries
+	END
+	own=$empty$own
+}
+
+# part_of_host ADDRESS: it is for some of what there is at our host, not for all.
+part_of_host() {
+	authority=${1#*://}
+	authority=${authority%%/*}
+	rest=${1#*"$authority"}
+	named=${authority%@*}
+	[ "$named" != "$authority" ] || named=''
+	authority=$(printf '%s' "${1%%://*}://${authority##*@}" | tr '[:upper:]' '[:lower:]')
+	case $authority in https://*:443 | http://*:80) authority=${authority%:*} ;; esac
+	[ "$authority" = "$protocol://$host" ] && { [ -n "$named" ] || [ -n "${rest#/}" ]; }
+}
+
 # fragment_text is the host's settings. The empty helper comes first: it takes every other helper off this host, and so
 # none of them is given a copy to keep.
 fragment_text() {
@@ -300,5 +345,6 @@ fragment_text() {
 	if [ -n "$identity_email" ] && ! has_own user.email; then
 		text="${text}[user]$nl${tab}email = $identity_email$nl"
 	fi
-	text=$text$rewrite_ssh
+	own_helpers
+	text=$text$rewrite_ssh$own
 }
