@@ -163,6 +163,19 @@ class InANotebook(unittest.TestCase):
         self.assertNotIn("alert(1)</script>", box)
         self.assertNotIn("<script>", show.result_box([bad], "done"))
 
+    def test_accounts_that_are_not_reached_are_named_in_a_terminal_only(self):
+        page = "https://github.com/orgs/octo-org/sso"
+        stuck = {**CONNECTED, "access": "single_sign_on", "repositories": [], "installations_url": "https://github.com/apps/x/installations/new", "fix_url": page}
+        missing = [{"account": "octo-org", "access": "single_sign_on", "fix_url": page}, {"access": "single_sign_on"}]
+        for connection in (stuck, CONNECTED):
+            terminal = "\n".join(show.connected({**connection, "missing": missing}, True))
+            notebook = "\n".join(show.connected({**connection, "missing": missing}, False))
+            self.assertIn("not reached: octo-org, an organisation without a name.", terminal)
+            self.assertIn("not reached: 2.", notebook)
+            self.assertNotIn("octo-org", notebook)
+        self.assertIn(page, "\n".join(show.connected(stuck, True)))
+        self.assertNotIn("not reached", "\n".join(show.connected(CONNECTED, True)))
+
     def shown(self, event):
         """Return what a notebook shows of an event, as HTML and as text."""
         with mock.patch.object(show.Page, "show") as shown:

@@ -57,7 +57,12 @@ def connected(connection, names):
         more = f" and {len(pushable) - 20} more" if len(pushable) > 20 else ""
         lines.append("You can push to: " + ", ".join(pushable[:20]) + more)
     elif connection.get("access") not in ("ready", "unknown"):
-        lines.append(f"You cannot push anywhere yet. Change that at {connection.get('fix_url') or connection.get('installations_url', '')}")
+        page = connection.get("fix_url") if names else ""  # it may have an organisation's name
+        lines.append(f"You cannot push anywhere yet. Change that at {page or connection.get('installations_url', '')}")
+    missing = connection.get("missing") or []
+    if missing:
+        which = ", ".join(m.get("account") or "an organisation without a name" for m in missing) if names else len(missing)
+        lines.append(f"Accounts at GitHub that are not reached: {which}. ghscoped status in a terminal says why.")
     if pushable and connection.get("installations_url"):
         lines.append(f"Choose more repositories at {connection['installations_url']}")
     lines.append("Use https:// addresses to clone and push, not ssh ones.")
