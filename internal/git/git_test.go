@@ -88,6 +88,8 @@ func TestProgramHelpers(t *testing.T) {
 		"of another user":               {"[credential \"https://me@github.com\"]\n\thelper = store", nil, nil},
 		"of a path":                     {"[credential \"https://github.com/acme\"]\n\thelper = store", nil, nil},
 		"of a path, and switched off":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours", []string{"ours"}, []string{"store"}},
+		"of a path, off and put back":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours\n[credential \"https://github.com/acme\"]\n\thelper =\n\thelper = store", []string{"ours"}, nil},
+		"of a path, another put back":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours\n[credential \"https://github.com/acme\"]\n\thelper = cache", []string{"ours"}, []string{"store"}},
 		"of a path, behind the empty":   {"[credential \"https://github.com\"]\n\thelper =\n[credential \"https://github.com/acme\"]\n\thelper = store", nil, nil},
 		"of another host's path":        {"[credential \"https://example.org/acme\"]\n\thelper = store\n[credential]\n\thelper =", nil, nil},
 		"a value with a newline and \"": {"[credential]\n\thelper = \"!f() { echo \\\"a\\nb\\\"; }; f\"", []string{"!f() { echo \"a\nb\"; }; f"}, nil},

@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -78,6 +79,10 @@ func (p Program) Helpers(ctx context.Context, address *url.URL) (Helpers, error)
 			narrower = append(narrower, helper)
 		}
 	}
+	// A delivery puts those that it has switched off back behind ours.
+	off = slices.DeleteFunc(off, func(h Helper) bool {
+		return slices.ContainsFunc(narrower, func(n Helper) bool { return n.Pattern == h.Pattern && n.Value == h.Value })
+	})
 	return Helpers{Asked: found, SwitchedOff: off}, nil
 }
 

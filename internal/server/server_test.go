@@ -605,6 +605,12 @@ func TestPageTellsWhoHasAskedForTheAppThatAnOwnerHasToAgree(t *testing.T) {
 	for _, address := range []string{"", "?setup_action=install&installation_id=7", "fragment?setup_action=request"} {
 		require.NotContains(t, read(t, ada.do(http.MethodGet, address, nil, nil)), note, address)
 	}
+
+	eve := f.browser() // whose session is over
+	toHub, err := eve.do(http.MethodGet, "?setup_action=request", nil, nil).Location()
+	require.NoError(t, err)
+	back := eve.do(http.MethodGet, "oauth_callback?code=eve&state="+toHub.Query().Get("state"), nil, nil)
+	require.Equal(t, prefix+"?setup_action=request", back.Header.Get("Location"), "it is said after the sign-in too")
 }
 
 func TestPageAndAPINameTheAccountsThatAreMissing(t *testing.T) {
