@@ -80,7 +80,7 @@ func (p printer) missing(c client.Connection) {
 		p.missingAccount(m)
 	}
 	text := map[string]string{
-		"not_installed": "You cannot push anywhere yet: the GitHub App is not installed on an account of yours.",
+		"not_installed": "You cannot push anywhere yet: the GitHub App is not installed on an account of yours, or an owner of the organisation that you asked has not agreed yet.",
 		"suspended":     "You cannot push anywhere: the GitHub App is suspended there.",
 		"no_repository": "You cannot push anywhere yet: no repository is chosen for the GitHub App.",
 		"read_only":     "You can read but not push: the GitHub App or you may not write to the chosen repositories.",
