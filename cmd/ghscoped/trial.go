@@ -165,11 +165,11 @@ func (t trial) result(alone bool) check.Result {
 		return check.Warned("git reads the token that was put into this server for "+name, "Run ghscoped setup to have it ask ghscoped each time.")
 	}
 	if copies := t.copies(); len(copies) > 0 {
-		return check.Warned("git gives each token a copy of which goes to "+listed(copies), "Run ghscoped setup to have git ask nobody but ghscoped for "+name+".")
+		return check.Warned("git gives a copy of each token to "+listed(copies), "Run ghscoped setup to have git ask nobody but ghscoped for "+name+".")
 	}
 	if off := t.helpers.SwitchedOff; len(off) > 0 {
 		return check.Warned("git no longer asks "+listed(off)+", since it asks nobody but ghscoped for "+name,
-			"To use the other account there, put its user name into the address: "+t.host.Scheme+"://NAME@"+t.host.Host+"/OWNER/REPOSITORY; its helper belongs below credential."+t.host.Scheme+"://NAME@"+t.host.Host+".")
+			"In a repository of that account: git config --add credential.helper '', then git config --add credential.helper with its helper.")
 	}
 	if t.from == fromDelivered {
 		return check.Passed("git reads the token that ghscoped login has put here for " + name)

@@ -269,3 +269,23 @@ func TestSetupInterruptedWhileItWaitsForGitsLock(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, old, string(content))
 }
+
+// Enter ends the wait, and git goes on as if there were no helper.
+func TestPushGoesOnWithoutAfterEnter(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, false)
+	s.cloned()
+	from := len(s.terminal.Text())
+	shows := func(wanted string) {
+		t.Helper()
+		require.NoError(t, s.terminal.Until(s.ctx, from, func(text string) bool { return strings.Contains(text, wanted) }))
+	}
+	require.NoError(t, s.terminal.Type("git push\n"))
+	shows("Enter goes on without")
+	require.NoError(t, s.terminal.Type("\n"))
+	shows("git continues without; the code is valid until it expires.")
+	shows("Username for ")
+	require.NoError(t, s.terminal.Type("\x03"))
+	shows(rig.Prompt)
+	s.sameCode()
+}

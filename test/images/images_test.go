@@ -63,8 +63,8 @@ func (w *world) cluster(ctx context.Context, t *testing.T, terminal *hubtest.Ter
 	yamls := blocks(t, "yaml")
 	require.Len(t, yamls, 3)
 	require.NoError(t, yaml.Unmarshal([]byte(yamls[1]), &values))
-	var variables map[string]string
-	require.NoError(t, yaml.Unmarshal([]byte(yamls[2]), &variables))
+	var alternative singleuser
+	require.NoError(t, yaml.Unmarshal([]byte(yamls[2]), &alternative))
 	must := func(line string) string {
 		t.Helper()
 		out, status, err := terminal.Run(ctx, line)
@@ -82,40 +82,38 @@ func (w *world) cluster(ctx context.Context, t *testing.T, terminal *hubtest.Ter
 	}
 	run(t, "", nil, w.bin+"/ghscoped-service", container.Args...)
 
-	// The server's environment and its file, both from the document.
+	// The server's environment, from the document.
 	for name, value := range values.Singleuser.ExtraEnv {
 		values.Singleuser.ExtraEnv[name] = w.here(value, folder)
 	}
 	must("test $GHSCOPED_URL = " + w.Hub.ServiceURL) // by the Hub's line
-	file := values.Singleuser.ExtraFiles["gitconfig"]
-	require.Equal(t, "/etc/gitconfig", file.MountPath)
-	system := filepath.Join(t.TempDir(), "gitconfig")
-	require.NoError(t, os.WriteFile(system, []byte(w.here(file.StringData, folder)), 0o644))
 	must("unset GHSCOPED_URL GIT_CONFIG_NOSYSTEM; export NO_COLOR=1 GIT_TERMINAL_PROMPT=0 GIT_CONFIG_SYSTEM=/dev/null")
 	private := w.GitHub.URL() + "/octocat/notes"
 	_, status, err := terminal.Run(ctx, "git ls-remote "+private)
 	require.NoError(t, err)
 	require.NotZero(t, status, "without these lines")
 
-	must(exports(values.Singleuser.ExtraEnv) + "export GIT_CONFIG_SYSTEM=" + system)
+	must(exports(values.Singleuser.ExtraEnv) + "git config --global credential.helper store")
 	approved := make(chan error, 1)
 	go func() { approved <- w.approve(ctx) }()
 	require.Contains(t, must(folder+"/ghscoped login"), "Connected to GitHub as octocat")
 	require.NoError(t, <-approved)
 	said := must(folder + "/ghscoped doctor")
 	require.Contains(t, said, "scope: the service takes this server's token")
-	must("test ! -e ~/.gitconfig") // the file did it
 	must("git clone -q " + private + " && cd notes && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m one && git push -q")
+	must("! grep ghscoped ~/.gitconfig && test ! -e ~/.git-credentials") // the variables did it, and the user's helper got no copy
 
-	// Where the image has an /etc/gitconfig of its own.
-	for name, value := range variables {
-		variables[name] = w.here(value, folder)
-	}
-	must("export GIT_CONFIG_SYSTEM=/dev/null")
+	// The file, in place of the variables.
+	must("unset GIT_CONFIG_COUNT && rm ~/.gitconfig")
 	_, status, err = terminal.Run(ctx, "git ls-remote "+private)
 	require.NoError(t, err)
 	require.NotZero(t, status, "without either")
-	must(exports(variables) + "git ls-remote " + private)
+	file := alternative.ExtraFiles["gitconfig"]
+	require.Equal(t, "/etc/gitconfig", file.MountPath)
+	system := filepath.Join(t.TempDir(), "gitconfig")
+	require.NoError(t, os.WriteFile(system, []byte(w.here(file.StringData, folder)), 0o644))
+	must("export GIT_CONFIG_SYSTEM=" + system + "; git ls-remote " + private)
+	require.Contains(t, must(folder+"/ghscoped doctor"), "git-helper: git asks ghscoped")
 }
 
 // image builds the Dockerfile's lines on an image of a shell, ln and git, and
