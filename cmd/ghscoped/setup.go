@@ -110,8 +110,47 @@ func (in invocation) setUpUser(ctx context.Context, o setupOptions) ([]configure
 	if err != nil {
 		return nil, err
 	}
-	changed, err := gitconfig.PutIncluded(ctx, file, lines)
+	own, err := in.ownHelpers(ctx, gitconfig.Beside(file))
+	if err != nil {
+		return nil, err
+	}
+	changed, err := gitconfig.PutIncluded(ctx, file, append(lines, own...))
 	return []configured{{file, changed}}, err
+}
+
+// ownHelpers are the settings that put the user's own helpers for a part of the host
+// back behind ours: git asks helpers in the order in which they stand, however exact
+// their address is, so our empty one takes them off, too. Where they count, ours does
+// not. The empty ones come first, for all of them, since one may be for a part of
+// another's part.
+func (in invocation) ownHelpers(ctx context.Context, ours string) (lines []string, err error) {
+	host, err := githubURL(in.getenv)
+	programs := git.OnPath(in.getenv("PATH"))
+	if err != nil || len(programs) == 0 {
+		return nil, err
+	}
+	programs[0].Folder = in.getenv("HOME") // not the settings of a repository
+	helpers, err := programs[0].Helpers(ctx, host)
+	var refused *git.Error
+	if errors.As(err, &refused) {
+		return nil, &commandError{exit: exitFailed, code: "git_config_broken", message: "git cannot read its configuration: " + refused.Text + ".",
+			hint: brokenFix}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var empty []string
+	for _, helper := range slices.Concat(helpers.SwitchedOff, helpers.Narrower) {
+		if helper.Origin == ours || helper.Origin == "" || strings.Contains(helper.Origin, "/.config/ghscoped/") {
+			continue // what we, or a delivery, have put back before; variables come after ours in any case
+		}
+		header := "[credential " + gitconfig.Quote(helper.Pattern) + "]"
+		if !slices.Contains(empty, header) {
+			empty = append(empty, header, "\thelper =")
+		}
+		lines = append(lines, header, "\thelper = "+gitconfig.Quote(helper.Value))
+	}
+	return append(empty, lines...), nil
 }
 
 // setUpSystem writes the settings into the file for all users of each git: of

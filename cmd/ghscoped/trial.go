@@ -42,6 +42,8 @@ type trial struct {
 	host    *url.URL
 	from    source
 	helpers git.Helpers
+	// byVariables: git may be set up by GIT_CONFIG_COUNT, behind which nothing comes.
+	byVariables bool
 	// broken is git's word on a configuration that it cannot read.
 	broken string
 }
@@ -75,7 +77,7 @@ func (in invocation) tryGits(ctx context.Context, asSystem bool) ([]trial, error
 func (in invocation) tryGit(ctx context.Context, program git.Program, host *url.URL) (trial, error) {
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
-	t := trial{git: program, host: host}
+	t := trial{git: program, host: host, byVariables: in.getenv("GIT_CONFIG_COUNT") != ""}
 	var refused *git.Error
 	helpers, err := program.Helpers(ctx, host)
 	if errors.As(err, &refused) {
@@ -105,6 +107,9 @@ func (in invocation) tryGit(ctx context.Context, program git.Program, host *url.
 	}
 	return t, nil
 }
+
+// brokenFix is what to do about a configuration that git cannot read.
+const brokenFix = "Correct that line in that file, or remove it."
 
 // afterSetup is nil where git asks this program, and nobody else. Settings come last
 // that were put in last; only those of a repository and of the environment come
@@ -151,12 +156,20 @@ func (t trial) copies() []git.Helper {
 	return slices.DeleteFunc(slices.Clone(t.helpers.Asked), func(h git.Helper) bool { return ours(h) })
 }
 
+// switchedOff are helpers of the user's own for a part of the host that git does not
+// ask, and that setup has not put back.
+func (t trial) switchedOff() []git.Helper {
+	return slices.DeleteFunc(slices.Clone(t.helpers.SwitchedOff), func(off git.Helper) bool {
+		return slices.ContainsFunc(t.helpers.Narrower, func(on git.Helper) bool { return on.Pattern == off.Pattern && on.Value == off.Value })
+	})
+}
+
 // result says for doctor, and for whoever has set git up, how git stands.
 func (t trial) result(alone bool) check.Result {
 	name := t.host.String()
 	switch {
 	case t.broken != "":
-		return check.Failed("git cannot read its configuration: "+t.broken, "Correct that line in that file, or remove it.")
+		return check.Failed("git cannot read its configuration: "+t.broken, brokenFix)
 	case t.from == fromOther:
 		return check.Failed("git has another credential for "+name+", "+t.others()+", and not one of ghscoped's", "Run ghscoped setup.")
 	case t.from == fromNobody:
@@ -167,9 +180,12 @@ func (t trial) result(alone bool) check.Result {
 	if copies := t.copies(); len(copies) > 0 {
 		return check.Warned("git gives a copy of each token to "+listed(copies), "Run ghscoped setup to have git ask nobody but ghscoped for "+name+".")
 	}
-	if off := t.helpers.SwitchedOff; len(off) > 0 {
-		return check.Warned("git no longer asks "+listed(off)+", since it asks nobody but ghscoped for "+name,
-			"In a repository of that account: git config --add credential.helper '', then git config --add credential.helper with its helper.")
+	if off := t.switchedOff(); len(off) > 0 {
+		fix := "Run ghscoped setup, which puts it back."
+		if t.byVariables {
+			fix = "For that account unset the variables that have git ask ghscoped: env -u GIT_CONFIG_COUNT git push"
+		}
+		return check.Warned("git no longer asks "+listed(off)+", since it asks nobody but ghscoped for "+name, fix)
 	}
 	if t.from == fromDelivered {
 		return check.Passed("git reads the token that ghscoped login has put here for " + name)

@@ -76,6 +76,8 @@ func TestProgramHelpers(t *testing.T) {
 		asked, off []string
 	}{
 		"none":                          {"", nil, nil},
+		"of a user, and switched off":   {"[credential \"https://me@github.com\"]\n\thelper = store\n[credential]\n\thelper =", nil, []string{"store"}},
+		"of a path, emptied before":     {"[credential \"https://github.com/acme\"]\n\thelper = store\n\thelper =\n[credential]\n\thelper =", nil, nil},
 		"of all hosts":                  {"[credential]\n\thelper = store", []string{"store"}, nil},
 		"one behind ours":               {"[credential \"https://github.com\"]\n\thelper =\n\thelper = ours\n[credential]\n\thelper = store", []string{"ours", "store"}, nil},
 		"one before ours":               {"[credential]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours", []string{"ours"}, nil},
@@ -88,8 +90,6 @@ func TestProgramHelpers(t *testing.T) {
 		"of another user":               {"[credential \"https://me@github.com\"]\n\thelper = store", nil, nil},
 		"of a path":                     {"[credential \"https://github.com/acme\"]\n\thelper = store", nil, nil},
 		"of a path, and switched off":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours", []string{"ours"}, []string{"store"}},
-		"of a path, off and put back":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours\n[credential \"https://github.com/acme\"]\n\thelper =\n\thelper = store", []string{"ours"}, nil},
-		"of a path, another put back":   {"[credential \"https://github.com/acme\"]\n\thelper = store\n[credential \"https://github.com\"]\n\thelper =\n\thelper = ours\n[credential \"https://github.com/acme\"]\n\thelper = cache", []string{"ours"}, []string{"store"}},
 		"of a path, behind the empty":   {"[credential \"https://github.com\"]\n\thelper =\n[credential \"https://github.com/acme\"]\n\thelper = store", nil, nil},
 		"of another host's path":        {"[credential \"https://example.org/acme\"]\n\thelper = store\n[credential]\n\thelper =", nil, nil},
 		"a value with a newline and \"": {"[credential]\n\thelper = \"!f() { echo \\\"a\\nb\\\"; }; f\"", []string{"!f() { echo \"a\nb\"; }; f"}, nil},

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
 // Helper is one credential.helper of a configuration.
@@ -42,9 +44,11 @@ type Helpers struct {
 	// Asked are called in this order, until one has a credential; all of them are
 	// told of one that was good, and may keep a copy.
 	Asked []Helper
-	// SwitchedOff were set for some paths of the address only, say those of another
-	// account, and are not called, since an empty helper for the whole address comes
-	// behind them.
+	// Narrower are called for some paths of the address, or for one user name, only,
+	// say for those of another account.
+	Narrower []Helper
+	// SwitchedOff are narrower ones that are not called, since an empty helper for the
+	// whole address comes behind them.
 	SwitchedOff []Helper
 }
 
@@ -77,13 +81,11 @@ func (p Program) Helpers(ctx context.Context, address *url.URL) (Helpers, error)
 			found = append(found, helper)
 		case below(address, helper.Pattern) && helper.Value != "":
 			narrower = append(narrower, helper)
+		case below(address, helper.Pattern):
+			narrower = slices.DeleteFunc(narrower, func(h Helper) bool { return h.Pattern == helper.Pattern })
 		}
 	}
-	// A delivery puts those that it has switched off back behind ours.
-	off = slices.DeleteFunc(off, func(h Helper) bool {
-		return slices.ContainsFunc(narrower, func(n Helper) bool { return n.Pattern == h.Pattern && n.Value == h.Value })
-	})
-	return Helpers{Asked: found, SwitchedOff: off}, nil
+	return Helpers{Asked: found, Narrower: narrower, SwitchedOff: off}, nil
 }
 
 // setting is one value of a configuration.
@@ -131,10 +133,11 @@ func (p Program) matches(ctx context.Context, pattern string, address *url.URL) 
 	return err == nil && strings.TrimSpace(out) == "yes", nil // an error is no match
 }
 
-// below reports whether a pattern is for a part of an address.
+// below reports whether a pattern is for a part of an address only.
 func below(address *url.URL, pattern string) bool {
 	of, err := url.Parse(pattern)
-	return err == nil && of.Scheme == address.Scheme && strings.EqualFold(of.Host, address.Host) && strings.Trim(of.Path, "/") != ""
+	return err == nil && of.Scheme == address.Scheme && webaddr.SameHost(of.Scheme, of.Host, address.Host) &&
+		(of.User != nil || strings.Trim(of.Path, "/") != "")
 }
 
 // Value is one setting; ok is false where there is none.

@@ -40,11 +40,11 @@ func Put(ctx context.Context, path string, lines []string) (changed bool, err er
 // which is to include it. A copy of the configuration on another machine then names a
 // file that is not there, and git reads over that.
 func PutIncluded(ctx context.Context, path string, lines []string) (changed bool, err error) {
-	outer, err := Put(ctx, path, []string{"[include]", "\tpath = " + Quote(beside(path))})
+	outer, err := Put(ctx, path, []string{"[include]", "\tpath = " + Quote(Beside(path))})
 	if err != nil {
 		return false, err
 	}
-	inner, err := change(ctx, beside(path), func(string, bool) (string, bool) { return strings.Join(lines, "\n") + "\n", true })
+	inner, err := change(ctx, Beside(path), func(string, bool) (string, bool) { return strings.Join(lines, "\n") + "\n", true })
 	if err != nil && outer {
 		_, undone := Remove(ctx, path)
 		return false, errors.Join(err, undone)
@@ -52,8 +52,8 @@ func PutIncluded(ctx context.Context, path string, lines []string) (changed bool
 	return inner || outer, err
 }
 
-// beside is the file of [PutIncluded].
-func beside(path string) string { return path + ".ghscoped" }
+// Beside is the file of [PutIncluded].
+func Beside(path string) string { return path + ".ghscoped" }
 
 // Remove takes our block out, and a file that was included with it. A file that was
 // made for the block goes whole, unless something else has been put into it since.
@@ -68,8 +68,8 @@ func Remove(ctx context.Context, path string) (changed bool, err error) {
 		kept, made := without(text, there)
 		return kept, there && !(made && kept == "")
 	})
-	if err == nil && regularFile(beside(path)) {
-		_, err = change(ctx, beside(path), func(string, bool) (string, bool) { return "", false })
+	if err == nil && regularFile(Beside(path)) {
+		_, err = change(ctx, Beside(path), func(string, bool) (string, bool) { return "", false })
 	}
 	if folder := filepath.Dir(path); changed && filepath.Base(folder) == "git" && !exists(path) {
 		_ = os.Remove(folder) // if it is empty
@@ -77,9 +77,9 @@ func Remove(ctx context.Context, path string) (changed bool, err error) {
 	return changed, err
 }
 
-// Quote makes one value of a text, in which no line may end.
+// Quote makes one value, or the name of a section's part, of a text.
 func Quote(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text) + `"`
 }
 
 func isBegin(line string) bool  { return strings.HasPrefix(line, beginMark) }

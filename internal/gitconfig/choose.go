@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -19,12 +20,14 @@ func UserFile(lookup func(string) (string, bool)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, file := range files {
-		if replaceable(file) {
-			return file, nil
-		}
+	chosen := files[0]
+	if i := slices.IndexFunc(files, replaceable); i >= 0 {
+		chosen = files[i]
 	}
-	return files[0], nil
+	if noFile, is := errors.AsType[*Error](regular(chosen)); is {
+		return "", noFile
+	}
+	return chosen, nil
 }
 
 // UserFiles are those with a user's settings, first the one that git writes to.
