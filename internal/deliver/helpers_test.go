@@ -126,3 +126,32 @@ func TestDeliverTakesNoCredentialOfTheUsersForAFormerOne(t *testing.T) {
 		require.Equal(t, mine, p.read("mine"))
 	})
 }
+
+// A helper that the user has set behind ours was told to keep the token: it is told
+// to erase it, and keeps what is its own.
+func TestRemoveHasGitEraseCopies(t *testing.T) {
+	t.Parallel()
+	inEachShell(t, "", func(t *testing.T, p *place) {
+		const mine = "https://me:mine@github.com\nhttps://x-access-token:other@example.org\n"
+		p.write(".git-credentials", mine)
+		require.Equal(t, "done", p.deliver(Options{}))
+		p.git("", "config", "--global", "credential.helper", "store")
+		p.git(p.git("protocol=https\nhost=github.com\n\n", "credential", "fill"), "credential", "approve")
+		require.Contains(t, p.read(".git-credentials"), "x-access-token:"+token+"@github.com")
+		require.Equal(t, "done", p.remove(Options{}))
+		require.Equal(t, mine, p.read(".git-credentials"))
+	})
+}
+
+// One that does not end is not waited for for ever.
+func TestRemoveDoesNotWaitForAHelperThatHangs(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.instantSleep("")
+	p.write(".gitconfig", "[credential]\n\thelper = \"!f() { read -r line <'"+p.home+"/pipe'; }; f\"\n")
+	mkfifo(t, p.home+"/pipe")
+	require.Equal(t, "done", p.deliver(Options{}))
+	require.Equal(t, "done", p.remove(Options{}))
+	require.NoDirExists(t, p.home+"/.config/ghscoped")
+	require.NoError(t, os.WriteFile(p.home+"/pipe", []byte("\n"), 0)) // the helper ends
+}

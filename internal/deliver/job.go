@@ -117,6 +117,7 @@ func (d *Deliverer) job(action string, github *url.URL, parameters map[string]st
 	assign("place", Folder(github))
 	assign("credential_path", d.options.CredentialPath)
 	assign("helper", helperText)
+	assign("git_username", credential.Username)
 	for _, name := range []string{"identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
 		assign(name, parameters[name])
 	}

@@ -2,11 +2,12 @@
 #
 # The service puts assignments in front of this text: action (deliver, remove),
 # mark_a and mark_b, unique (a random word), protocol, host, place (the host as the
-# name of a folder), credential_path, helper, identity_name, identity_email, rewrite_ssh, gh_user. The credential
-# itself comes on standard input, after this side has switched echo off and said
-# "ready", with the server's own Hub token. Each answer is
-# one line that begins with both halves of the mark joined; only the halves are
-# in this text, so a terminal that echoes it cannot be taken for the answer.
+# name of a folder), credential_path, helper, git_username, identity_name,
+# identity_email, rewrite_ssh, gh_user. The credential itself comes on standard input,
+# after this side has switched echo off and said "ready", with the server's own Hub
+# token. Each answer is one line that begins with both halves of the mark joined; only
+# the halves are in this text, so a terminal that echoes it cannot be taken for the
+# answer.
 #
 # Everything that can fail is first written in a new folder beside the real files,
 # which only this run can write in; then the files are renamed. Killed anywhere,

@@ -316,6 +316,23 @@ own_helpers() {
 	own=$empty$own
 }
 
+# erase_copies has git tell its helpers that our tokens are of no use any more: one of
+# the user's that was set behind ours was told to keep each. One that does not end is
+# not waited for longer than five seconds.
+erase_copies() {
+	command -v git >/dev/null || return 0
+	(cd / && GIT_TERMINAL_PROMPT=0 GIT_ASKPASS='' exec git credential reject) >/dev/null <<-END &
+		protocol=$protocol
+		host=$host
+		username=$git_username
+
+	END
+	process=$! waited=0
+	while kill -0 "$process" && [ "$waited" -lt 50 ]; do pause; done
+	kill "$process"
+	wait "$process"
+} 2>/dev/null
+
 # part_of_host ADDRESS: it is for some of what there is at our host, not for all.
 part_of_host() {
 	authority=${1#*://}

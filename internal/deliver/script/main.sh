@@ -65,6 +65,7 @@ remove() {
 	else
 		drop_blocks ''
 	fi
+	erase_copies
 	drop_top
 	leave
 	rmdir "$top" 2>/dev/null
