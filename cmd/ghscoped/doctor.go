@@ -171,8 +171,13 @@ func (e *examination) connection(context.Context) check.Result {
 		return check.Warned("you are connected to GitHub, but this server may not use that", "Allow it on the page “Connect GitHub”, or run ghscoped login.")
 	case e.askedErr != nil:
 		return check.Warned("you are not connected to GitHub", "Run ghscoped login.")
-	case e.asked.Access != "ready" && e.asked.Access != "unknown":
+	case e.asked.Access != "ready" && e.asked.Access != "unknown" && len(e.asked.Missing) == 0:
 		return check.Warned("connected as "+e.asked.Login+", but there is nothing you can push to ("+e.asked.Access+")", "Change that at "+e.asked.FixURL)
+	}
+	for _, m := range e.asked.Missing {
+		if text := missingAccount(m); text != "" {
+			return check.Warned("connected as "+e.asked.Login+", but not to all of your accounts: "+text, m.FixURL)
+		}
 	}
 	return check.Passed("connected as " + e.asked.Login + ", for " + lasts(e.asked.ExpiresAt.Sub(e.client.Now())))
 }

@@ -77,7 +77,12 @@ func (p printer) describe(c client.Connection, now time.Time) {
 // missing says why a push would fail, and where that is changed.
 func (p printer) missing(c client.Connection) {
 	for _, m := range c.Missing {
-		p.missingAccount(m)
+		if text := missingAccount(m); text != "" {
+			p.line(p.red(text))
+			if m.FixURL != "" {
+				p.line("  " + printable(m.FixURL))
+			}
+		}
 	}
 	text := map[string]string{
 		"not_installed": "You cannot push anywhere yet: the GitHub App is not installed on an account of yours, or an owner of the organisation that you asked has not agreed yet.",
@@ -97,8 +102,9 @@ func (p printer) missing(c client.Connection) {
 	}
 }
 
-// missingAccount says what one account wants before it can be reached.
-func (p printer) missingAccount(m client.Missing) {
+// missingAccount says what one account wants before it can be reached; empty where
+// this program does not know the reason.
+func missingAccount(m client.Missing) string {
 	account := printable(m.Account)
 	if account == "" {
 		account = "An organisation that GitHub does not name"
@@ -110,10 +116,7 @@ func (p printer) missingAccount(m client.Missing) {
 		"suspended":      ": the GitHub App is suspended there.",
 	}[m.Access]
 	if text == "" {
-		return
+		return ""
 	}
-	p.line(p.red(account + text))
-	if m.FixURL != "" {
-		p.line("  " + printable(m.FixURL))
-	}
+	return account + text
 }
