@@ -69,16 +69,17 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 		}
 		connection, err = settled(ctx, service)
 	}
+	var kept error
 	if err == nil {
-		err = in.keepFile(ctx, service, o.file)
+		kept = in.keepFile(ctx, service, o.file)
 	}
 	switch {
-	case err == nil:
-		return ui.connected(connection, service.Now())
 	case fresh && ctx.Err() != nil:
 		return connectedYet
+	case err != nil:
+		return err
 	}
-	return err
+	return errors.Join(ui.connected(connection, service.Now()), kept)
 }
 
 // connectedYet: the interruption came too late to undo anything.

@@ -48,8 +48,8 @@ type trial struct {
 	broken string
 }
 
-// tryGits tries each git on PATH; with outside it does so as one that is in no
-// repository and has no settings of a user's, as in an image.
+// tryGits tries each git on PATH; asSystem as one that is in no repository and has no
+// settings of a user's, as in an image.
 func (in invocation) tryGits(ctx context.Context, asSystem bool) ([]trial, error) {
 	programs := git.OnPath(in.getenv("PATH"))
 	if len(programs) == 0 {
@@ -66,6 +66,10 @@ func (in invocation) tryGits(ctx context.Context, asSystem bool) ([]trial, error
 			program.Env = []string{"HOME=/nonexistent", "XDG_CONFIG_HOME=", "GIT_CONFIG_GLOBAL=" + os.DevNull}
 		}
 		t, err := in.tryGit(ctx, program, host)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			err = &commandError{exit: exitFailed, code: "git_helper_waits", message: "A credential helper of git's keeps it waiting (" + program.Path + ").",
+				hint: "See which there are: git config --show-origin --get-all credential.helper"}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +178,6 @@ func (t trial) result(alone bool) check.Result {
 		return check.Failed("git has another credential for "+name+", "+t.others()+", and not one of ghscoped's", "Run ghscoped setup.")
 	case t.from == fromNobody:
 		return t.nobody(alone)
-	case t.from == fromDelivered && !alone:
-		return check.Warned("git reads the token that was put into this server for "+name, "Run ghscoped setup to have it ask ghscoped each time.")
 	}
 	if copies := t.copies(); len(copies) > 0 {
 		return check.Warned("git gives a copy of each token to "+listed(copies), "Run ghscoped setup to have git ask nobody but ghscoped for "+name+".")
@@ -187,7 +189,10 @@ func (t trial) result(alone bool) check.Result {
 		}
 		return check.Warned("git no longer asks "+listed(off)+", since it asks nobody but ghscoped for "+name, fix)
 	}
-	if t.from == fromDelivered {
+	switch {
+	case t.from == fromDelivered && !alone:
+		return check.Warned("git reads the token that was put into this server for "+name, "Run ghscoped setup to have it ask ghscoped each time.")
+	case t.from == fromDelivered:
 		return check.Passed("git reads the token that ghscoped login has put here for " + name)
 	}
 	return check.Passed("git asks ghscoped for " + name)
