@@ -35,7 +35,10 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	}
 	terminal := in.personsTerminal()
 	if terminal == nil {
-		return false, notConnected(in.getenv)
+		if limit == 0 || !in.noOtherWay(ctx) || !in.labShowsCodes(ctx) {
+			return false, notConnected(in.getenv)
+		}
+		return in.connectInLab(ctx, service, limit)
 	}
 	defer terminal.Close()
 	if limit == 0 || !in.mayAsk(ctx) {
@@ -111,13 +114,16 @@ func isGit(process int) bool {
 	return err == nil && strings.HasPrefix(string(program), "git")
 }
 
-// mayAsk reports whether git's user wants to be asked, and has no other way: a
-// program that asks for passwords (git(1), GIT_ASKPASS), or another helper.
+// mayAsk reports whether git's user wants to be asked at the terminal, and has no
+// other way: a program that asks for passwords (git(1), GIT_ASKPASS), or another helper.
 func (in invocation) mayAsk(ctx context.Context) bool {
 	prompts, set := in.lookupenv("GIT_TERMINAL_PROMPT")
-	if set && !git.True(prompts) {
-		return false
-	}
+	return (!set || git.True(prompts)) && in.noOtherWay(ctx)
+}
+
+// noOtherWay reports whether nothing but a connection helps. JupyterLab's Git panel
+// has git prompt nobody (GIT_TERMINAL_PROMPT), which is about terminals.
+func (in invocation) noOtherWay(ctx context.Context) bool {
 	host, err := githubURL(in.getenv)
 	programs := git.OnPath(in.getenv("PATH"))
 	if err != nil || len(programs) == 0 {

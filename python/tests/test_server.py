@@ -219,6 +219,35 @@ class WhereThereIsNoService(unittest.TestCase):
             self.assertNotIn("page_config_data", app.web_app.settings)
 
 
+class AnswersGit(unittest.IsolatedAsyncioTestCase):
+    async def ask(self, watch, word):
+        """Return what git's helper reads that says a word."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "s")
+        listening = await asyncio.start_unix_server(watch.answer_git, path)
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(word)
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        listening.close()
+        return answer.decode().splitlines()
+
+    async def test_whether_a_page_shows_the_code(self):
+        watch = server.Watch(None, True)
+        watch.running = True  # no thread
+        pid = str(os.getpid())
+        self.assertEqual(await self.ask(watch, b"code\n"), [pid, "nobody"])
+        page = watch.join()
+        watch._tell({"flow": FLOW})
+        self.assertEqual(await self.ask(watch, b""), [pid])
+        self.assertEqual(await self.ask(watch, b"code\n"), [pid, "shown"])
+        self.assertEqual([page.get_nowait()["asked"] for _ in range(page.qsize())], [0, 1])
+        watch.leave(page)
+        self.assertEqual(await self.ask(watch, b"code\n"), [pid, "nobody"])
+
+
 class FollowsAndWaits(unittest.IsolatedAsyncioTestCase):
     async def states(self, fake, told, count):
         """Return what somebody hears who joins, and how long the thread would have waited."""
@@ -240,7 +269,7 @@ class FollowsAndWaits(unittest.IsolatedAsyncioTestCase):
         fake = FakeService(self)
         fake.answers["GET flows/current/events"] = (404, b"<html>404")
         states, waited = await self.states(fake, False, 1)
-        self.assertEqual(states, [{"absent": True}])
+        self.assertEqual(states, [{"absent": True, "asked": 0}])
         self.assertEqual((waited, len(fake.asked)), ([], 1))
 
     async def test_trouble_is_said_once_and_retried_every_half_minute(self):

@@ -25,6 +25,7 @@ const (
 	statusItem = chromedp.CSS(`.jp-ghscoped-Status`)
 	codeText   = chromedp.CSS(`.jp-ghscoped-Code-text`)
 	goToGitHub = chromedp.CSS(`.jp-Dialog button.jp-mod-accept`)
+	cancelCode = chromedp.CSS(`.jp-Dialog-footerButtons button:first-child`)
 	connection = chromedp.CSS(`.jp-ghscoped-Connection`)
 	disconnect = chromedp.CSS(`.jp-Dialog button.jp-mod-warn`)
 	cloneHello = chromedp.CSS(`.jp-ghscoped-Connection li button`)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
 // Selectors of jupyterlab-git 0.55, and of JupyterLab 4.
@@ -34,6 +35,52 @@ func TestGitPanelPushes(t *testing.T) {
 	asking, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[int](dialogs))
 	require.NoError(t, err)
 	require.Zero(t, asking, "%s", shows{ctx, browser})
+}
+
+// Nobody is connected: a click on Push shows the code, and the push goes through
+// once it is approved. No password is asked for.
+func TestGitPanelWaitsForTheCode(t *testing.T) {
+	t.Parallel()
+	ctx := hubtest.Context(t)
+	p := newPerson(t)
+	browser := p.openLab(ctx, t, "lab/tree/hello")
+	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+
+	// What the panel does by a timer begins nothing.
+	rig.Shell(t, p.terminal, "git init -q private && git -C private remote add origin "+shared.GitHub.URL()+"/"+p.name+"/private")
+	require.Contains(t, p.panel(ctx, t, browser, "private/remote/fetch"), "could not read Username")
+	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+
+	// Given up: the push ends, and says where to connect.
+	require.NoError(t, browser.Run(ctx, chromedp.Click(gitTab, chromedp.NodeVisible), hubtest.Click(pushAhead), chromedp.Click(cancelCode, chromedp.NodeVisible)))
+	cancelled := time.Now()
+	until(ctx, t, browser.Tab(), "body", `Failed to push`)
+	t.Logf("the push ended %v after Cancel", time.Since(cancelled).Round(10*time.Millisecond))
+	require.NoError(t, browser.Run(ctx, chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("button")].find(b => b.textContent === "Show").click()`)))
+	until(ctx, t, browser.Tab(), ".jp-Dialog", `The attempt to connect was cancelled\.\s+Click GitHub .* “Connect GitHub”`)
+	require.NoError(t, browser.Run(ctx, hubtest.Click(goToGitHub), chromedp.WaitNotPresent(chromedp.CSS(".jp-Dialog"))))
+	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	require.False(t, p.hasPushed())
+
+	require.NoError(t, browser.Run(ctx, hubtest.Click(pushAhead)))
+	first := until(ctx, t, browser.Tab(), codeText, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)
+	require.NoError(t, shared.GitHub.Approve(first, p.name))
+	require.Eventually(t, p.hasPushed, hubtest.Patience, 100*time.Millisecond, "%s", shows{ctx, browser})
+	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(nothingMore)))
+	until(ctx, t, browser.Tab(), statusItem, `^GitHub: (8 h 0|7 h 59) min$`)
+	asking, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[int](dialogs))
+	require.NoError(t, err)
+	require.Zero(t, asking, "%s", shows{ctx, browser})
+}
+
+// panel asks the server's part of jupyterlab-git, as its panel does, and returns the
+// answer.
+func (p *person) panel(ctx context.Context, t *testing.T, browser *hubtest.Browser, path string) string {
+	t.Helper()
+	script := fmt.Sprintf(`fetch(%q, {method: "POST", body: "{}", headers: {"X-XSRFToken": document.cookie.match(/_xsrf=([^;]*)/)[1]}}).then(answer => answer.text())`, p.server+"git/"+path)
+	answer, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	require.NoError(t, err)
+	return answer
 }
 
 // openLab signs the person in and opens a page of their server.

@@ -128,7 +128,8 @@ func newPerson(t *testing.T) *person {
 
 func (w *world) newAccount(ctx context.Context, p *person) error {
 	err := errors.Join(w.Hub.CreateUser(ctx, p.name), w.GitHub.AddAccount(githubsim.Account{Login: p.name}),
-		w.GitHub.AddRepository(githubsim.Repository{FullName: p.repository}))
+		w.GitHub.AddRepository(githubsim.Repository{FullName: p.repository}),
+		w.GitHub.AddRepository(githubsim.Repository{FullName: p.name + "/private", Private: true}))
 	if err != nil {
 		return err
 	}

@@ -222,6 +222,11 @@ export class Guide {
 
   /** Show a code that a program in this server waits for; say what came of it. */
   private _follow(flow: IFlow | undefined): void {
+    const asked = this._service.status?.asked ?? 0;
+    if (asked !== this._asked) {
+      this._asked = asked;
+      this._shown = ''; // a push waits for it: show it also if it was put away
+    }
     if (flow?.state === 'pending') {
       this._waiting = flow.id;
       if (flow.user_code && this._shown !== flow.id) {
@@ -276,6 +281,7 @@ export class Guide {
     }
   }
 
+  private _asked = 0;
   private _code: Dialog<unknown> | null = null;
   private _shown = '';
   private _waiting = '';

@@ -49,6 +49,8 @@ export interface IStatus {
   github?: string;
   connection?: IConnection | null;
   flow?: IFlow;
+  /** How often git, run by the Git panel, wanted a code shown. */
+  asked?: number;
   problem?: IProblem;
 }
 

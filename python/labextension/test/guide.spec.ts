@@ -119,6 +119,16 @@ describe('the code', () => {
     expect(dialogs).toHaveLength(2);
   });
 
+  it('that was put away is shown again when a push waits for it', async () => {
+    const { service, dialogs } = guided();
+    service.become({ flow: CODE });
+    dialogs[0].answer('later');
+    await settle();
+    service.become({ flow: CODE, asked: 1 });
+    service.become({ flow: CODE, asked: 1 });
+    expect(dialogs).toHaveLength(2);
+  });
+
   it('goes when the connection is there, which is said', async () => {
     const { service, guide, said } = guided();
     service.become({ flow: CODE });

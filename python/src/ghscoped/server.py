@@ -15,10 +15,13 @@ where the Hub's variables do not say where the service is.
 """
 
 import asyncio
+import atexit
 import contextlib
 import json
 import os
 import random
+import shutil
+import tempfile
 import threading
 import time
 
@@ -26,6 +29,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
+from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 
 from ghscoped import service
@@ -50,6 +54,10 @@ def _load_jupyter_server_extension(app):
     settings.setdefault("page_config_data", {})["ghscoped"] = "true"
     base = url_path_join(settings["base_url"], "ghscoped")
     watch = Watch(service.Service(url, token), bool(os.environ.get("GHSCOPED_URL")))
+    socket = os.path.join(tempfile.mkdtemp(prefix="ghscoped-", dir="/tmp"), "lab")  # its path must be short
+    atexit.register(shutil.rmtree, os.path.dirname(socket), True)
+    os.environ[LAB] = socket
+    IOLoop.current().add_callback(asyncio.start_unix_server, watch.answer_git, socket)
     app.web_app.add_handlers(
         ".*$",
         [
@@ -57,6 +65,11 @@ def _load_jupyter_server_extension(app):
             (url_path_join(base, "(flow|connection)"), Change, {"watch": watch}),
         ],
     )
+
+
+# LAB is the variable that names the socket on which git's helper, run by this server
+# for the Git panel, asks whether a page shows codes (cmd/ghscoped/lab.go).
+LAB = "GHSCOPED_LAB"
 
 
 class Watch:
@@ -69,6 +82,7 @@ class Watch:
         self.last = None
         self.running = False
         self.absent = False
+        self.asked = 0  # how often git wanted a code shown
 
     def join(self):
         """Return a queue that gets what stands now and at each change."""
@@ -117,7 +131,18 @@ class Watch:
             if self.queues:  # somebody came in the last moment
                 self._start()
 
+    async def answer_git(self, reader, writer):
+        """Tell git's helper who we are, and whether a page shows the code that it wants."""
+        writer.write(f"{os.getpid()}\n".encode())
+        if await reader.readline() == b"code\n":
+            writer.write(b"shown\n" if self.queues else b"nobody\n")
+            if self.last is not None:
+                self.asked += 1
+                self._tell(self.last)
+        writer.close()
+
     def _tell(self, state):
+        state = {**state, "asked": self.asked}
         if self.last is not None and {**self.last, "now": 0} == {**state, "now": 0}:
             return
         self.last = state
