@@ -74,6 +74,13 @@ func setUp(env *testscript.Env, service string) error {
 	if err != nil {
 		return err
 	}
+	panel, err := filepath.Glob("../../.demo/labgit/lib/python3*/site-packages")
+	if err != nil || len(panel) != 1 {
+		return fmt.Errorf("jupyterlab-git is not installed: demo/install.sh labgit: %w", err)
+	}
+	if panel[0], err = filepath.Abs(panel[0]); err != nil {
+		return err
+	}
 	host := strings.TrimPrefix(shared.GitHub.URL(), "http://")
 	vars := map[string]string{
 		"HOME": home, "PATH": shared.bin + string(os.PathListSeparator) + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM": "1",
@@ -82,6 +89,7 @@ func setUp(env *testscript.Env, service string) error {
 		"GIT_AUTHOR_NAME": p.name, "GIT_AUTHOR_EMAIL": "a@example.org", "GIT_COMMITTER_NAME": p.name, "GIT_COMMITTER_EMAIL": "a@example.org",
 		"TERM": "xterm", "BIN": filepath.Join(shared.bin, "ghscoped"), "BINDIR": shared.bin, "NOTES_ID": strconv.FormatInt(p.notesID, 10),
 		"PYTHON": python, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1",
+		"JUPYTERLAB_GIT": panel[0],
 	}
 	maps.Copy(vars, shared.serverEnv(p))
 	for name, value := range vars {
