@@ -76,6 +76,7 @@ const (
 	CodeServerNotChosen     = "server_not_chosen"
 	CodeServersNamed        = "servers_named"
 	CodeServerAddress       = "server_address"
+	CodeHelperCopies        = "helper_copies"
 	CodeServerUnproven      = "server_unproven"
 	CodeServerDidNotStart   = "server_did_not_start"
 	CodeServerRefusedToken  = "server_refused_token"

@@ -43,9 +43,12 @@ func converse(waiting, ctx context.Context, c channel, job job, prove prover) er
 	if err := c.send(ctx, job.input.Reveal()); err != nil {
 		return fmt.Errorf("%w: %w", errCutOff, err)
 	}
-	_, err = await(ctx, c, job, "done")
-	if errors.Is(err, io.EOF) {
+	remark, err := await(ctx, c, job, "done")
+	switch {
+	case errors.Is(err, io.EOF):
 		return errCutOff
+	case err == nil && remark != "":
+		return &scriptError{remark}
 	}
 	return err
 }

@@ -83,7 +83,8 @@ func (e *unsupportedError) Error() string { return e.reason + ": " + e.err.Error
 
 func (e *unsupportedError) Unwrap() error { return e.err }
 
-// Deliver puts the credential into the server, in place of an earlier one.
+// Deliver puts the credential into the server, in place of an earlier one. It is there
+// as well where the error has the code [apierror.CodeHelperCopies].
 func (d *Deliverer) Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (string, error) {
 	job, err := d.delivery(credential)
 	if err != nil {

@@ -39,7 +39,15 @@ var causes = map[string]apierror.Error{
 	"write_failed":            {Message: "The credential could not be written.", Hint: pullHint, Retryable: true},
 	"input_cut":               {Message: "The server did not get the whole credential.", Hint: "Deliver again.", Retryable: true},
 	"interrupted":             {Message: "The server stopped the delivery.", Hint: "Deliver again.", Retryable: true},
+	apierror.CodeHelperCopies: {Message: "git gives a copy of the token to another helper of yours, which comes after this one.", Hint: "“git config --show-origin --get-all credential.helper” shows it. Take it out there, or set it in ~/.config/git/config instead; then set it up again. Disconnect has it erase its copies."},
 	"no_shell":                {Message: "The server has no usable shell (sh), which git needs as well.", Hint: "An administrator can add one to the image, such as dash or bash."},
+}
+
+// isRemark reports whether an error of a conversation is something to know about a
+// delivery that has succeeded.
+func isRemark(err error) bool {
+	said, ok := errors.AsType[*scriptError](err)
+	return ok && said.code == apierror.CodeHelperCopies
 }
 
 // explain turns an error of a transport into one for people.

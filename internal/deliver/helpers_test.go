@@ -155,3 +155,37 @@ func TestRemoveDoesNotWaitForAHelperThatHangs(t *testing.T) {
 	require.NoDirExists(t, p.home+"/.config/ghscoped")
 	require.NoError(t, os.WriteFile(p.home+"/pipe", []byte("\n"), 0)) // the helper ends
 }
+
+// Where our block cannot stand in the file that git reads last, a helper that the user
+// has set there comes behind ours, and the page says so. Set before ours, it is off.
+func TestDeliverSaysThatAHelperComesBehind(t *testing.T) {
+	t.Parallel()
+	const general, ofHost = "[credential]\n\thelper = store\n", "[credential \"https://github.com\"]\n\thelper = store\n"
+	for _, c := range []struct{ name, linked, xdg, variable, want string }{
+		{"in a file that cannot be written", general, "", "", "helper_copies"},
+		{"for the host", ofHost, "", "", "helper_copies"},
+		{"for another host", "[credential \"https://example.org\"]\n\thelper = store\n", "", "", "done"},
+		{"for a part of the host", "[credential \"https://github.com/acme\"]\n\thelper = store\n", "", "", "done"},
+		{"switched off in its own file", general + "\thelper =\n", "", "", "done"},
+		{"in the file of ours", "[user]\n\tname = Ada\n", general, "", "done"},
+		{"in a variable", "[user]\n\tname = Ada\n", "", "cache", "helper_copies"},
+		{"ours in a variable", general, "", "/opt/ghscoped git-credential-ghscoped", "done"},
+	} {
+		inEachShell(t, c.name, func(t *testing.T, of *place) {
+			p := newHomeOf(t)
+			p.shell, p.path = of.shell, of.path
+			store := t.TempDir()
+			require.NoError(t, os.WriteFile(store+"/gitconfig", []byte(c.linked), 0o444))
+			require.NoError(t, os.Symlink(store+"/gitconfig", p.home+"/.gitconfig"))
+			p.own(ada, 0o755, ".config")
+			p.own(ada, 0o755, ".config/git")
+			require.NoError(t, os.Chown(p.write(".config/git/config", c.xdg), ada, ada))
+			if c.variable != "" {
+				p.env = append(p.env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=credential.helper", "GIT_CONFIG_VALUE_0="+c.variable)
+			}
+			require.Equal(t, c.want, p.deliver(Options{}))
+			require.FileExists(t, p.home+"/.config/ghscoped/github.com/credential")
+			require.Equal(t, "done", p.remove(Options{}))
+		})
+	}
+}

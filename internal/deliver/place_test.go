@@ -102,7 +102,7 @@ func (p *place) environment() []string {
 	return append([]string{"HOME=" + p.home, "PATH=" + p.path, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0"}, p.env...)
 }
 
-// run gives the script's verdict: done, or the code of the error.
+// run gives the script's verdict: done, or the code of the error or of a remark.
 func (p *place) run(job job) string {
 	p.t.Helper()
 	command := p.command(p.shell, "-c", job.script, "/bin/sh")
@@ -126,7 +126,7 @@ func (p *place) run(job job) string {
 		word, code = job.answer(line)
 		require.NotEmpty(p.t, word, "the script printed %q", line)
 	}
-	if word == "error" {
+	if code != "" {
 		return code
 	}
 	return word

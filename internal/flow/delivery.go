@@ -291,6 +291,7 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	token, began := u.Connection.Token, e.clock()
 	method, err := e.deliverer.Deliver(ctx, target, e.credential(u.Connection))
 	end()
+	remark, err := remarkOf(err)
 
 	event := audit.Event{Action: "delivered", OfUser: audit.OfUser{Account: u.Connection.Account.Login, Server: d.Server, Method: method},
 		TokenHash: token.Access.Hash(), ExpiresAt: token.ExpiresAt}
@@ -300,12 +301,21 @@ func (e *Engine) write(ctx context.Context, u *User, d Delivery, server hub.Serv
 	}
 	e.metrics.countDelivered(method, status(err), e.clock().Sub(began))
 
-	return e.wrote(*u, d, token.Access.Hash(), method, cause)
+	return e.wrote(*u, d, token.Access.Hash(), method, remark, cause)
+}
+
+// remarkOf tells what there is to know about a delivery that has succeeded from why
+// one has failed.
+func remarkOf(err error) (*apierror.Error, error) {
+	if known, ok := errors.AsType[*apierror.Error](err); ok && known.Code == apierror.CodeHelperCopies {
+		return known, nil
+	}
+	return nil, err
 }
 
 // wrote is the outcome of writing a token: what is known of the server, and what
 // is to be taken out again.
-func (e *Engine) wrote(was User, d Delivery, hash, method string, cause *apierror.Error) outcome {
+func (e *Engine) wrote(was User, d Delivery, hash, method string, remark, cause *apierror.Error) outcome {
 	known := ofDelivery(e, d, func(_ *User, d *Delivery) {
 		if cause != nil {
 			e.writeFailed(d, cause)
@@ -313,7 +323,7 @@ func (e *Engine) wrote(was User, d Delivery, hash, method string, cause *apierro
 		}
 		d.Delivered, d.Method, d.Failures = hash, method, 0
 		if d.State != DeliveryRemoving { // else it is taken out again at once
-			e.setState(d, DeliveryDelivered, nil)
+			e.setState(d, DeliveryDelivered, remark)
 		}
 	})
 	return outcome{change: func(u *User) {

@@ -562,3 +562,24 @@ func TestDeliverBoundsTheServersOfAUser(t *testing.T) {
 	_, _, err = w.Start(w.ctx, caller, flow.Request{Servers: make([]string, 101)})
 	require.ErrorAs(t, err, &refused)
 }
+
+// The token is there, and there is something to know about it.
+func TestDeliveryThatSucceededMayHaveARemark(t *testing.T) {
+	t.Parallel()
+	w := approved(t, func(w *world) {
+		w.hub.runs("")
+		w.servers.lost = &apierror.Error{Code: apierror.CodeHelperCopies, Message: "m"}
+	})
+	w.run(time.Minute)
+	d := w.delivery("")
+	require.Equal(t, flow.DeliveryDelivered, d.State)
+	require.Equal(t, apierror.CodeHelperCopies, d.Error.Code)
+	require.NotEmpty(t, d.Delivered)
+	require.Equal(t, 1, w.servers.writes, "it is not tried again")
+
+	w.servers.lost = nil
+	_, err := w.Deliver(w.ctx, caller, []string{""}, false)
+	require.NoError(t, err)
+	w.settle()
+	require.Nil(t, w.delivery("").Error)
+}

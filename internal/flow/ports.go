@@ -67,6 +67,8 @@ type Hub interface {
 // instead is returned as it is. Both are idempotent; errors are [*apierror.Error]. The
 // returned method (terminal, kernel) is the transport that worked.
 type Deliverer interface {
+	// The credential is there as well where the error has the code
+	// [apierror.CodeHelperCopies], of which the user has to know.
 	Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (method string, err error)
 	Remove(ctx context.Context, target hub.Target) (method string, err error)
 }

@@ -316,6 +316,26 @@ own_helpers() {
 	own=$empty$own
 }
 
+# helper_behind: git asks a helper of the user's after ours, and so has it keep each
+# token. Our block stands at the end of its file, but that need not be the last one.
+helper_behind() {
+	entries=$({ cd / && git config --null --get-regexp '^credential\.(.*\.)?helper$' | tr '\000' '\n' && echo .; } 2>/dev/null)
+	ours='' behind=''
+	while IFS= read -r key && IFS= read -r value; do
+		key=${key#credential.}
+		key=${key%helper}
+		case ${key%.} in '' | "$protocol://$host" | "$protocol://$host/") ;; *) continue ;; esac
+		case $value in
+		'') behind='' ;;
+		*git-credential-ghscoped*) ours=yes behind='' ;;
+		*) [ -z "$ours" ] || behind=yes ;;
+		esac
+	done <<-END
+		$entries
+	END
+	[ -n "$behind" ]
+}
+
 # erase_copies has git tell its helpers that our tokens are of no use any more: one of
 # the user's that was set behind ours was told to keep each. One that does not end is
 # not waited for longer than five seconds.

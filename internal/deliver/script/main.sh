@@ -36,6 +36,7 @@ deliver() {
 	# Where the deployer chose another place since, and nothing tells of it:
 	if [ "$credential" != "$folder/credential" ]; then drop_credential "$folder/credential"; fi
 	drop_former_release
+	if helper_behind; then remark=helper_copies; fi
 	leave
 }
 
@@ -81,6 +82,7 @@ if [ -t 0 ]; then
 	# than the 4096 bytes a terminal otherwise takes.
 	stty -echo -icanon min 0 time 200 2>/dev/null || fail no_stty
 fi
+remark=''
 listen
 "$action"
-say 'done'
+say "done $remark"
