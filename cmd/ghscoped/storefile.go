@@ -117,11 +117,11 @@ func (in invocation) removeStore(host *url.URL) error {
 		}
 	}
 	switch {
-	case others.Len() == len(content):
-		err = nil
-	case others.Len() == 0:
-		err = os.Remove(file)
-	default:
+	case others.Len() == 0: // git may have emptied it by now
+		if err = os.Remove(file); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	case others.Len() < len(content):
 		err = writePrivate(file, others.String())
 	}
 	note := in.storeNote(host)
