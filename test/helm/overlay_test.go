@@ -82,12 +82,12 @@ func TestDocumentFitsZeroToJupyterHub(t *testing.T) {
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(content), -1)
 	require.Len(t, blocks, 3)
-	blocks[2][1] = "singleuser:\n  extraEnv:\n" + blocks[2][1] // it is a part of the one before
+	blocks[2][1] = "singleuser:\n" + blocks[2][1] // it is a part of the one before
 	for _, block := range blocks {
 		_, err := helm(t, "template", hub, "--values", given(t, block[1]))
 		require.NoError(t, err, block[1])
 	}
-	_, err = helm(t, "template", hub, "--values", given(t, strings.Replace(blocks[1][1], "extraFiles", "extraFile", 1)))
+	_, err = helm(t, "template", hub, "--values", given(t, strings.Replace(blocks[2][1], "extraFiles", "extraFile", 1)))
 	require.ErrorContains(t, err, "at '/singleuser': additional properties 'extraFile' not allowed", "the check can fail")
 }
 
