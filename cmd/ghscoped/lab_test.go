@@ -21,10 +21,14 @@ func TestClickedIsWhatNobodyButAPersonAsksFor(t *testing.T) {
 			t.Parallel()
 			shell, err := exec.LookPath("sh")
 			require.NoError(t, err)
-			cmd := &exec.Cmd{Path: shell, Args: append([]string{"git", "-c", "read line"}, strings.Fields(words)...)}
+			cmd := &exec.Cmd{Path: shell, Args: append([]string{"git", "-c", "echo; read line"}, strings.Fields(words)...)}
 			stdin, err := cmd.StdinPipe()
 			require.NoError(t, err)
+			stdout, err := cmd.StdoutPipe()
+			require.NoError(t, err)
 			require.NoError(t, cmd.Start())
+			_, err = stdout.Read(make([]byte, 1)) // it runs, and has its command line
+			require.NoError(t, err)
 			require.Equal(t, want, clicked(cmd.Process.Pid))
 			require.Equal(t, os.Getpid(), parentOf(cmd.Process.Pid))
 			require.NoError(t, stdin.Close())
