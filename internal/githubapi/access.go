@@ -144,23 +144,33 @@ func (found *reading) noteSignOn(a answer, asked int64) {
 }
 
 func (c *Client) userInstallations(ctx context.Context, token secret.String, found *reading) error {
+	type list struct {
+		Installations []Installation `json:"installations"`
+	}
 	q := c.rest("user_installations", http.MethodGet, "user/installations", token)
-	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
-	for q.url != nil && len(found.installations) < maxRepositories {
-		var page struct {
-			Installations []Installation `json:"installations"`
-		}
-		a, err := c.call(ctx, q, &page, http.StatusOK)
-		if err != nil {
-			return err
-		}
+	_, err := eachPage(ctx, c, q, func(page list, a answer) (more bool) {
 		found.noteSignOn(a, 0)
 		found.installations = append(found.installations, page.Installations...)
-		if q.url, err = c.next(a); err != nil || len(page.Installations) == 0 {
-			return err
+		return len(page.Installations) > 0 && len(found.installations) < maxRepositories
+	})
+	return err
+}
+
+// eachPage reads a list page by page while seen wants more, and returns GitHub's last
+// answer, which may be the one of the error.
+func eachPage[P any](ctx context.Context, c *Client, q query, seen func(page P, a answer) (more bool)) (last answer, err error) {
+	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
+	for more := true; more && q.url != nil; {
+		var page P
+		if last, err = c.call(ctx, q, &page, http.StatusOK); err != nil {
+			return last, err
+		}
+		more = seen(page, last)
+		if q.url, err = c.next(last); err != nil {
+			return last, err
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // allRepositories reads several installations at a time; the first error ends
@@ -210,29 +220,28 @@ func (c *Client) allRepositories(ctx context.Context, token secret.String, found
 // returns GitHub's last answer too. A push needs both: the user's right, and the
 // App's.
 func (c *Client) repositories(ctx context.Context, token secret.String, i Installation, room *atomic.Int64) (all []github.Repository, last answer, err error) {
+	if room.Load() <= 0 {
+		return nil, last, nil
+	}
+	type list struct {
+		Repositories []struct {
+			github.Repository
+			Permissions struct {
+				Push bool `json:"push"`
+			} `json:"permissions"`
+		} `json:"repositories"`
+	}
 	q := c.rest("user_installation_repositories", http.MethodGet, "user/installations/"+strconv.FormatInt(i.ID, 10)+"/repositories", token)
-	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
-	for q.url != nil && room.Load() > 0 {
-		var page struct {
-			Repositories []struct {
-				github.Repository
-				Permissions struct {
-					Push bool `json:"push"`
-				} `json:"permissions"`
-			} `json:"repositories"`
-		}
-		if last, err = c.call(ctx, q, &page, http.StatusOK); err != nil {
-			return nil, last, err
-		}
+	last, err = eachPage(ctx, c, q, func(page list, _ answer) (more bool) {
 		for _, r := range page.Repositories {
 			may := r.Permissions.Push && i.Permissions["contents"] == "write"
 			r.Push, r.Archived = may && !r.Archived, may && r.Archived
 			all = append(all, r.Repository)
 		}
-		room.Add(-int64(len(page.Repositories)))
-		if q.url, err = c.next(last); err != nil || len(page.Repositories) == 0 {
-			return all, last, err
-		}
+		return len(page.Repositories) > 0 && room.Add(-int64(len(page.Repositories))) > 0
+	})
+	if err != nil {
+		return nil, last, err
 	}
 	return all, last, nil
 }

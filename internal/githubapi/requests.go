@@ -3,7 +3,6 @@ package githubapi
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -58,18 +57,10 @@ func (c *Client) readRequests(ctx context.Context) []installationRequest {
 		return nil
 	}
 	q := query{target: target{"installation_requests", gateApp}, method: http.MethodGet, url: c.api.JoinPath("app", "installation-requests"), bearer: bearer}
-	q.url.RawQuery = url.Values{"per_page": {perPage}}.Encode()
 	var all []installationRequest
-	for q.url != nil && len(all) < maxRepositories {
-		var page []installationRequest
-		a, err := c.call(ctx, q, &page, http.StatusOK)
-		if err != nil {
-			break
-		}
+	_, _ = eachPage(ctx, c, q, func(page []installationRequest, _ answer) (more bool) { // what was read until an error counts
 		all = append(all, page...)
-		if q.url, err = c.next(a); err != nil || len(page) == 0 {
-			break
-		}
-	}
+		return len(page) > 0 && len(all) < maxRepositories
+	})
 	return all
 }
