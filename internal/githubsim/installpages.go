@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +47,7 @@ func (s *Server) chooseAccount(n *session, r *http.Request) reply {
 		case i != nil:
 			continue // there is nothing to ask for
 		}
-		t.Asked = slices.ContainsFunc(s.asked, func(q *installationRequest) bool {
-			return q.app == app && q.account == a && strings.EqualFold(q.requester, n.login)
-		})
+		t.Asked = s.hasAsked(app, a, n.login)
 		targets = append(targets, t)
 	}
 	return n.page("accounts.html", "Install "+app.Name, map[string]any{"App": app, "Targets": targets})

@@ -43,12 +43,15 @@ func (s *Server) DeclineRequests(org string) {
 
 // ask adds a request; a second one of the same person is the first.
 func (s *Server) ask(app *App, account *Account, login string) {
-	same := func(q *installationRequest) bool {
-		return q.app == app && q.account == account && strings.EqualFold(q.requester, login)
-	}
-	if !slices.ContainsFunc(s.asked, same) {
+	if !s.hasAsked(app, account, login) {
 		s.asked = append(s.asked, &installationRequest{s.nextID(), app, account, login, s.Now()})
 	}
+}
+
+func (s *Server) hasAsked(app *App, account *Account, login string) bool {
+	return slices.ContainsFunc(s.asked, func(q *installationRequest) bool {
+		return q.app == app && q.account == account && strings.EqualFold(q.requester, login)
+	})
 }
 
 // answered ends the requests for an App that is now installed on the account.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,9 +181,7 @@ func (w *world) untilAt(ctx context.Context, p *person, path string, wanted func
 
 // hasPushed reports whether GitHub has taken a push of the person.
 func (w *world) hasPushed(p *person, repository string) bool {
-	return slices.ContainsFunc(w.GitHub.Stats().Pushes, func(push githubsim.Push) bool {
-		return push.Repository == repository && push.Accepted && push.Actor == p.name
-	})
+	return rig.Pushed(w.GitHub, repository, p.name)
 }
 
 // stranger is another host: it asks everybody for a credential, and remembers

@@ -31,6 +31,13 @@ const (
 	cloneHello = chromedp.CSS(`.jp-ghscoped-Connection li button`)
 )
 
+// What is shown.
+const (
+	notConnected = `^GitHub: not connected$`
+	connected    = `^GitHub: (8 h 0|7 h 59) min$` // just now
+	aCode        = `^[A-Z0-9]{4}-[A-Z0-9]{4}$`
+)
+
 // The whole way of a person who never leaves JupyterLab but for GitHub's own pages,
 // and a second tab that is in step with the first.
 func TestConnectInLab(t *testing.T) {
@@ -38,15 +45,15 @@ func TestConnectInLab(t *testing.T) {
 	ctx := hubtest.Context(t)
 	p := newPerson(t)
 	browser := p.openLab(ctx, t, "lab")
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	until(ctx, t, browser.Tab(), statusItem, notConnected)
 	second, closeSecond, err := browser.OpenTab()
 	require.NoError(t, err)
 	defer closeSecond()
 	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(p.server+"lab/workspaces/second")))
-	until(ctx, t, second, statusItem, `^GitHub: not connected$`)
+	until(ctx, t, second, statusItem, notConnected)
 
 	require.NoError(t, browser.Run(ctx, chromedp.Click(statusItem)))
-	code := until(ctx, t, browser.Tab(), codeText, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)
+	code := until(ctx, t, browser.Tab(), codeText, aCode)
 	until(ctx, t, second, statusItem, `^GitHub: waiting$`)
 	focused, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[string](`document.activeElement.innerText`))
 	require.NoError(t, err)
@@ -59,7 +66,7 @@ func TestConnectInLab(t *testing.T) {
 	require.NoError(t, journey.Authorize(ctx, tab))
 	closeTab()
 	for _, tab := range []context.Context{browser.Tab(), second} {
-		until(ctx, t, tab, statusItem, `^GitHub: (8 h 0|7 h 59) min$`)
+		until(ctx, t, tab, statusItem, connected)
 	}
 	rig.Shell(t, p.terminal, "git -C hello push -q")
 	require.True(t, p.hasPushed())
@@ -76,7 +83,7 @@ func TestConnectInLab(t *testing.T) {
 
 	require.NoError(t, browser.Run(ctx, chromedp.Click(statusItem), chromedp.Click(disconnect, chromedp.NodeVisible)))
 	for _, tab := range []context.Context{browser.Tab(), second} {
-		until(ctx, t, tab, statusItem, `^GitHub: not connected$`)
+		until(ctx, t, tab, statusItem, notConnected)
 	}
 }
 
@@ -86,7 +93,7 @@ func TestPushInATerminalShowsItsCodeInLab(t *testing.T) {
 	ctx := hubtest.Context(t)
 	p := newPerson(t)
 	browser := p.openLab(ctx, t, "lab")
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	until(ctx, t, browser.Tab(), statusItem, notConnected)
 	approved := make(chan error, 1)
 	go func() {
 		code, err := browser.Text(ctx, codeText)
@@ -98,7 +105,7 @@ func TestPushInATerminalShowsItsCodeInLab(t *testing.T) {
 	rig.Shell(t, p.terminal, "git -C hello push -q")
 	require.NoError(t, <-approved)
 	require.True(t, p.hasPushed())
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: (8 h 0|7 h 59) min$`)
+	until(ctx, t, browser.Tab(), statusItem, connected)
 	require.NoError(t, browser.Run(ctx, chromedp.WaitNotPresent(codeText)))
 }
 

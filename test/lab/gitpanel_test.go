@@ -44,12 +44,12 @@ func TestGitPanelWaitsForTheCode(t *testing.T) {
 	ctx := hubtest.Context(t)
 	p := newPerson(t)
 	browser := p.openLab(ctx, t, "lab/tree/hello")
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	until(ctx, t, browser.Tab(), statusItem, notConnected)
 
 	// What the panel does by a timer begins nothing.
 	rig.Shell(t, p.terminal, "git init -q private && git -C private remote add origin "+shared.GitHub.URL()+"/"+p.name+"/private")
 	require.Contains(t, p.panel(ctx, t, browser, "private/remote/fetch"), "could not read Username")
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	until(ctx, t, browser.Tab(), statusItem, notConnected)
 
 	// Given up: the push ends, and says where to connect.
 	require.NoError(t, browser.Run(ctx, chromedp.Click(gitTab, chromedp.NodeVisible), hubtest.Click(pushAhead), chromedp.Click(cancelCode, chromedp.NodeVisible)))
@@ -59,15 +59,15 @@ func TestGitPanelWaitsForTheCode(t *testing.T) {
 	require.NoError(t, browser.Run(ctx, chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("button")].find(b => b.textContent === "Show").click()`)))
 	until(ctx, t, browser.Tab(), ".jp-Dialog", `The attempt to connect was cancelled\.\s+Click GitHub .* “Connect GitHub”`)
 	require.NoError(t, browser.Run(ctx, hubtest.Click(goToGitHub), chromedp.WaitNotPresent(chromedp.CSS(".jp-Dialog"))))
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: not connected$`)
+	until(ctx, t, browser.Tab(), statusItem, notConnected)
 	require.False(t, p.hasPushed())
 
 	require.NoError(t, browser.Run(ctx, hubtest.Click(pushAhead)))
-	first := until(ctx, t, browser.Tab(), codeText, `^[A-Z0-9]{4}-[A-Z0-9]{4}$`)
+	first := until(ctx, t, browser.Tab(), codeText, aCode)
 	require.NoError(t, shared.GitHub.Approve(first, p.name))
 	require.Eventually(t, p.hasPushed, hubtest.Patience, 100*time.Millisecond, "%s", shows{ctx, browser})
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(nothingMore)))
-	until(ctx, t, browser.Tab(), statusItem, `^GitHub: (8 h 0|7 h 59) min$`)
+	until(ctx, t, browser.Tab(), statusItem, connected)
 	asking, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[int](dialogs))
 	require.NoError(t, err)
 	require.Zero(t, asking, "%s", shows{ctx, browser})

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -148,7 +147,5 @@ func (p *person) connect(t *testing.T) {
 
 // hasPushed reports whether GitHub has taken a push of the person.
 func (p *person) hasPushed() bool {
-	return slices.ContainsFunc(shared.GitHub.Stats().Pushes, func(push githubsim.Push) bool {
-		return push.Repository == p.repository && push.Accepted && push.Actor == p.name
-	})
+	return rig.Pushed(shared.GitHub, p.repository, p.name)
 }

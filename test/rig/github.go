@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,13 @@ func NewGitHub(t testing.TB, o githubsim.Options) *githubsim.Server {
 	require.NoError(t, github.Start())
 	t.Cleanup(func() { require.NoError(t, github.Close()) })
 	return github
+}
+
+// Pushed reports whether GitHub has taken a push of an account to a repository.
+func Pushed(github *githubsim.Server, repository, account string) bool {
+	return slices.ContainsFunc(github.Stats().Pushes, func(push githubsim.Push) bool {
+		return push.Repository == repository && push.Accepted && push.Actor == account
+	})
 }
 
 // GitHubEnv are the settings of a service that is to use a simulator.
