@@ -23,6 +23,11 @@ const (
 // Put puts the lines into the file, in place of an earlier block of ours. While
 // somebody else has git's lock it waits, until ctx ends.
 func Put(ctx context.Context, path string, lines []string) (changed bool, err error) {
+	if folder := filepath.Dir(path); filepath.Base(folder) == "git" && !exists(folder) { // of ~/.config/git/config
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return false, explain(path, err)
+		}
+	}
 	return change(ctx, path, func(text string, there bool) (string, bool) {
 		kept, made := without(text, there)
 		note, before := "", ""

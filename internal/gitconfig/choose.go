@@ -116,6 +116,7 @@ func follow(path string) (string, error) {
 	return "", &Error{Code: NotWritable, File: path, Err: errors.New("too many links")}
 }
 
+// regularFile reports whether there is a file, and no link to one.
 func regularFile(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode().IsRegular()

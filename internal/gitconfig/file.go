@@ -50,11 +50,6 @@ func change(ctx context.Context, path string, edit func(text string, ok bool) (s
 	if err := regular(path); err != nil {
 		return false, err
 	}
-	if folder := filepath.Dir(path); filepath.Base(folder) == "git" && !exists(folder) { // of ~/.config/git/config
-		if err := os.Mkdir(folder, 0o755); err != nil {
-			return false, explain(path, err)
-		}
-	}
 	unlock, err := lock(ctx, path)
 	if err != nil {
 		return false, explain(path, err)

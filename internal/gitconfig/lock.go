@@ -77,8 +77,7 @@ func create(name, text string) error {
 // endedHolder is the first line of a lock of ours whose process is over; "" for any
 // other lock. Of a process of another machine or container nothing is known.
 func endedHolder(name string) string {
-	info, err := os.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() { // to open a pipe would hang
+	if !regularFile(name) { // to open a pipe would hang
 		return ""
 	}
 	text, err := os.ReadFile(name)
