@@ -127,8 +127,8 @@ func TestDeliverTakesNoCredentialOfTheUsersForAFormerOne(t *testing.T) {
 	})
 }
 
-// A helper that the user has set behind ours was told to keep the token: it is told
-// to erase it, and keeps what is its own.
+// git had a helper that the user has set behind ours keep the token, and has it erase
+// it; what is its own stays.
 func TestRemoveHasGitEraseCopies(t *testing.T) {
 	t.Parallel()
 	inEachShell(t, "", func(t *testing.T, p *place) {

@@ -284,6 +284,12 @@ has_own() {
 	return 1
 }
 
+# read_settings sets entries to what git says of its settings, with an end of line for
+# each NUL, and a line at the end that is none of them.
+read_settings() {
+	entries=$({ cd / && git config --null "$@" | tr '\000' '\n' && echo .; } 2>/dev/null)
+}
+
 # own_helpers sets own to the user's helpers for a part of this host: a path, or a
 # user name. git asks helpers in the order in which they stand, however exact their
 # address is. So our empty one takes them off too, and they are put back behind ours;
@@ -291,7 +297,7 @@ has_own() {
 # one may be for a part of another's part.
 own_helpers() {
 	own='' empty=''
-	entries=$({ cd / && git config --null --show-origin --get-regexp '^credential\..*\.helper$' | tr '\000' '\n' && echo .; } 2>/dev/null) || return 0
+	read_settings --show-origin --get-regexp '^credential\..*\.helper$' || return 0
 	while IFS= read -r origin && IFS= read -r key && IFS= read -r value; do
 		case $origin in
 		"file:$folder/gitconfig") continue ;; # what we have put back before
@@ -317,9 +323,11 @@ own_helpers() {
 }
 
 # helper_behind: git asks a helper of the user's after ours, and so has it keep each
-# token. Our block stands at the end of its file, but that need not be the last one.
+# token. Our block stands at the end of its file; only where that is not the last one
+# that git reads, or for variables, has git to be asked.
 helper_behind() {
-	entries=$({ cd / && git config --null --get-regexp '^credential\.(.*\.)?helper$' | tr '\000' '\n' && echo .; } 2>/dev/null)
+	if [ -z "${GIT_CONFIG_COUNT-}${GIT_CONFIG_PARAMETERS-}" ] && { [ -n "${GIT_CONFIG_GLOBAL-}" ] || [ ! -e "$HOME/.gitconfig" ] || same_file "$HOME/.gitconfig" "$gitconfig"; }; then return 1; fi
+	read_settings --get-regexp '^credential\.(.*\.)?helper$'
 	ours='' behind=''
 	while IFS= read -r key && IFS= read -r value; do
 		key=${key#credential.}
@@ -336,9 +344,8 @@ helper_behind() {
 	[ -n "$behind" ]
 }
 
-# erase_copies has git tell its helpers that our tokens are of no use any more: one of
-# the user's that was set behind ours was told to keep each. One that does not end is
-# not waited for longer than five seconds.
+# erase_copies has git's helpers erase our tokens: git had one of the user's that was set
+# behind ours keep each. One that does not end is not waited for longer than five seconds.
 erase_copies() {
 	command -v git >/dev/null || return 0
 	(cd / && GIT_TERMINAL_PROMPT=0 GIT_ASKPASS='' exec git credential reject) >/dev/null <<-END &
