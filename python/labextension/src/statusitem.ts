@@ -19,11 +19,6 @@ export class StatusItem extends Widget {
     _service.changed.connect(this._draw, this);
   }
 
-  dispose(): void {
-    this._service.changed.disconnect(this._draw, this);
-    super.dispose();
-  }
-
   private _draw(): void {
     const status = this._service.status;
     this.setHidden(!status || !!status.absent);
