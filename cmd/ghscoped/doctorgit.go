@@ -15,7 +15,7 @@ func (e *examination) git(ctx context.Context) check.Result {
 	for _, program := range programs {
 		version, err := program.Version(ctx)
 		if err != nil {
-			return check.Failed(program.Path+" does not run", "Install git anew, or ask for it to be put into the image.")
+			return check.Failed(program.Path+" does not run", "Install git again, or ask for it to be put into the image.")
 		}
 		versions = append(versions, version+" ("+program.Path+")")
 	}

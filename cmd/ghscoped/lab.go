@@ -28,12 +28,9 @@ const (
 // labShowsCodes reports whether somebody is there who would see a code in JupyterLab:
 // git was started by the Jupyter server itself, as by the Git panel of jupyterlab-git,
 // to do what a person has clicked; and a page is open that shows it. What the panel
-// does by a timer begins nothing, and neither does a script.
-func (in invocation) labShowsCodes(ctx context.Context) bool {
-	socket := in.getenv(labVariable)
-	if socket == "" {
-		return false
-	}
+// does by a timer begins nothing, and neither does a script. socket is the one of
+// [labVariable].
+func labShowsCodes(ctx context.Context, socket string) bool {
 	dialer := net.Dialer{Timeout: labLimit}
 	server, err := dialer.DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -122,9 +119,7 @@ func (in invocation) connectInLab(ctx context.Context, service *client.Client, l
 	}
 	said := *asCommandError(err)
 	said.hint = "Click GitHub at the bottom of JupyterLab, or open “Connect GitHub” in the Hub's Services menu; then do this again."
-	said.show(in, false)
-	_, err = io.WriteString(in.stdout, "quit=1\n")
-	return false, err
+	return false, in.endGit(&said)
 }
 
 // silent announces nothing: JupyterLab does.

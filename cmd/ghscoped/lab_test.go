@@ -43,7 +43,6 @@ func TestClickedIsWhatNobodyButAPersonAsksFor(t *testing.T) {
 func TestLabShowsCodesNeedsALivingServer(t *testing.T) {
 	t.Parallel()
 	for name, socket := range map[string]string{"none named": "", "nobody listens": t.TempDir() + "/lab"} {
-		in := invocation{getenv: func(string) string { return socket }}
-		require.False(t, in.labShowsCodes(t.Context()), name)
+		require.False(t, labShowsCodes(t.Context(), socket), name)
 	}
 }

@@ -133,7 +133,7 @@ func (in invocation) ownHelpers(ctx context.Context, ours string) (lines []strin
 	helpers, err := programs[0].Helpers(ctx, host)
 	var refused *git.Error
 	if errors.As(err, &refused) {
-		return nil, &commandError{exit: exitFailed, code: "git_config_broken", message: "git cannot read its configuration: " + refused.Text + ".",
+		return nil, &commandError{exit: exitFailed, code: "git_config_broken", message: cannotRead + refused.Text + ".",
 			hint: brokenFix}
 	}
 	if err != nil {
@@ -160,18 +160,19 @@ func (in invocation) setUpSystem(ctx context.Context, o setupOptions) (done []co
 	if err != nil {
 		return nil, err
 	}
-	lines, err := in.settings(o)
-	if err != nil {
-		return nil, err
+	change := gitconfig.Remove
+	if !o.undo {
+		lines, err := in.settings(o)
+		if err != nil {
+			return nil, err
+		}
+		change = func(ctx context.Context, file string) (bool, error) {
+			_ = os.Mkdir(filepath.Dir(file), 0o755) // of PREFIX/etc; else Put says what is wrong
+			return gitconfig.Put(ctx, file, lines)
+		}
 	}
 	for _, file := range files {
-		var changed bool
-		if o.undo {
-			changed, err = gitconfig.Remove(ctx, file)
-		} else {
-			_ = os.Mkdir(filepath.Dir(file), 0o755) // of PREFIX/etc; else Put says what is wrong
-			changed, err = gitconfig.Put(ctx, file, lines)
-		}
+		changed, err := change(ctx, file)
 		if err != nil {
 			return done, err
 		}

@@ -112,8 +112,11 @@ func (in invocation) tryGit(ctx context.Context, program git.Program, host *url.
 	return t, nil
 }
 
-// brokenFix is what to do about a configuration that git cannot read.
-const brokenFix = "Correct that line in that file, or remove it."
+// What is said of a configuration that git cannot read, and what to do.
+const (
+	cannotRead = "git cannot read its configuration: "
+	brokenFix  = "Correct that line in that file, or remove it."
+)
 
 // afterSetup is nil where git asks this program, and nobody else. Settings come last
 // that were put in last; only those of a repository and of the environment come
@@ -146,18 +149,17 @@ func ours(h git.Helper) bool {
 	return h.Value == "ghscoped" || strings.Contains(h.Value, helperName)
 }
 
-// copies are the helpers behind ours: git has them keep what ours has given.
+// others are the helpers beside ours that git asks for the whole host.
+func (t trial) others() []git.Helper {
+	return slices.DeleteFunc(slices.Clone(t.helpers.Asked), ours)
+}
+
+// copies are those that git has keep what ours has given.
 func (t trial) copies() []git.Helper {
-	last := -1
-	for i, helper := range t.helpers.Asked {
-		if ours(helper) {
-			last = i
-		}
-	}
-	if last < 0 {
+	if !slices.ContainsFunc(t.helpers.Asked, ours) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(t.helpers.Asked), func(h git.Helper) bool { return ours(h) })
+	return t.others()
 }
 
 // switchedOff are helpers of the user's own for a part of the host that git does not
@@ -173,9 +175,9 @@ func (t trial) result(alone bool) check.Result {
 	name := t.host.String()
 	switch {
 	case t.broken != "":
-		return check.Failed("git cannot read its configuration: "+t.broken, brokenFix)
+		return check.Failed(cannotRead+t.broken, brokenFix)
 	case t.from == fromOther:
-		return check.Failed("git has another credential for "+name+", "+t.others()+", and not one of ghscoped's", "Run ghscoped setup.")
+		return check.Failed("git has another credential for "+name+", from "+t.whence()+", and not one of ghscoped's", "Run ghscoped setup.")
 	case t.from == fromNobody:
 		return t.nobody(alone)
 	}
@@ -198,13 +200,12 @@ func (t trial) result(alone bool) check.Result {
 	return check.Passed("git asks ghscoped for " + name)
 }
 
-// others names where another credential may be from.
-func (t trial) others() string {
-	helpers := slices.DeleteFunc(slices.Clone(t.helpers.Asked), ours)
-	if len(helpers) == 0 {
-		return "from its configuration"
+// whence names where another credential may be from.
+func (t trial) whence() string {
+	if others := t.others(); len(others) > 0 {
+		return listed(others)
 	}
-	return "from " + listed(helpers)
+	return "its configuration"
 }
 
 // nobody says why no credential came.
@@ -221,7 +222,7 @@ func (t trial) nobody(alone bool) check.Result {
 		if alone || !strings.HasSuffix(helper.Value, helperName) && helper.Value != "ghscoped" {
 			return check.Failed("git reads the token that was put into this home for "+name+", and there is none any more", fix)
 		}
-		return check.Failed("git is told to ask "+helper.Name()+" ("+helper.Where()+"), which does not answer: it may be gone", fix)
+		return check.Failed("git is set up to ask "+helper.Name()+" ("+helper.Where()+"), which does not answer: it may be gone", fix)
 	}
 	return check.Failed("git does not ask ghscoped for "+name, fix)
 }

@@ -33,15 +33,19 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	if err != nil {
 		return false, err
 	}
+	if limit == 0 {
+		return false, notConnected(in.getenv)
+	}
 	terminal := in.personsTerminal()
 	if terminal == nil {
-		if limit == 0 || !in.noOtherWay(ctx) || !in.labShowsCodes(ctx) {
+		socket := in.getenv(labVariable)
+		if socket == "" || !in.noOtherWay(ctx) || !labShowsCodes(ctx, socket) {
 			return false, notConnected(in.getenv)
 		}
 		return in.connectInLab(ctx, service, limit)
 	}
 	defer terminal.Close()
-	if limit == 0 || !in.mayAsk(ctx) {
+	if !in.mayAsk(ctx) {
 		return false, notConnected(in.getenv)
 	}
 
@@ -62,9 +66,14 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	case ctx.Err() != nil: // the same Ctrl-C has ended git
 		return false, nil
 	}
-	asCommandError(err).show(in, false)
-	_, err = io.WriteString(in.stdout, "quit=1\n")
-	return false, err
+	return false, in.endGit(asCommandError(err))
+}
+
+// endGit says why there is no connection, and has git end.
+func (in invocation) endGit(why *commandError) error {
+	why.show(in, false)
+	_, err := io.WriteString(in.stdout, "quit=1\n")
+	return err
 }
 
 // errEnter: the person would rather go on without.

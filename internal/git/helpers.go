@@ -58,8 +58,7 @@ func (p Program) Helpers(ctx context.Context, address *url.URL) (Helpers, error)
 	if err != nil {
 		return Helpers{}, err
 	}
-	var found, narrower []Helper
-	var off []Helper
+	var found Helpers
 	matches := map[string]bool{"": true}
 	for _, s := range settings {
 		helper, ok := helperOf(s)
@@ -75,17 +74,16 @@ func (p Program) Helpers(ctx context.Context, address *url.URL) (Helpers, error)
 		}
 		switch {
 		case applies && helper.Value == "":
-			off = append(off, narrower...)
-			found, narrower = nil, nil
+			found = Helpers{SwitchedOff: append(found.SwitchedOff, found.Narrower...)}
 		case applies:
-			found = append(found, helper)
+			found.Asked = append(found.Asked, helper)
 		case below(address, helper.Pattern) && helper.Value != "":
-			narrower = append(narrower, helper)
+			found.Narrower = append(found.Narrower, helper)
 		case below(address, helper.Pattern):
-			narrower = slices.DeleteFunc(narrower, func(h Helper) bool { return h.Pattern == helper.Pattern })
+			found.Narrower = slices.DeleteFunc(found.Narrower, func(h Helper) bool { return h.Pattern == helper.Pattern })
 		}
 	}
-	return Helpers{Asked: found, Narrower: narrower, SwitchedOff: off}, nil
+	return found, nil
 }
 
 // setting is one value of a configuration.
@@ -142,13 +140,16 @@ func below(address *url.URL, pattern string) bool {
 
 // Value is one setting; ok is false where there is none.
 func (p Program) Value(ctx context.Context, name string) (value string, ok bool) {
-	out, err := p.run(ctx, nil, "config", "--null", "--get", name)
-	return strings.TrimSuffix(out, "\x00"), err == nil
+	return p.value(ctx, "--get", name)
 }
 
 // Setting is one setting for an address; ok is false where there is none.
 func (p Program) Setting(ctx context.Context, name string, address *url.URL) (value string, ok bool) {
-	out, err := p.run(ctx, nil, "config", "--null", "--get-urlmatch", name, address.String())
+	return p.value(ctx, "--get-urlmatch", name, address.String())
+}
+
+func (p Program) value(ctx context.Context, args ...string) (value string, ok bool) {
+	out, err := p.run(ctx, nil, append([]string{"config", "--null"}, args...)...)
 	return strings.TrimSuffix(out, "\x00"), err == nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,22 +43,14 @@ func OnPath(path string) []Program {
 		}
 		file := filepath.Join(folder, "git")
 		info, err := os.Stat(file)
-		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || contains(seen, info) {
+		if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 ||
+			slices.ContainsFunc(seen, func(other fs.FileInfo) bool { return os.SameFile(other, info) }) {
 			continue
 		}
 		seen = append(seen, info)
 		found = append(found, Program{Path: file})
 	}
 	return found
-}
-
-func contains(seen []fs.FileInfo, info fs.FileInfo) bool {
-	for _, other := range seen {
-		if os.SameFile(other, info) {
-			return true
-		}
-	}
-	return false
 }
 
 // Version is what git says of itself, such as "git version 2.39.5".

@@ -29,8 +29,8 @@ func (p Program) Remotes(ctx context.Context) ([]Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := func(args ...string) string {
-		out, err := p.run(ctx, nil, args...)
+	used := func(args ...string) string {
+		out, err := p.run(ctx, nil, append([]string{"remote", "get-url"}, args...)...)
 		if err != nil {
 			return ""
 		}
@@ -41,13 +41,14 @@ func (p Program) Remotes(ctx context.Context) ([]Remote, error) {
 	for name := range strings.Lines(out) {
 		name = strings.TrimSpace(name)
 		fetch, push := "remote."+name+".url", "remote."+name+".pushurl"
-		set := line("config", "--get", push)
-		if set == "" {
-			push, set = fetch, line("config", "--get", fetch)
+		fetched, _ := p.Value(ctx, fetch)
+		pushed, _ := p.Value(ctx, push)
+		if pushed == "" {
+			push, pushed = fetch, fetched
 		}
 		remotes = append(remotes, Remote{Name: name,
-			Fetch: Address{Key: fetch, Set: line("config", "--get", fetch), Used: line("remote", "get-url", name)},
-			Push:  Address{Key: push, Set: set, Used: line("remote", "get-url", "--push", name)},
+			Fetch: Address{Key: fetch, Set: fetched, Used: used(name)},
+			Push:  Address{Key: push, Set: pushed, Used: used("--push", name)},
 		})
 	}
 	return remotes, ctx.Err()
