@@ -147,6 +147,9 @@ type Connection struct {
 	AddURL string
 	// FixURL is GitHub's page that fixes Access; empty: AddURL.
 	FixURL string
+	// Author is what git calls the person who has no name of their own there, as in
+	// "Ada Lovelace <ada@example.org>"; empty: git is left alone.
+	Author string
 	// Missing are accounts of whose repositories nothing is reached.
 	Missing []Missing
 	// Program is the server in which a program made the connection, which the

@@ -228,7 +228,8 @@ func (p *parts) joinServer() error {
 		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, Refresh: cfg.Delivery.Refresh, CanStart: cfg.Hub.CanStart,
-		AdminScope: cfg.Page.AdminScope, History: p.events,
+		GitIdentity: cfg.Delivery.GitIdentity,
+		AdminScope:  cfg.Page.AdminScope, History: p.events,
 		Ready: p.ready, HideOps: cfg.Service.MetricsAddr != "",
 		Registry: p.deps.Registry, Logger: p.deps.Logger, Clock: p.deps.Clock,
 	})

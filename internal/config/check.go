@@ -120,7 +120,6 @@ func (l *loader) checkPull() {
 		on   bool
 	}{
 		{"git_credentials_path", l.set("git_credentials_path")},
-		{"git_identity", delivery.GitIdentity},
 		{"rewrite_ssh", delivery.RewriteSSH},
 		{"gh_command", delivery.GHCommand},
 		{"refresh", delivery.Refresh},

@@ -92,6 +92,7 @@ func TestLoadNeedsOnlyTheAppAndTheProxyForAManagedService(t *testing.T) {
 	require.Equal(t, "/hub/", c.Hub.BrowserURL.String())
 	require.Equal(t, "http://127.0.0.1:8000", c.Hub.ProxyURL.String())
 	require.True(t, c.Hub.CanStart)
+	require.True(t, c.Delivery.GitIdentity)
 	require.Equal(t, []string{
 		"access:services!service=connect-github",
 		"read:users!user", "read:servers!user", "tokens!user", "servers!user",

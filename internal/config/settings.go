@@ -47,7 +47,7 @@ type settings struct {
 
 	Delivery           DeliveryMode `env:"GHSCOPED_DELIVERY" envDefault:"push" group:"Delivery" doc:"push writes the token into a file in the user's server; pull writes nothing, the git helper asks this service"`
 	GitCredentialsPath homePath     `env:"GHSCOPED_GIT_CREDENTIALS_PATH" envDefault:"~/.config/ghscoped/credential" doc:"the credential's file in the user's server; begins with / or ~/. The default is in a folder for the GitHub host: ~/.config/ghscoped/github.com/credential"`
-	GitIdentity        bool         `env:"GHSCOPED_GIT_IDENTITY" envDefault:"false" doc:"set git's user.name and user.email from GitHub where the user has none"`
+	GitIdentity        bool         `env:"GHSCOPED_GIT_IDENTITY" envDefault:"true" doc:"set git's user.name and user.email from GitHub where the user has none: push with the credential, pull by ghscoped login and ghscoped setup"`
 	RewriteSSH         bool         `env:"GHSCOPED_REWRITE_SSH" envDefault:"false" doc:"let git use https for GitHub's ssh addresses"`
 	GHCommand          bool         `env:"GHSCOPED_GH_COMMAND" envDefault:"false" doc:"let the gh command use the same token"`
 	Refresh            bool         `env:"GHSCOPED_REFRESH" envDefault:"false" doc:"refresh the token before it expires while the server runs; stores a long-lived refresh token, sealed"`

@@ -75,7 +75,7 @@ func (d *Deliverer) delivery(c credential.Credential) (job, error) {
 	}
 	name, email := "", ""
 	if d.options.GitIdentity {
-		name, email = identity(c)
+		name, email = c.Account.Author(c.Host.Hostname())
 	}
 	rewrite := ""
 	if d.options.RewriteSSH {
@@ -131,25 +131,8 @@ func Folder(github *url.URL) string {
 	return strings.ReplaceAll(webaddr.CanonicalHost(github.Scheme, github.Host), ":", "_")
 }
 
-// identity is what git should call the user: GitHub's name, and the public
-// e-mail address or else the one GitHub keeps for those who have none.
-func identity(c credential.Credential) (name, email string) {
-	name, email = c.Account.Name, c.Account.Email
-	if email == "" && c.Account.ID != 0 && c.Account.Login != "" {
-		email = fmt.Sprintf("%d+%s@users.noreply.%s", c.Account.ID, c.Account.Login, c.Host.Hostname())
-	}
-	return name, email
-}
-
-// gitQuote makes a value of a git configuration file; of nothing it makes
-// nothing. Control characters have no place in a name and are dropped.
+// gitQuote makes a value of a git configuration file; of nothing it makes nothing.
 func gitQuote(value string) string {
-	value = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return -1
-		}
-		return r
-	}, value))
 	if value == "" {
 		return ""
 	}

@@ -23,7 +23,7 @@ func TestIdentityIsSetOnlyWhereTheUserHasNone(t *testing.T) {
 	}{
 		{"none", "", github.Account{ID: 583231, Login: "octo-cat", Name: name}, name, noreply},
 		{"a public address", "", github.Account{ID: 583231, Login: "octo-cat", Name: "Ö", Email: "o@cat.example"}, "Ö", "o@cat.example"},
-		{"no name at GitHub", "", github.Account{ID: 583231, Login: "octo-cat"}, "", noreply},
+		{"no name at GitHub", "", github.Account{ID: 583231, Login: "octo-cat"}, "octo-cat", noreply},
 		{"nothing at GitHub", "", github.Account{}, "", ""},
 		{"control characters", "", github.Account{Name: "Octo\n[alias]\n\tx = !id\x00\r", Email: "\x1b\n"}, "Octo[alias]x = !id", ""},
 		{"the user's own name", "[user]\n\tname = Ada\n", github.Account{ID: 583231, Login: "octo-cat", Name: name}, "Ada", noreply},

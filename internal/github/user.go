@@ -1,7 +1,11 @@
 package github
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -22,6 +26,27 @@ type Account struct {
 	Login string `json:"login"`
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
+}
+
+// Author is what git should call the account in a commit: its name, or else its
+// login, and its public address, or else the one that GitHub keeps for those who
+// show none. Control characters, which have no place in a name, are dropped. The host
+// is GitHub's.
+func (a Account) Author(host string) (name, email string) {
+	name, email = cmp.Or(printable(a.Name), a.Login), printable(a.Email)
+	if email == "" && a.ID != 0 && a.Login != "" {
+		email = fmt.Sprintf("%d+%s@users.noreply.%s", a.ID, a.Login, host)
+	}
+	return name, email
+}
+
+func printable(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 // Access is what a token reaches.

@@ -108,6 +108,9 @@ type connectionAnswer struct {
 	// Program is the server in which a program began what the person has not
 	// confirmed.
 	Program *string `json:"program,omitempty"`
+	// Git is what git should call the person where they have no name there; nil:
+	// that is left alone.
+	Git *gitIdentityAnswer `json:"git,omitempty"`
 }
 
 type repositoryAnswer struct {
@@ -165,6 +168,9 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 	}
 	if !connection.AnyServer {
 		answer.Servers = append([]string{}, connection.Servers...)
+	}
+	if name, email := s.author(connection); name != "" && email != "" {
+		answer.Git = &gitIdentityAnswer{name, email}
 	}
 	for _, repository := range connection.Access.Repositories {
 		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push, repository.Archived})

@@ -89,7 +89,7 @@ func TestGetConnectionBesideAnotherWriter(t *testing.T) {
 
 func TestGetConnectionSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
-	f := setUp(t)
+	f := setUp(t, func(_ *fixture, options *server.Options) { options.GitIdentity = true })
 	ada := f.signIn("ada")
 	user := &flow.User{Name: "ada", Created: created, Connection: connection("lab"), Deliveries: []flow.Delivery{
 		{Server: "lab", State: flow.DeliveryDelivered, Method: "kernel"},
@@ -99,6 +99,7 @@ func TestGetConnectionSaysWhatThereIs(t *testing.T) {
 	require.Contains(t, body, `"repositories":[{"full_name":"octocat/one","push":true}]`)
 	require.Contains(t, body, `"deliveries":[{"server":"lab","state":"delivered","method":"kernel"}]`)
 	require.Contains(t, body, `"servers":["lab"]`)
+	require.Contains(t, body, `"git":{"name":"octocat","email":"1+octocat@users.noreply.`)
 
 	user.Connection.AnyServer = true
 	require.NoError(t, f.users.Save(t.Context(), user))

@@ -68,7 +68,7 @@ type botTokenAnswer struct {
 	Git          gitIdentityAnswer `json:"git"`
 }
 
-// gitIdentityAnswer is what commits by the token should carry.
+// gitIdentityAnswer is the author of commits.
 type gitIdentityAnswer struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`

@@ -51,6 +51,9 @@ type Options struct {
 	Pull bool
 	// Refresh says that a connection is prolonged while a server that has it runs.
 	Refresh bool
+	// GitIdentity has git call a person as GitHub does, where they have no name of their
+	// own there.
+	GitIdentity bool
 	// CanStart says that the Hub lets the service start servers.
 	CanStart bool
 
@@ -86,6 +89,7 @@ type Server struct {
 	adminScope           string
 	webFlow, pull        bool
 	refresh, canStart    bool
+	gitIdentity          bool
 	hideOps              bool
 
 	checkReady func(ctx context.Context) error
@@ -103,7 +107,7 @@ func New(o Options) *Server {
 		auth: o.Auth, flows: o.Flows, issuer: o.Bots, hub: o.Hub, history: o.History, pages: o.Pages,
 		prefix: o.Prefix, publicURL: o.PublicURL, hubOrigin: o.HubOrigin, gitHubURL: o.GitHubURL, appURL: o.AppURL,
 		adminScope: o.AdminScope, webFlow: o.WebFlow, pull: o.Pull, refresh: o.Refresh, canStart: o.CanStart,
-		hideOps: o.HideOps, checkReady: o.Ready,
+		gitIdentity: o.GitIdentity, hideOps: o.HideOps, checkReady: o.Ready,
 		registry: o.Registry, metrics: newMetrics(o.Registry), logger: o.Logger, clock: o.Clock,
 	}
 	s.streams = newStreams(o.Registry, o.Flows.Watch, s.flowEvent)

@@ -77,6 +77,9 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 		Login: c.Account.Login, Since: c.Since, ExpiresAt: c.Token.ExpiresAt,
 		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(), Program: c.Program,
 	}
+	if name, email := s.author(c); name != "" && email != "" {
+		view.Author = name + " <" + email + ">"
+	}
 	for _, repository := range c.Access.Repositories {
 		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push, Archived: repository.Archived})
 	}
@@ -84,6 +87,15 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 		view.Missing = append(view.Missing, web.Missing{Account: m.Account, Access: web.AccessState(m.State), FixURL: m.Fix})
 	}
 	return view
+}
+
+// author is what git should call the person where they have no name there; empty
+// where the deployer leaves that alone.
+func (s *Server) author(c *flow.Connection) (name, email string) {
+	if !s.gitIdentity {
+		return "", ""
+	}
+	return c.Account.Author(s.gitHubURL.Hostname())
 }
 
 // installURL is GitHub's page where a person chooses repositories for the App.

@@ -117,6 +117,14 @@ func TestViewOfAnAccount(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "octocat", viewed(t, flow.User{Flow: &flow.Flow{State: flow.Pending, Account: &github.Account{Login: "octocat"}}}, &chosenHub{}, nil).Flow.Unconfirmed)
 
+	ada := flow.User{Connection: &flow.Connection{Account: github.Account{ID: 7, Login: "ada", Name: "Ada"}}}
+	named := func(options *Options) {
+		options.GitIdentity, options.GitHubURL = true, &url.URL{Scheme: "https", Host: "github.com"}
+	}
+	require.Equal(t, "Ada <7+ada@users.noreply.github.com>", viewed(t, ada, &chosenHub{}, named).Connection.Author)
+	require.Empty(t, viewed(t, ada, &chosenHub{}, nil).Connection.Author, "where it is switched off")
+	require.Empty(t, viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, named).Connection.Author, "nothing known")
+
 	app, _ := url.Parse("https://github.com/apps/hub")
 	added := viewed(t, flow.User{Connection: &flow.Connection{}}, &chosenHub{}, func(options *Options) { options.AppURL = app })
 	require.Equal(t, "https://github.com/apps/hub/installations/new", added.Connection.AddURL)

@@ -131,7 +131,7 @@ func (b builder) connected(access web.AccessState, repositories []web.Repository
 	return b.with(web.Connected, func(v *web.View) {
 		v.Servers = []web.Server{b.server("", web.ServerDelivered, true)}
 		v.Connection = &web.Connection{
-			Login: "ada-lovelace", Since: b.now.Add(-17 * time.Minute), ExpiresAt: b.now.Add(7*time.Hour + 43*time.Minute),
+			Login: "ada-lovelace", Author: "Ada Lovelace <ada@example.org>", Since: b.now.Add(-17 * time.Minute), ExpiresAt: b.now.Add(7*time.Hour + 43*time.Minute),
 			Access: access, Repositories: repositories,
 			AddURL: "https://github.com/apps/research-hub/installations/new",
 		}
