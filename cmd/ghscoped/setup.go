@@ -114,7 +114,8 @@ func (in invocation) setUpUser(ctx context.Context, o setupOptions) ([]configure
 	if err != nil {
 		return nil, err
 	}
-	changed, err := gitconfig.PutIncluded(ctx, file, append(lines, own...))
+	lines = slices.Concat(lines, own, in.author(ctx, gitconfig.Beside(file)))
+	changed, err := gitconfig.PutIncluded(ctx, file, lines)
 	return []configured{{file, changed}}, err
 }
 
@@ -125,12 +126,11 @@ func (in invocation) setUpUser(ctx context.Context, o setupOptions) ([]configure
 // another's part.
 func (in invocation) ownHelpers(ctx context.Context, ours string) (lines []string, err error) {
 	host, err := githubURL(in.getenv)
-	programs := git.OnPath(in.getenv("PATH"))
-	if err != nil || len(programs) == 0 {
+	program, found := in.gitAtHome()
+	if err != nil || !found {
 		return nil, err
 	}
-	programs[0].Folder = in.getenv("HOME") // not the settings of a repository
-	helpers, err := programs[0].Helpers(ctx, host)
+	helpers, err := program.Helpers(ctx, host)
 	var refused *git.Error
 	if errors.As(err, &refused) {
 		return nil, &commandError{exit: exitFailed, code: "git_config_broken", message: cannotRead + refused.Text + ".",
@@ -317,7 +317,7 @@ func ownPath() (string, error) {
 }
 
 // setUpOnce has git ask this program, and nobody else, unless it does so already, by
-// an image for instance.
+// an image for instance; then it may still lack a name for commits.
 func (in invocation) setUpOnce(ctx context.Context) error {
 	wanted := in.repositoryWanted(ctx)
 	trials, err := in.tryGits(ctx, false)
@@ -328,6 +328,7 @@ func (in invocation) setUpOnce(ctx context.Context) error {
 		return t.afterSetup() == nil && (!wanted || t.git.Bool(ctx, "credential.useHttpPath", t.host))
 	}
 	if len(trials) > 0 && !slices.ContainsFunc(trials, func(t trial) bool { return !good(t) }) {
+		in.addAuthor(ctx)
 		return nil
 	}
 	if _, err := in.setUp(ctx, setupOptions{useHTTPPath: wanted}); err != nil || len(trials) == 0 {

@@ -99,6 +99,9 @@ type Connection struct {
 	InstallationsURL string       `json:"installations_url,omitempty"`
 	FixURL           string       `json:"fix_url,omitempty"`
 	Missing          []Missing    `json:"missing,omitempty"`
+	// Git is what git should call the user where they have no name there; nil: the
+	// service leaves that alone.
+	Git *GitIdentity `json:"git,omitempty"`
 }
 
 // Missing is an account of whose repositories the connection reaches none, though

@@ -229,6 +229,22 @@ func TestProgramSetting(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestProgramSetOutside(t *testing.T) {
+	t.Parallel()
+	program := home(t, "[user]\n\tname = Ada\n")
+	file := program.Folder + "/.gitconfig"
+	require.True(t, program.SetOutside(t.Context(), "/elsewhere", "user.name"))
+	require.False(t, program.SetOutside(t.Context(), file, "user.name"))
+	require.False(t, program.SetOutside(t.Context(), "/elsewhere", "user.email"))
+	require.True(t, home(t, "[user\n").SetOutside(t.Context(), file, "user.email"), "a configuration that cannot be read")
+
+	value, ok := program.ValueIn(t.Context(), file, "user.name")
+	require.True(t, ok)
+	require.Equal(t, "Ada", value)
+	_, ok = program.ValueIn(t.Context(), "/elsewhere", "user.name")
+	require.False(t, ok)
+}
+
 func TestProgramRemotes(t *testing.T) {
 	t.Parallel()
 	git := home(t, "[url \"git@github.com:\"]\n\tpushInsteadOf = https://github.com/\n")

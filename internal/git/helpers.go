@@ -143,6 +143,19 @@ func (p Program) Value(ctx context.Context, name string) (value string, ok bool)
 	return p.value(ctx, "--get", name)
 }
 
+// ValueIn is one setting of one file; ok is false where there is none.
+func (p Program) ValueIn(ctx context.Context, file, name string) (value string, ok bool) {
+	out, err := p.run(ctx, nil, "config", "--file", file, "--null", "--get", name)
+	return strings.TrimSuffix(out, "\x00"), err == nil
+}
+
+// SetOutside reports whether there is a setting anywhere but in one file; where git
+// cannot tell, there is.
+func (p Program) SetOutside(ctx context.Context, file, name string) bool {
+	settings, err := p.settings(ctx)
+	return err != nil || slices.ContainsFunc(settings, func(s setting) bool { return s.key == name && s.origin != file })
+}
+
 // Setting is one setting for an address; ok is false where there is none.
 func (p Program) Setting(ctx context.Context, name string, address *url.URL) (value string, ok bool) {
 	return p.value(ctx, "--get-urlmatch", name, address.String())
