@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
 )
@@ -23,7 +24,7 @@ func welcome(out io.Writer, hub *hubtest.Hub, gh *github) {
 		fmt.Fprintf(out, `  2. Open GitHub, enter the code, authorize.
   3. Choose repositories for the App at %s
   4. The page turns to "connected" by itself. In a terminal of JupyterLab,
-     git clone and git push now work for the repositories you chose.
+     git clone, git commit and git push now work for the repositories you chose.
 `, gh.AppURL)
 	} else {
 		fmt.Fprintf(out, `  2. Open GitHub (here a simulation, at %s), sign in as %s
@@ -32,8 +33,13 @@ func welcome(out io.Writer, hub *hubtest.Hub, gh *github) {
      %s
   4. The page turns to "connected" by itself. In a terminal of JupyterLab:
        git clone %[1]s/%[3]s.git
-     Commit and git push: it works. In %[5]s, which you did not choose, it is refused.
-`, gh.URL, account, chosen, gh.AppURL, other)
+       cd %[6]s
+       echo "from my server" >note.txt
+       git add note.txt
+       git commit -m "A note"
+       git push
+     It works. In %[5]s, which you did not choose, the push is refused.
+`, gh.URL, account, chosen, gh.AppURL, other, path.Base(chosen))
 	}
 	fmt.Fprintln(out, "\nCtrl-C ends everything.")
 }

@@ -191,15 +191,15 @@ func (j *Journey) pushOther(ctx context.Context) error {
 	return nil
 }
 
-// push clones a repository, adds a commit and pushes. The output and status
-// are those of git push; before that nothing may fail.
+// push clones a repository, adds a commit and pushes, as a person does in an empty
+// home. The output and status are those of git push; before that nothing may fail.
 func (j *Journey) push(ctx context.Context, repository string) (string, int, error) {
 	folder := filepath.Base(repository)
 	for _, line := range []string{
-		"export GIT_TERMINAL_PROMPT=0",
 		fmt.Sprintf("git clone -q %s/%s.git", j.GitHubURL, repository),
 		fmt.Sprintf("echo 'from my server' >>%s/note.txt && git -C %[1]s add note.txt", folder),
-		fmt.Sprintf("git -C %s -c user.name=Me -c user.email=me@example.org commit -qm 'A note'", folder),
+		// The name comes with the connection, not from the account of this machine.
+		fmt.Sprintf("git -C %s -c user.useConfigOnly=true commit -qm 'A note'", folder),
 	} {
 		if out, status, err := j.terminal.Run(ctx, line); err != nil || status != 0 {
 			return "", 0, fmt.Errorf("%s: status %d, %v:\n%s", line, status, err, out)
