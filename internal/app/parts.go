@@ -163,7 +163,7 @@ func (p *parts) deliverer() (flow.Deliverer, error) {
 		return nil, nil
 	}
 	return deliver.New(deliver.Options{
-		HTTP: p.deps.HTTP, Host: p.cfg.GitHub.URL, CredentialPath: cfg.CredentialsPath,
+		HTTP: p.deps.HTTP, Host: p.cfg.GitHub.URL, CredentialPath: cfg.CredentialsPath, Page: p.cfg.Service.PublicURL,
 		GitIdentity: cfg.GitIdentity, RewriteSSH: cfg.RewriteSSH, GHCommand: cfg.GHCommand,
 	})
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// Host is the web address of the GitHub whose files a removal takes out; nil:
 	// https://github.com. A delivery's is that of its credential.
 	Host *url.URL
+	// Page is the service's page, which git's helper names once the connection has
+	// ended; nil: not known.
+	Page *url.URL
 	// CredentialPath is where the credential lands: absolute, or in the home
 	// when it begins with "~/". Empty, or ~/.config/ghscoped/credential: a file of
 	// that name in the folder of the host, ~/.config/ghscoped/HOST.
@@ -96,6 +99,12 @@ func (d *Deliverer) Deliver(ctx context.Context, target hub.Target, credential c
 // Remove takes out of the server whatever deliveries left there.
 func (d *Deliverer) Remove(ctx context.Context, target hub.Target) (string, error) {
 	return d.run(ctx, target, d.removal())
+}
+
+// Expire takes the credential out of the server and leaves git's helper, which says
+// where to connect again.
+func (d *Deliverer) Expire(ctx context.Context, target hub.Target) (string, error) {
+	return d.run(ctx, target, d.expiry())
 }
 
 // run tries one transport after the other until the server supports one.

@@ -3,17 +3,29 @@
 #
 # The git credential helper that a delivery leaves beside the credential. It
 # answers "get" only, only for the protocol and host in FILE, and only until the
-# credential has expired; to anything else it says nothing, and git goes on as
-# if there were no helper. It needs no program but the shell; "date" is used
+# credential has expired. Then, and where FILE is gone because the connection has
+# ended, it says where to connect again; to anything else it says nothing. Without an
+# answer git goes on as if there were no helper. It needs no program but the shell; "date" is used
 # where there is one, and git itself (2.41 and later) minds the expiry too.
 
 # Nothing that is read may leave through the environment or a trace.
 set +aefuvxC
 unset line username password
 
-[ "${2-}" = get ] && [ -r "$1" ] || exit 0
+# The page to connect at; a delivery fills it in where the service knows it.
+page=''
+
+[ "${2-}" = get ] || exit 0
 # A printf that is a program would show the password to whoever lists processes.
 [ "$(command -v printf)" = printf ] || exit 0
+
+ended() {
+	where=${page:-'"Connect GitHub" in the Services menu'}
+	printf '%s\n' "Your GitHub connection on this JupyterHub has ended. Connect again: $where" >&2
+	exit 0
+}
+if [ ! -e "$1" ] && [ ! -h "$1" ]; then ended; fi
+[ -r "$1" ] || exit 0
 
 protocol='' host=''
 while IFS= read -r line && [ -n "$line" ]; do
@@ -77,12 +89,7 @@ case $expiry in '' | *[!0-9]*) exit 0 ;; esac
 now=$(date +%s 2>/dev/null)
 case $now in
 '' | *[!0-9]*) ;;
-*)
-	if [ "$now" -ge "$expiry" ]; then
-		printf '%s\n' 'The GitHub connection of this JupyterHub has expired: open "Connect GitHub" to connect again.' >&2
-		exit 0
-	fi
-	;;
+*) if [ "$now" -ge "$expiry" ]; then ended; fi ;;
 esac
 
 printf 'username=%s\npassword=%s\npassword_expiry_utc=%s\n' "$username" "$password" "$expiry"

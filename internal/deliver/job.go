@@ -102,6 +102,14 @@ func (d *Deliverer) removal() job {
 	return j
 }
 
+// expiry takes the credential out, and leaves the helper, which then says where to
+// connect again.
+func (d *Deliverer) expiry() job {
+	j := d.job("expire", d.options.Host, nil)
+	j.input = secret.New(j.end())
+	return j
+}
+
 // job puts the parameters in front of the script, as assignments that the
 // shell takes literally.
 func (d *Deliverer) job(action string, github *url.URL, parameters map[string]string) job {
@@ -116,13 +124,21 @@ func (d *Deliverer) job(action string, github *url.URL, parameters map[string]st
 	assign("host", webaddr.CanonicalHost(github.Scheme, github.Host))
 	assign("place", Folder(github))
 	assign("credential_path", d.options.CredentialPath)
-	assign("helper", helperText)
+	assign("helper", d.helper())
 	assign("git_username", credential.Username)
 	for _, name := range []string{"identity_name", "identity_email", "rewrite_ssh", "gh_user"} {
 		assign(name, parameters[name])
 	}
 	text.WriteString(scriptText())
 	return job{script: text.String(), markA: a, markB: b}
+}
+
+// helper is git's helper, which knows the page to connect at.
+func (d *Deliverer) helper() string {
+	if d.options.Page == nil {
+		return helperText
+	}
+	return strings.Replace(helperText, "\npage=''\n", "\npage="+shellQuote(d.options.Page.String())+"\n", 1)
 }
 
 // Folder is the name of the folder, in ~/.config/ghscoped, with the files for one

@@ -153,6 +153,13 @@ func (p *place) remove(options Options) string {
 	return p.run(d.removal())
 }
 
+func (p *place) expire(options Options) string {
+	p.t.Helper()
+	d, err := New(options)
+	require.NoError(p.t, err)
+	return p.run(d.expiry())
+}
+
 // git runs git as the user would, and returns what it prints.
 func (p *place) git(input string, arguments ...string) string {
 	p.t.Helper()

@@ -365,7 +365,7 @@ var errRevoked = &apierror.Error{Code: apierror.CodeConnectionRevoked, Message: 
 	Hint: "Connect again whenever you need to push."}
 
 // expireConnection: the token's time is over. The file in the server is of no
-// use to anybody now; it is taken out where a Hub token is at hand, else at the
+// use to anybody now; it is taken out, and git's helper left, where a Hub token is at hand, else at the
 // next sign-in.
 func (e *Engine) expireConnection(context.Context, *User) outcome {
 	return outcome{change: func(u *User) {
@@ -376,7 +376,7 @@ func (e *Engine) expireConnection(context.Context, *User) outcome {
 		if cause == nil {
 			cause = errConnectionExpired
 		}
-		e.dropConnection(u, "expired", Expired, cause)
+		e.dropConnection(u, reasonExpired, Expired, cause)
 		u.Revocations = slices.DeleteFunc(u.Revocations, func(r Revocation) bool { return !r.ExpiresAt.After(e.clock()) })
 	}}
 }

@@ -163,6 +163,23 @@ func TestConnectionEndsWithItsToken(t *testing.T) {
 	require.NoError(t, w.SignedIn(w.ctx, caller))
 	w.settle()
 	require.Empty(t, w.servers.content)
+	require.Equal(t, 1, w.servers.expiries, "git's helper stays, to say where to connect again")
+	require.Zero(t, w.servers.removes)
+}
+
+func TestConnectionThatExpiresTakesOutWhatADisconnectWasTo(t *testing.T) {
+	t.Parallel()
+	w := connected(t)
+	w.hub.stopped("")
+	_, err := w.Disconnect(w.ctx, caller)
+	require.NoError(t, err)
+	w.settle()
+	w.byProgram("lab", "ghu_second") // which is not delivered, and leaves the other server's removal alone
+	require.NotNil(t, w.user().Connection)
+	w.run(8 * time.Hour)
+	require.Nil(t, w.user().Connection)
+	require.Equal(t, flow.DeliveryRemoving, w.delivery("").State)
+	require.False(t, w.delivery("").Expired)
 }
 
 func TestConnectionThatNeverReachedTheHubEndsToo(t *testing.T) {

@@ -380,7 +380,11 @@ func (e *Engine) remove(ctx context.Context, u *User, d Delivery) outcome {
 	if err != nil {
 		return e.hubFailed(u, d, err)
 	}
-	method, err := e.deliverer.Remove(ctx, target)
+	takeOut := e.deliverer.Remove
+	if d.Expired {
+		takeOut = e.deliverer.Expire
+	}
+	method, err := takeOut(ctx, target)
 	end()
 	event := audit.Event{Action: "removed", OfUser: audit.OfUser{Server: d.Server, Method: method}, TokenHash: d.Delivered}
 	return e.removed(d, e.recorded(ctx, u, "remove", event, err))

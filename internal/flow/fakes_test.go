@@ -322,6 +322,8 @@ type fakeServers struct {
 	lost    error // the answer to a write that was carried out
 	writes  int
 	removes int
+	// expiries counts the removals that left git's helper.
+	expiries int
 }
 
 func (s *fakeServers) at(server string) string { return s.content["/user/ada/"+server] }
@@ -355,6 +357,12 @@ func (s *fakeServers) Deliver(ctx context.Context, target hub.Target, c credenti
 		return "", s.lost
 	}
 	return "terminal", nil
+}
+
+func (s *fakeServers) Expire(ctx context.Context, target hub.Target) (string, error) {
+	s.expiries++
+	s.removes-- // it counts these as well
+	return s.Remove(ctx, target)
 }
 
 func (s *fakeServers) Remove(ctx context.Context, target hub.Target) (string, error) {

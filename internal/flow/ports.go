@@ -64,12 +64,14 @@ type Hub interface {
 
 // Deliverer puts a credential into a running server and takes it out again, once
 // the server has shown its own token and Target.Prove agreed: what it returns
-// instead is returned as it is. Both are idempotent; errors are [*apierror.Error]. The
+// instead is returned as it is. Remove takes everything out; Expire leaves what says
+// in the server where to connect again. All are idempotent; errors are [*apierror.Error]. The
 // returned method (terminal, kernel) is the transport that worked.
 type Deliverer interface {
 	// The credential is there as well where the error has the code
 	// [apierror.CodeHelperCopies], of which the user has to know.
 	Deliver(ctx context.Context, target hub.Target, credential credential.Credential) (method string, err error)
+	Expire(ctx context.Context, target hub.Target) (method string, err error)
 	Remove(ctx context.Context, target hub.Target) (method string, err error)
 }
 

@@ -223,6 +223,9 @@ type Delivery struct {
 	// MayHold says that something may have been written there: set before the
 	// first write, cleared by nothing but a removal.
 	MayHold bool `json:"may_hold,omitempty"`
+	// Expired says that a removal is of a connection whose time was over: git's helper
+	// stays in the server, without a credential.
+	Expired bool `json:"expired,omitempty"`
 	// HubFailures counts the Hub's errors in a row, which cost no attempt.
 	HubFailures int `json:"hub_failures,omitempty"`
 	// Start asks for the server to be started if it is stopped.
@@ -419,22 +422,26 @@ func (c *Connection) lives(now time.Time) bool { return c != nil && c.Token.Expi
 func (e *Engine) dropConnection(u *User, reason string, state State, cause *apierror.Error) {
 	e.revokeAll(u, reason)
 	u.Connection, u.dropped = nil, reason
-	e.takeOut(u)
+	e.takeOut(u, reason == reasonExpired)
 	if f := u.Flow; f != nil && (f.State == Connected || f.State == Delivering) {
 		e.finish(u, state, cause)
 	}
 }
 
+// reasonExpired is why a connection ends whose time is over.
+const reasonExpired = "expired"
+
 // takeOut plans the removal from every server, except where nothing was ever
-// written.
-func (e *Engine) takeOut(u *User) {
+// written. After an expiry git's helper stays, except where all was to go already.
+func (e *Engine) takeOut(u *User, expired bool) {
 	now := e.clock()
 	u.Deliveries = slices.DeleteFunc(u.Deliveries, func(d Delivery) bool {
 		return d.State != DeliveryRemoving && d.Delivered == "" && !d.MayHold
 	})
 	for i := range u.Deliveries {
 		d := &u.Deliveries[i]
-		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Retry: Retry{Due: now}, Delivered: d.Delivered, MayHold: d.MayHold}
+		expired := expired && (d.State != DeliveryRemoving || d.Expired)
+		*d = Delivery{Server: d.Server, State: DeliveryRemoving, At: now, Retry: Retry{Due: now}, Delivered: d.Delivered, MayHold: d.MayHold, Expired: expired}
 	}
 }
 

@@ -98,11 +98,12 @@ func TestOverlayFollowsTheValues(t *testing.T) {
 		require.NoError(t, yaml.Unmarshal([]byte(overlayOf(t, notes(t, values))), &overlay))
 		return overlay
 	}
-	t.Run("push asks for servers and puts nothing into them", func(t *testing.T) {
+	t.Run("push asks for servers and brings the helper", func(t *testing.T) {
 		t.Parallel()
 		overlay := read(enough)
 		require.Contains(t, at(t, overlay, "hub", "services", "connect-github", "oauth_client_allowed_scopes"), "tokens!user")
-		require.NotContains(t, at(t, overlay, "singleuser"), "initContainers")
+		require.Equal(t, []any{"install", "/opt/ghscoped"}, at(t, overlay, "singleuser", "initContainers", 0, "args"))
+		require.Equal(t, "/opt/ghscoped/ghscoped git-credential-ghscoped", at(t, overlay, "singleuser", "extraEnv", "GIT_CONFIG_VALUE_1"))
 	})
 	t.Run("pull asks for no servers and brings the helper", func(t *testing.T) {
 		t.Parallel()

@@ -69,14 +69,14 @@ singleuser:
   extraEnv:
     # Where the ghscoped command and git's helper ask.
     GHSCOPED_URL: http://{{ $name }}:{{ .Values.service.port }}{{ include "ghscoped.prefix" . }}
-    {{- if $pull }}
     {{- $github := .Values.config.github_url | default "https://github.com" }}
     {{- $one := has (.Values.config.one_repository | toString | lower) (list "true" "t" "1") }}
     {{- with $github | trimSuffix "/" }}
     {{- if ne . "https://github.com" }}
     GHSCOPED_GITHUB_URL: {{ . }}
     {{- end }}
-    # git asks the service, and no other helper gets a copy. If your image sets
+    # git asks the service, shows a code where nobody is connected and waits, and no
+    # other helper gets a copy. If your image sets
     # GIT_CONFIG_COUNT, add these to its list.
     GIT_CONFIG_COUNT: {{ $one | ternary "3" "2" | quote }}
     GIT_CONFIG_KEY_0: credential.{{ . }}.helper
@@ -114,7 +114,6 @@ singleuser:
       - name: ghscoped
         mountPath: /opt/ghscoped
         readOnly: true
-    {{- end }}
 {{- end -}}
 
 {{- define "ghscoped.overlayEgress" -}}

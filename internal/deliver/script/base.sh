@@ -1,6 +1,6 @@
 # What runs in the user's server: puts the credential there, or takes it away.
 #
-# The service puts assignments in front of this text: action (deliver, remove),
+# The service puts assignments in front of this text: action (deliver, expire, remove),
 # mark_a and mark_b, unique (a random word), protocol, host, place (the host as the
 # name of a folder), credential_path, helper, git_username, identity_name,
 # identity_email, rewrite_ssh, gh_user. The credential itself comes on standard input,

@@ -1,4 +1,4 @@
-# The two actions.
+# The three actions.
 
 deliver() {
 	find_places
@@ -70,6 +70,20 @@ remove() {
 	drop_top
 	leave
 	rmdir "$top" 2>/dev/null
+}
+
+# expire takes the credential out and leaves the rest, so that git's helper can say
+# where to connect again.
+expire() {
+	find_places
+	if [ -h "$top" ] || [ ! -d "$top" ] || ! owned "$top"; then return; fi
+	wait_for_turn
+	look_around
+	drop_gh
+	drop_credential "$credential"
+	drop_former
+	erase_copies
+	leave
 }
 
 shell=$0

@@ -1,0 +1,67 @@
+package deliver
+
+import (
+	"net/url"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// said is all that a person sees of git's search for a credential.
+func (p *place) said() string {
+	p.t.Helper()
+	fill := exec.Command("git", "credential", "fill")
+	fill.Env = append(p.environment(), "GIT_ASKPASS=/bin/false")
+	fill.Dir = p.home
+	fill.Stdin = strings.NewReader("protocol=https\nhost=github.com\n\n")
+	output, _ := fill.CombinedOutput() // without a credential git fails
+	return string(output)
+}
+
+func TestExpireLeavesTheHelperWhichNamesThePage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		page *url.URL
+		says string
+	}{
+		"a page":          {&url.URL{Scheme: "https", Host: "hub.example.org", Path: "/services/connect-github/"}, "Connect again: https://hub.example.org/services/connect-github/"},
+		"a page in quote": {&url.URL{Scheme: "https", Host: "hub.example.org", RawQuery: "'$(id)\"%s`"}, "Connect again: https://hub.example.org?'$(id)\"%s`"},
+		"no page known":   {nil, `Connect again: "Connect GitHub" in the Services menu`},
+	} {
+		inEachShell(t, name, func(t *testing.T, p *place) {
+			options := Options{Page: c.page, GitIdentity: true}
+			require.Equal(t, "done", p.expire(options), "where nothing is")
+			require.NoDirExists(t, p.home+"/.config")
+
+			require.Equal(t, "done", p.deliver(options))
+			before := p.state()
+			require.Equal(t, "done", p.expire(options))
+			require.NoFileExists(t, p.home+"/.config/ghscoped/github.com/credential")
+			after := p.state()
+			delete(before, "/.config/ghscoped/github.com/credential")
+			require.Equal(t, before, after, "nothing else goes")
+			require.Contains(t, p.said(), c.says)
+
+			require.Equal(t, "done", p.expire(options), "twice")
+			require.Equal(t, "done", p.deliver(options))
+			require.Contains(t, p.said(), "password=")
+			require.Equal(t, "done", p.expire(options))
+			require.Equal(t, "done", p.remove(options))
+			require.NoDirExists(t, p.home+"/.config/ghscoped")
+			require.NoFileExists(t, p.home+"/.gitconfig")
+		})
+	}
+}
+
+func TestHelperNamesThePageOnceTheCredentialHasExpired(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	c := gitCredential()
+	c.ExpiresAt = time.Now().Add(-time.Minute)
+	page := &url.URL{Scheme: "https", Host: "hub.example.org", Path: "/services/connect-github/"}
+	require.Equal(t, "done", p.deliverAs(Options{Page: page}, c))
+	require.Contains(t, p.said(), "Connect again: "+page.String())
+}
