@@ -45,6 +45,8 @@ func (t *translation) funcs() template.FuncMap {
 		"asks":      asks,
 		"join":      func(names []string) string { return clip(strings.Join(names, ", "), longest) },
 		"ended":     ended,
+		"endsSoon":  endsSoon,
+		"soonAt":    soonAt,
 		"told":      t.told,
 		"news":      t.news,
 		"initial":   initial,

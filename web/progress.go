@@ -3,6 +3,7 @@ package web
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
@@ -20,9 +21,23 @@ func titleKey(v View) string {
 		return "expired.web.title"
 	case v.State == Connected && v.Connection != nil && stuck(v.Connection.Access):
 		return "access.title"
+	case v.State == Connected && endsSoon(v):
+		return "connected.soon.title"
 	}
 	return string(v.State) + ".title"
 }
+
+// renewAhead is how long before its end the page asks to prolong a connection.
+const renewAhead = 30 * time.Minute
+
+// endsSoon: the person has to connect again to continue to push.
+func endsSoon(v View) bool {
+	return v.Connection != nil && !v.Refresh && !v.Now.Before(soonAt(v))
+}
+
+// soonAt is when a connection begins to end soon, at which the script has the page
+// read again.
+func soonAt(v View) time.Time { return v.Connection.ExpiresAt.Add(-renewAhead) }
 
 // ended: there was a connection, and it is over without the person's doing here.
 func ended(v View) bool {

@@ -248,9 +248,10 @@ func (p *Pages) document(lang, page, titleKey string, body any) document {
 
 // fingerprint is of all that a view says.
 func fingerprint(view View) (string, error) {
+	title := titleKey(view) // which depends on the time
 	view.CSRF, view.Now = "", time.Time{}
 	hash := sha256.New()
-	if err := json.NewEncoder(hash).Encode(view); err != nil {
+	if err := json.NewEncoder(hash).Encode([]any{title, view}); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:8]), nil

@@ -374,6 +374,37 @@ func TestRenderTheEndAsTheDeployerSetIt(t *testing.T) {
 	}
 }
 
+func TestRenderConnectAgainBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for name, c := range map[string]struct {
+		left             time.Duration
+		refresh, webFlow bool
+		access           web.AccessState
+		title, button    string
+	}{
+		"hours left":          {2 * time.Hour, false, false, web.AccessReady, "Connected to GitHub", `class="button" name="mode" value="device">Connect again`},
+		"half an hour left":   {30 * time.Minute, false, false, web.AccessReady, "Your GitHub access ends soon", `class="button primary" name="mode" value="device">Connect again`},
+		"minutes left":        {time.Minute, false, true, web.AccessReady, "Your GitHub access ends soon", `class="button primary" name="mode" value="web">Connect again`},
+		"prolonged by itself": {time.Minute, true, false, web.AccessReady, "Connected to GitHub", `class="button" name="mode"`},
+		"nothing to push to":  {time.Minute, false, false, web.AccessNoRepository, "One more step at GitHub", `class="button primary" name="mode"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			view := web.View{User: "ada", Now: now, State: web.Connected, Refresh: c.refresh, WebFlow: c.webFlow,
+				Connection: &web.Connection{Login: "ada", Since: now.Add(-time.Hour), ExpiresAt: now.Add(c.left), Access: c.access},
+				Servers:    []web.Server{{Name: "held", State: web.ServerDelivered}, {Name: "waits", State: web.ServerWaiting}, {Name: "not", State: web.ServerNone}, {Name: "leaves", State: web.ServerRemoving}}}
+			html := page(t, pages, "en", picturebook.Sample{View: &view})
+			require.Contains(t, html, "<title>"+c.title)
+			require.Contains(t, html, c.button)
+			_, form, _ := strings.Cut(html, `data-api="POST api/flows"`)
+			form, _, _ = strings.Cut(form, "</form>")
+			require.Equal(t, []string{`value="held"`, `value="waits"`}, regexp.MustCompile(`value="(?:held|waits|not|leaves)"`).FindAllString(form, -1))
+			require.Equal(t, c.left > 30*time.Minute, strings.Contains(form, "data-until"), "the script has the page read again then")
+		})
+	}
+}
+
 func TestRenderAWebFlowThatWaitsSoThatItCanContinue(t *testing.T) {
 	t.Parallel()
 	html := page(t, newPages(t, options()), "en", picturebook.Sample{View: &web.View{User: "ada", Now: now, State: web.Pending,
@@ -424,6 +455,8 @@ func TestVersionChangesWithWhatIsSaidAndNotWithTime(t *testing.T) {
 	later := v
 	later.Now, later.CSRF = now.Add(time.Minute), "y"
 	require.Equal(t, version(v), version(later))
+	later.Now = now.Add(31 * time.Minute)
+	require.NotEqual(t, version(v), version(later), "it ends soon")
 	other := v
 	other.Servers = []web.Server{{State: web.ServerQueued}}
 	require.NotEqual(t, version(v), version(other))

@@ -18,6 +18,8 @@ const loginLimit = time.Hour
 type loginOptions struct {
 	clientID, appURL string
 	json             bool
+	// renew connects again although there is a connection.
+	renew bool
 	// repository, or its number, is the only one that the token is to reach.
 	repository   string
 	repositoryID int64
@@ -31,7 +33,9 @@ func newLogin(in invocation) *cobra.Command {
 		Use:   "login",
 		Short: "Connect to GitHub",
 		Long: `login connects to GitHub: it shows a code, waits for your approval, and says
-what you can push to.`,
+what you can push to. Where there is a connection already, it says so and asks
+nobody; with --renew it makes a new one, whose token takes the place of the old
+one, for another eight hours.`,
 		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return in.login(cmd.Context(), o) },
@@ -41,6 +45,7 @@ what you can push to.`,
 	set.StringVar(&o.appURL, "app-url", "", "public page `URL` of that App (default $GH_SCOPED_CREDS_APP_URL)")
 	set.StringVar(&o.repository, "repository", "", "without the service: `OWNER/NAME` of the only repository that the token is to reach")
 	set.Int64Var(&o.repositoryID, "repository-id", 0, "the same by its `NUMBER` at GitHub, for a private one")
+	set.BoolVar(&o.renew, "renew", false, "connect again before the end, instead of saying what there is")
 	set.BoolVar(&o.json, "json", false, "print one JSON object a line, for programs")
 	return cmd
 }
@@ -63,7 +68,7 @@ func (in invocation) login(ctx context.Context, o loginOptions) error {
 	ui := in.loginUI(o)
 	connection, err := readConnection(ctx, service)
 	fresh := client.Is(err, apierror.CodeNotConnected) || client.Is(err, apierror.CodeServerNotChosen)
-	if fresh {
+	if fresh = fresh || err == nil && o.renew; fresh {
 		if err := loginByService(ctx, service, ui); err != nil {
 			return err
 		}
