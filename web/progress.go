@@ -169,6 +169,9 @@ func (t *translation) news(titleKey string, v View) (string, error) {
 		return strings.Join(said, ". "), nil
 	}
 	for _, s := range v.Servers[:min(len(v.Servers), 5)] {
+		if v.State == Delivering && s.State == ServerNone {
+			continue // "has no access" is no news of one that is about to be set up
+		}
 		name, err := t.serverPlain(clip(s.Name, 40))
 		if err != nil {
 			return "", err

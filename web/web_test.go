@@ -321,6 +321,17 @@ func TestRenderTroubleWhileAFlowContinues(t *testing.T) {
 	}
 }
 
+func TestRenderNoNewsOfAServerThatIsAboutToBeSetUp(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	view := web.View{User: "ada", Now: now, State: web.Delivering, Flow: &web.Flow{}, Servers: []web.Server{{State: web.ServerNone, Running: true}, {Name: "gpu", State: web.ServerQueued, Running: true}}}
+	html := page(t, pages, "en", picturebook.Sample{View: &view})
+	require.Regexp(t, `data-news="Setting up your server\. Server gpu: [^"]+"`, html)
+
+	view.State, view.Connection = web.Connected, &web.Connection{Login: "ada", ExpiresAt: now.Add(time.Hour)}
+	require.Regexp(t, `data-news="[^"]*Has no access yet`, page(t, pages, "en", picturebook.Sample{View: &view}))
+}
+
 func TestRenderAnEndAsWhatItIs(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())

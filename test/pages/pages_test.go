@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -334,4 +335,28 @@ func TestLanguageIsGermanForWhoPrefersIt(t *testing.T) {
 	require.Equal(t, "de", evaluate[string](r, `document.documentElement.lang`))
 	require.Contains(t, evaluate[string](r, `document.querySelector(".left").textContent`), "Std.")
 	require.Equal(t, "17:13", evaluate[string](r, `document.querySelector("#expires time").textContent`))
+}
+
+func TestConnectedNamesAnEndAfterMidnightByTheDay(t *testing.T) {
+	r := newReader(t)
+	r.open("connected")
+	late := r.sample("connected")
+	late.Connection.ExpiresAt = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	r.book.Show("connected", late)
+	r.until(`document.querySelector("#expires time").textContent.replace(/\s/g, " ") === "tomorrow, 12:00 AM"`)
+	r.uncomplaining()
+}
+
+func TestConnectedSaysBeforeTheEndThatItEndsSoon(t *testing.T) {
+	r := newReader(t)
+	near := r.sample("connected")
+	near.Connection.ExpiresAt = near.Now.Add(30*time.Minute + 2*time.Second)
+	r.book.Show("connected", near)
+	r.open("connected")
+	require.Equal(t, "Connected to GitHub", evaluate[string](r, `document.querySelector("h1").textContent`))
+	near = r.sample("connected")
+	near.Connection.ExpiresAt = near.Now.Add(30 * time.Minute)
+	r.book.Show("connected", near)
+	r.until(`document.title.startsWith("Your GitHub access ends soon") && document.querySelector("#renew").classList.contains("primary")`)
+	r.uncomplaining()
 }

@@ -60,17 +60,27 @@
         ended = true;
       }
     }
+    if (dayOf(new Date(now())) !== today) localise();
     if (ended) refresh();
   }
 
-  // Points in time, in the person's own zone and manner.
+  // Points in time, in the person's own zone and manner: those of today by the time
+  // alone, those of the days around it as in "tomorrow, 12:00 AM".
+  const dayOf = (at) => Math.round(Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000);
+  let today; // when points in time were last written
+
   function localise() {
+    today = dayOf(new Date(now()));
+    const manner = navigator.languages.find((l) => l.split("-")[0] === root.lang) || root.lang;
+    const time = new Intl.DateTimeFormat(manner, { timeStyle: "short" });
+    const date = new Intl.DateTimeFormat(manner, { dateStyle: "medium", timeStyle: "short" });
+    const near = new Intl.RelativeTimeFormat(manner, { numeric: "auto" });
     for (const element of all("time[data-clock]")) {
       const at = new Date(element.dateTime);
-      const sameDay = at.toDateString() === new Date(now()).toDateString();
-      const style = sameDay ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-      element.textContent = new Intl.DateTimeFormat(navigator.languages.find((l) => l.split("-")[0] === root.lang) || root.lang, style).format(at);
-      element.removeAttribute("data-clock");
+      const days = dayOf(at) - today;
+      if (days === 0) element.textContent = time.format(at);
+      else if (Math.abs(days) === 1) element.textContent = `${near.format(days, "day")}, ${time.format(at)}`;
+      else element.textContent = date.format(at);
     }
   }
 
