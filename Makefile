@@ -32,7 +32,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the programs, into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/... ./demo
+	@echo "Building the programs; the first time takes a minute or two ..." >&2
+	@began=$$(date +%s); CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/... ./demo && \
+		echo "  done in $$(($$(date +%s) - began)) s" >&2
 
 demo: build ## a JupyterHub with the service and a simulated GitHub; Ctrl-C ends it
 	@demo/install.sh $(HUB) proxy

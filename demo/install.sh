@@ -27,6 +27,25 @@ demo=$(cd "$demo" && pwd)
 
 say() { printf '%s\n' "$*" >&2; }
 
+# timed WHAT COMMAND... says what is being done, every ten seconds for how long, and at
+# the end how long it took.
+timed() {
+  what=$1 began=$(date +%s)
+  shift
+  say "$what ..."
+  while sleep 1 && kill -0 $$ 2>/dev/null; do
+    took=$(($(date +%s) - began))
+    if [ $((took % 10)) = 0 ]; then say "  ... $what, $took s"; fi
+  done &
+  clock=$!
+  failed=0
+  "$@" || failed=$?
+  kill "$clock" 2>/dev/null || :
+  wait "$clock" 2>/dev/null || :
+  if [ "$failed" = 0 ]; then say "  done in $(($(date +%s) - began)) s"; fi
+  return "$failed"
+}
+
 # find_python prints the first Python of at least 3.10 that can make
 # environments (Debian keeps ensurepip in a package of its own).
 find_python() {
@@ -78,10 +97,10 @@ install_python() {
   python=$(find_python)
   sum=$(stamp "$("$python" --version) $target" "$requirements")
   if fresh "$target" "$sum"; then return; fi
-  say "Installing $1 (Python packages, once) ..."
+  what=$1
   shift
   "$python" -m venv --clear "$target"
-  "$target/bin/python" -m pip install --quiet --disable-pip-version-check "$@" --requirement "$requirements"
+  timed "Installing $what (Python packages, once)" "$target/bin/python" -m pip install --quiet --disable-pip-version-check "$@" --requirement "$requirements"
   echo "$sum" >"$target/.installed"
 }
 
@@ -98,11 +117,10 @@ install_npm() {
   lists=$2
   sum=$(stamp "$(node --version)" "$lists/package.json" "$lists/package-lock.json")
   if fresh "$target" "$sum"; then return; fi
-  say "Installing $1 (npm packages, once) ..."
   rm -rf "$target"
   mkdir -p "$target"
   cp "$lists/package.json" "$lists/package-lock.json" "$target"
-  (cd "$target" && npm ci --silent --no-fund --no-audit --ignore-scripts)
+  timed "Installing $1 (npm packages, once)" npm --prefix "$target" ci --silent --no-fund --no-audit --ignore-scripts
   echo "$sum" >"$target/.installed"
 }
 
@@ -129,11 +147,10 @@ install_packages() {
     say "Install them by your system's package manager, or as root: apt-get install $*"
     exit 1
   fi
-  say "Installing $* (apt-get, once) ..."
   # RUNLEVEL=1: the packages' own daemons are not wanted, only the programs.
   export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  timed "Installing $* (apt-get, once)" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 install_chromium() {
@@ -158,9 +175,8 @@ go_program() {
   name=$1
   sum=$(stamp "$(go env GOVERSION) $2" /dev/null)
   if [ "$(cat "$demo/bin/.$name" 2>/dev/null)" = "$sum" ]; then return; fi
-  say "Building $name ($2, once) ..."
   mkdir -p "$demo/bin"
-  GOFLAGS='' CGO_ENABLED=0 GOBIN=$demo/bin go install -trimpath -ldflags "-s -w" "$2"
+  timed "Building $name ($2, once)" env GOFLAGS= CGO_ENABLED=0 GOBIN="$demo/bin" go install -trimpath -ldflags "-s -w" "$2"
   echo "$sum" >"$demo/bin/.$name"
 }
 
