@@ -1,13 +1,15 @@
 # The places in the home, and what lands there.
 
+# make_folder has mkdir say whether something is there: another run may make the folder
+# between two looks.
 make_folder() {
 	[ -d "$1" ] && return
-	if [ -e "$1" ] || [ -h "$1" ]; then fail not_a_file; fi
 	case $1 in */*/*) make_folder "${1%/*}" ;; esac
 	if trouble=$(mkdir "$1" 2>&1); then
 		made=$1$nl$made
-	else
-		[ -d "$1" ] || fail "$(cause "$trouble")" # or another run has made it
+	elif [ ! -d "$1" ]; then
+		if [ -e "$1" ] || [ -h "$1" ]; then fail not_a_file; fi
+		fail "$(cause "$trouble")"
 	fi
 }
 
