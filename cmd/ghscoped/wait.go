@@ -38,11 +38,18 @@ func (in invocation) connectForGit(ctx context.Context, service *client.Client) 
 	}
 	terminal := in.personsTerminal()
 	if terminal == nil {
-		socket := in.getenv(labVariable)
-		if socket == "" || !in.noOtherWay(ctx) || !labShowsCodes(ctx, socket) {
+		socket, editor := in.getenv(labVariable), in.editorAsks()
+		switch {
+		case (socket == "" && !editor) || !in.noOtherWay(ctx):
 			return false, notConnected(in.getenv)
+		case socket != "" && labShowsCodes(ctx, socket):
+			return in.connectInLab(ctx, service, limit)
+		case editor:
+			why := notConnected(in.getenv)
+			why.message, why.hint = why.message+" "+why.hint, "" // it shows the first line
+			return false, in.endGit(why)
 		}
-		return in.connectInLab(ctx, service, limit)
+		return false, notConnected(in.getenv)
 	}
 	defer terminal.Close()
 	if !in.mayAsk(ctx) {
@@ -154,15 +161,23 @@ func (in invocation) noOtherWay(ctx context.Context) bool {
 }
 
 // asksElsewhere reports whether git has a program that it asks for passwords by,
-// which it does in this order.
+// which it does in this order. The dialog of an editor knows none by itself.
 func (in invocation) asksElsewhere(ctx context.Context, program git.Program) bool {
 	if ask, set := in.lookupenv("GIT_ASKPASS"); set {
-		return ask != ""
+		return ask != "" && !in.editorAsks()
 	}
 	if ask, set := program.Value(ctx, "core.askPass"); set {
 		return ask != ""
 	}
 	return in.getenv("SSH_ASKPASS") != ""
+}
+
+// editorAsks reports whether git asks for passwords by the dialog of VS Code or RStudio,
+// which ask a person for a user name and a password: what connecting is to replace. They
+// show what a git that has ended said.
+func (in invocation) editorAsks() bool {
+	ask := in.getenv("GIT_ASKPASS")
+	return filepath.Base(ask) == "rpostback-askpass" || (ask != "" && in.getenv("VSCODE_GIT_ASKPASS_MAIN") != "")
 }
 
 // enterPressed waits for a line on the terminal, until ctx ends. What was typed

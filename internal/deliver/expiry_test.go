@@ -11,10 +11,10 @@ import (
 )
 
 // said is all that a person sees of git's search for a credential.
-func (p *place) said() string {
+func (p *place) said(variables ...string) string {
 	p.t.Helper()
 	fill := exec.Command("git", "credential", "fill")
-	fill.Env = append(p.environment(), "GIT_ASKPASS=/bin/false")
+	fill.Env = append(append(p.environment(), "GIT_ASKPASS=/bin/false"), variables...)
 	fill.Dir = p.home
 	fill.Stdin = strings.NewReader("protocol=https\nhost=github.com\n\n")
 	output, _ := fill.CombinedOutput() // without a credential git fails
@@ -54,6 +54,29 @@ func TestExpireLeavesTheHelperWhichNamesThePage(t *testing.T) {
 			require.NoFileExists(t, p.home+"/.gitconfig")
 		})
 	}
+}
+
+func TestHelperHasGitEndWhereAnEditorWouldAsk(t *testing.T) {
+	t.Parallel()
+	inEachShell(t, "ended", func(t *testing.T, p *place) {
+		require.Equal(t, "done", p.deliver(Options{}))
+		require.Equal(t, "done", p.expire(Options{}))
+		for name, test := range map[string]struct {
+			variables []string
+			ends      bool
+		}{
+			"VS Code":                  {[]string{"GIT_ASKPASS=/ide/askpass.sh", "VSCODE_GIT_ASKPASS_MAIN=/ide/askpass-main.js"}, true},
+			"RStudio":                  {[]string{"GIT_ASKPASS=rpostback-askpass"}, true},
+			"RStudio, by its path":     {[]string{"GIT_ASKPASS=/rstudio/bin/rpostback-askpass"}, true},
+			"a program of the user's":  {nil, false},
+			"VS Code, switched off":    {[]string{"GIT_ASKPASS=", "GIT_TERMINAL_PROMPT=0", "VSCODE_GIT_ASKPASS_MAIN=/ide/askpass-main.js"}, false},
+			"a program of a like name": {[]string{"GIT_ASKPASS=/bin/my-rpostback-askpass"}, false},
+		} {
+			said := p.said(test.variables...)
+			require.Contains(t, said, "Connect again", name)
+			require.Equal(t, test.ends, strings.Contains(said, "told us to quit"), "%s: %s", name, said)
+		}
+	})
 }
 
 func TestHelperNamesThePageOnceTheCredentialHasExpired(t *testing.T) {

@@ -22,6 +22,8 @@ page=''
 ended() {
 	where=${page:-'"Connect GitHub" in the Services menu'}
 	printf '%s\n' "Your GitHub connection on this JupyterHub has ended. Connect again: $where" >&2
+	# VS Code and RStudio would ask for a password next. They show what git has said.
+	case ${VSCODE_GIT_ASKPASS_MAIN:+vscode}${GIT_ASKPASS-} in vscode?* | */rpostback-askpass | rpostback-askpass) printf 'quit=1\n' ;; esac
 	exit 0
 }
 if [ ! -e "$1" ] && [ ! -h "$1" ]; then ended; fi
