@@ -95,7 +95,7 @@ bench: rig build ## the benchmarks, on the real thing
 	$(GO) test -run '^$$' -bench . -benchtime 1x -count=1 -p 1 -timeout 30m $$($(GO) list ./... | grep -E '$(SLOW)')
 
 mutate: ## switches guards off one by one; each has to fail a test, or has its reason in test/mutate/survivors.txt
-	nice $(GO) run ./test/mutate $(PACKAGES)
+	nice $(GO) run ./test/mutate $(ONLY)
 
 man: ## the manual pages, into dist/man
 	@mkdir -p dist/man

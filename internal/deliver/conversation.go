@@ -47,7 +47,7 @@ func converse(waiting, ctx context.Context, c channel, job job, prove prover) er
 	switch {
 	case errors.Is(err, io.EOF):
 		return errCutOff
-	case err == nil && remark != "":
+	case remark != "":
 		return &scriptError{remark}
 	}
 	return err
@@ -72,12 +72,9 @@ func await(ctx context.Context, c channel, job job, word string) (with string, e
 }
 
 // half bounds the wait for a transport to show that it works to half of the time
-// that is left, so that the next one still has some.
+// that is left, so that the next one still has some. A delivery's ctx has a deadline.
 func half(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
+	deadline, _ := ctx.Deadline()
 	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 

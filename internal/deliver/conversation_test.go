@@ -74,6 +74,19 @@ func TestConverseSendsOnlyToAServerThatProvesItself(t *testing.T) {
 	}
 }
 
+// deaf is a channel that takes no input, whatever it says.
+type deaf struct{ recited }
+
+func (*deaf) send(context.Context, string) error { return io.ErrClosedPipe }
+
+func TestConverseBelievesNobodyWhoTookNoInput(t *testing.T) {
+	t.Parallel()
+	c := &deaf{recited{lines: []string{"ghscoped AB ready own\n", "ghscoped AB done\n"}}}
+	trusting := func(context.Context, secret.String) error { return nil }
+	err := converse(t.Context(), t.Context(), c, job{input: secret.New("password=x\n"), markA: "A", markB: "B"}, trusting)
+	require.Equal(t, apierror.CodeDeliveryInterrupted, apierror.CodeOf(explain(err)))
+}
+
 // A kernel's output goes to whoever has it open, the prompt to us alone.
 func TestKernelShowsTheServersTokenInItsPromptOnly(t *testing.T) {
 	t.Parallel()

@@ -63,7 +63,7 @@ func New(options Options) (*Deliverer, error) {
 	if options.Timeout == 0 {
 		options.Timeout = 20 * time.Second
 	}
-	return &Deliverer{options: options, transports: []transport{terminal{}, kernel{}}}, nil
+	return &Deliverer{options: options, transports: []transport{terminal{}, kernel{usual()}}}, nil
 }
 
 // transport is one means of running a job in a server.

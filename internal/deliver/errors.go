@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
-	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
 
@@ -103,7 +102,7 @@ func noTransport(refusals []*unsupportedError) error {
 	if errors.As(err, &said) && said.code == "no_shell" {
 		return explain(err)
 	}
-	if errors.Is(err, hub.ErrForbidden) && hubapi.Status(err) == http.StatusForbidden {
+	if hubapi.Status(err) == http.StatusForbidden {
 		return unreachable(err)
 	}
 	return &apierror.Error{Code: apierror.CodeNoWayIn, Message: "There is no way into this server: " + strings.Join(reasons, "; ") + ".",

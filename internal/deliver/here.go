@@ -33,12 +33,11 @@ func (d *Deliverer) here(ctx context.Context, job job) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for its caller to act on
 	input, inErr := cmd.StdinPipe()
 	output, outErr := cmd.StdoutPipe()
-	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil && ctx.Err() == nil {
 		return explain(&scriptError{"no_shell"})
 	}
 	trusted := func(context.Context, secret.String) error { return nil } // our own child, on pipes of our own
 	err := converse(ctx, ctx, &pipes{input, bufio.NewReader(output)}, job, trusted)
-	_ = input.Close()
 	_ = cmd.Wait()                   // the script has said how it went
 	if err == nil || isRemark(err) { // whoever calls has git tried
 		return nil

@@ -52,10 +52,7 @@ type job struct {
 // error) and what comes with it: an error's code, and with ready the server's own
 // Hub token. Other lines, echoes included, give "".
 func (j job) answer(line string) (word, with string) {
-	_, rest, found := strings.Cut(line, j.prefix())
-	if !found {
-		return "", ""
-	}
+	_, rest, _ := strings.Cut(line, j.prefix())
 	word, with, _ = strings.Cut(strings.TrimSpace(rest), " ")
 	return word, with
 }
@@ -159,9 +156,9 @@ func shellQuote(value string) string {
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
-// plain reports whether YAML takes the value as it stands.
+// plain reports whether YAML takes the value, if it is one, as it stands.
 func plain(value string) bool {
-	return value != "" && !strings.ContainsFunc(value, func(r rune) bool {
+	return !strings.ContainsFunc(value, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
@@ -25,11 +26,11 @@ var kernelCode string
 
 // kernel runs the script from a Python kernel that is started for it. The
 // credential is the answer to a password prompt, which is kept nowhere.
-type kernel struct{}
+type kernel struct{ patience patience }
 
 func (kernel) name() string { return "kernel" }
 
-func (kernel) run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error {
+func (k kernel) run(ctx context.Context, server *hubapi.UserServer, job job, prove prover) error {
 	specs, err := server.KernelSpecs(ctx)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -39,32 +40,33 @@ func (kernel) run(ctx context.Context, server *hubapi.UserServer, job job, prove
 		return &unsupportedError{"there is no Python kernel", fmt.Errorf("kernels: %v", specs.Languages)}
 	}
 	for range kernelTries - 1 {
-		if err = runInKernel(ctx, server, spec, job, prove, kernelPatience); !errors.Is(err, errUnheard) {
+		if err = runInKernel(ctx, server, spec, job, prove, k.patience); !errors.Is(err, errUnheard) {
 			return err
 		}
 	}
-	return runInKernel(ctx, server, spec, job, prove, 0)
+	return runInKernel(ctx, server, spec, job, prove, patience{})
 }
 
+// patience is how long a kernel may take to begin our code, and from then on to ask
+// for the input.
+//
 // A kernel's prompt is lost, and the kernel waits for ever, where the connection
 // that carries answers to it was not up yet; so may our request be. Nothing was
-// handed over then, so another kernel is started, kernelTries at most, where one
-// has not begun our code by kernelStart, or has run it for kernelPatience without
-// a prompt; the last has all the time that is left. The first limit is long, since
-// the successor of a slow kernel would not be faster.
-const (
-	kernelTries    = 3
-	kernelPatience = 5 * time.Second
-	kernelStart    = 25 * time.Second
-)
+// handed over then, so another kernel is started, kernelTries at most; the last has
+// all the time that is left.
+type patience struct{ start, prompt time.Duration }
+
+const kernelTries = 3
+
+// usual waits long for a start, since the successor of a slow kernel would not be faster.
+func usual() patience { return patience{start: 25 * time.Second, prompt: 5 * time.Second} }
 
 // errUnheard: a kernel does not begin our code, or its prompt does not come.
 var errUnheard = errors.New("the kernel's prompt was lost")
 
-// runInKernel starts a kernel for the job, and ends it. Patience is what it has
-// to ask for the input from the moment when it runs our code, for which it has
-// kernelStart; 0: both until ctx ends.
-func runInKernel(ctx context.Context, server *hubapi.UserServer, spec string, job job, prove prover, patience time.Duration) error {
+// runInKernel starts a kernel for the job, and ends it. Without a limit it may take
+// until ctx ends.
+func runInKernel(ctx context.Context, server *hubapi.UserServer, spec string, job job, prove prover, limits patience) error {
 	id, err := server.StartKernel(ctx, spec)
 	if err != nil {
 		return unlessAbsent("kernels", err)
@@ -83,10 +85,10 @@ func runInKernel(ctx context.Context, server *hubapi.UserServer, spec string, jo
 	waiting, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	k := &kernelChannel{conn: conn, session: session, runs: func() {}}
-	if patience > 0 {
-		limit := time.AfterFunc(kernelStart, func() { giveUp(errUnheard) })
+	if limits.start > 0 {
+		limit := time.AfterFunc(limits.start, func() { giveUp(errUnheard) })
 		defer limit.Stop()
-		k.runs = func() { limit.Reset(patience) }
+		k.runs = func() { limit.Reset(limits.prompt) }
 	}
 	if err := k.execute(ctx, job); err != nil {
 		return &unsupportedError{"the kernel takes no input", err}
@@ -126,13 +128,23 @@ type kernelChannel struct {
 	pending []string
 }
 
-type kernelMessage struct {
+type kernelRequest struct {
 	Channel string          `json:"channel"`
-	Header  json.RawMessage `json:"header"`
+	Header  kernelHeader    `json:"header"`
 	Parent  json.RawMessage `json:"parent_header"`
 	Meta    struct{}        `json:"metadata"`
-	Content json.RawMessage `json:"content"`
+	Content any             `json:"content"`
 	Buffers []struct{}      `json:"buffers"`
+}
+
+type kernelMessage struct {
+	Header  json.RawMessage `json:"header"`
+	Parent  kernelHeader    `json:"parent_header"`
+	Content struct {
+		Text   string `json:"text"`
+		Prompt string `json:"prompt"`
+		State  string `json:"execution_state"`
+	} `json:"content"`
 }
 
 type kernelHeader struct {
@@ -149,7 +161,7 @@ func (k *kernelChannel) execute(ctx context.Context, job job) error {
 	k.request = rand.Text()
 	return k.write(ctx, "shell", k.request, "execute_request", json.RawMessage("{}"), map[string]any{
 		"code": code, "silent": true, "store_history": false, "allow_stdin": true,
-		"stop_on_error": true, "user_expressions": struct{}{},
+		"user_expressions": struct{}{},
 	})
 }
 
@@ -158,19 +170,8 @@ func (k *kernelChannel) send(ctx context.Context, text string) error {
 }
 
 func (k *kernelChannel) write(ctx context.Context, channel, id, kind string, parent json.RawMessage, content any) error {
-	header, err := json.Marshal(kernelHeader{ID: id, Type: kind, Session: k.session, Version: "5.3"})
-	if err != nil {
-		return err
-	}
-	body, err := json.Marshal(content)
-	if err != nil {
-		return err
-	}
-	message, err := json.Marshal(kernelMessage{Channel: channel, Header: header, Parent: parent, Content: body, Buffers: []struct{}{}})
-	if err != nil {
-		return err
-	}
-	return k.conn.Write(ctx, websocket.MessageText, message)
+	header := kernelHeader{ID: id, Type: kind, Session: k.session, Version: "5.3"}
+	return wsjson.Write(ctx, k.conn, kernelRequest{Channel: channel, Header: header, Parent: parent, Content: content, Buffers: []struct{}{}})
 }
 
 // line is the next line that our code printed, or the prompt it shows.
@@ -191,22 +192,14 @@ func (k *kernelChannel) read(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", io.EOF, err)
 	}
 	var message kernelMessage
-	var header, parent kernelHeader
-	if json.Unmarshal(data, &message) != nil || json.Unmarshal(message.Header, &header) != nil {
-		return nil
-	}
-	var content struct {
-		Text   string `json:"text"`
-		Prompt string `json:"prompt"`
-		State  string `json:"execution_state"`
-	}
-	if json.Unmarshal(message.Parent, &parent) != nil || json.Unmarshal(message.Content, &content) != nil {
-		return nil
-	}
+	var header kernelHeader
+	_ = json.Unmarshal(data, &message) // what cannot be read is empty, and so no answer of ours
+	_ = json.Unmarshal(message.Header, &header)
+	content := message.Content
 	if content.State == "dead" || content.State == "restarting" {
 		return io.EOF
 	}
-	if parent.ID != k.request {
+	if message.Parent.ID != k.request {
 		return nil
 	}
 	switch header.Type {

@@ -121,6 +121,34 @@ func TestOptionGHSignsTheCommandInUnlessTheUserDid(t *testing.T) {
 	})
 }
 
+// What stands in gh's list must be the same to every reader of YAML.
+func TestOptionGHSignsInWithPlainNamesAndTokensOnly(t *testing.T) {
+	t.Parallel()
+	d := newDeliverer(t, Options{GHCommand: true})
+	for _, c := range []struct {
+		login, token string
+		signsIn      bool
+	}{
+		{"octo-cat_A.z0", "ghu_azAZ09.-", true},
+		{"", "ghu_x", false},
+		{"octo cat", "ghu_x", false},
+		{"octo", "ghu: x", false},
+		{"octo", "a/b", false},
+		{"octo", "a:b", false},
+		{"octo", "a@b", false},
+		{"octo", "a[b", false},
+		{"octo", "a`b", false},
+		{"octo", "a{b", false},
+		{"octo", "añb", false},
+	} {
+		account := withToken(c.token)
+		account.Account.Login = c.login
+		job, err := d.delivery(account)
+		require.NoError(t, err)
+		require.Equal(t, c.signsIn, strings.Contains(job.script, "\ngh_user='"+c.login+"'\n") && c.login != "", "%q %q", c.login, c.token)
+	}
+}
+
 func TestOptionGHSwitchedOffTakesTheTokenBack(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

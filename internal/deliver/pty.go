@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubapi"
 )
@@ -31,7 +32,6 @@ type pty struct {
 	finishes bool
 	// gone: the server has said that the terminal is no more.
 	gone atomic.Bool
-	stop context.CancelFunc
 }
 
 // openPTY starts a terminal and connects to it; an [unsupportedError] where there is none.
@@ -47,9 +47,8 @@ func openPTY(ctx context.Context, server *hubapi.UserServer, command []string) (
 		_ = server.DeleteTerminal(tidy, name)
 		return nil, unlessAbsent("terminals", err)
 	}
-	reading, stop := context.WithCancel(ctx)
-	p := &pty{server: server, name: name, conn: conn, chunks: make(chan string), stop: stop}
-	go p.read(reading)
+	p := &pty{server: server, name: name, conn: conn, chunks: make(chan string)}
+	go p.read(ctx)
 	return p, nil
 }
 
@@ -67,6 +66,7 @@ func unlessAbsent(what string, err error) error {
 	return err
 }
 
+// read ends with the connection, and where nobody takes the output with ctx.
 func (p *pty) read(ctx context.Context) {
 	defer close(p.chunks)
 	for {
@@ -89,18 +89,13 @@ func (p *pty) read(ctx context.Context) {
 	}
 }
 
-// terminado reads a message: an array of its kind and, of output, the text.
+// terminado reads a message: an array of its kind and, of output, the text. What cannot
+// be read is empty.
 func terminado(message []byte) (kind, text string) {
-	var parts []json.RawMessage
-	if json.Unmarshal(message, &parts) != nil || len(parts) < 2 {
-		return "", ""
-	}
-	if json.Unmarshal(parts[0], &kind) != nil || kind != "stdout" {
-		return kind, ""
-	}
-	if json.Unmarshal(parts[1], &text) != nil {
-		return "", ""
-	}
+	var parts [2]any
+	_ = json.Unmarshal(message, &parts)
+	kind, _ = parts[0].(string)
+	text, _ = parts[1].(string)
 	return kind, text
 }
 
@@ -135,11 +130,7 @@ func (p *pty) line(ctx context.Context) (string, error) {
 }
 
 func (p *pty) send(ctx context.Context, text string) error {
-	message, err := json.Marshal([]string{"stdin", text})
-	if err != nil {
-		return err
-	}
-	return p.conn.Write(ctx, websocket.MessageText, message)
+	return wsjson.Write(ctx, p.conn, []string{"stdin", text})
 }
 
 // close sees to it that the terminal is gone. One whose program ends by itself
@@ -158,6 +149,5 @@ func (p *pty) close(ctx context.Context) {
 	if !p.gone.Load() {
 		_ = p.server.DeleteTerminal(tidy, p.name)
 	}
-	p.stop()
 	_ = p.conn.CloseNow()
 }

@@ -36,7 +36,7 @@ func (terminal) run(ctx context.Context, server *hubapi.UserServer, job job, pro
 
 // begins reports whether the first output begins with prefix.
 func (p *pty) begins(ctx context.Context, prefix string) (bool, error) {
-	for len(p.pending) < len(prefix) && strings.HasPrefix(prefix, p.pending) {
+	for strings.HasPrefix(prefix, p.pending) {
 		text, err := p.output(ctx)
 		if err != nil {
 			return false, err

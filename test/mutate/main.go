@@ -8,13 +8,16 @@
 // of them is on, and only the tests that reach it are run. A script's are built one
 // by one, with go test -overlay: no file of the tree is touched.
 //
-// A mutant that survives has to stand in survivors.txt with a reason. "mutate
-// internal/bot" tries one package. Most of the time goes into files that tests
-// write; with TMPDIR=/dev/shm it takes half as long.
+// A mutant that survives has to stand in survivors.txt with a reason; without one it
+// is shown as soon as it is found. "mutate internal/bot" tries one package, and "mutate
+// internal/bot yaml.go" those of its mutants whose name contains the text. Most of the
+// time goes into files that tests write; with TMPDIR=/dev/shm it takes half as long.
 package main
 
 import (
+	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -33,13 +36,15 @@ var packages = [][]string{
 const survivors = "test/mutate/survivors.txt"
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	flag.Parse()
+	if err := run(flag.Arg(0), flag.Arg(1)); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only []string) error {
+// run tries the mutants of one package, or of all, whose name contains part.
+func run(only, part string) error {
 	reasons, err := readReasons()
 	if err != nil {
 		return err
@@ -47,11 +52,11 @@ func run(only []string) error {
 
 	unexplained := 0
 	for _, tests := range packages {
-		if len(only) > 0 && !slices.Contains(only, tests[0]) {
+		if only != "" && only != tests[0] {
 			continue
 		}
 		began := time.Now()
-		b, outcomes, err := mutate(tests, reasons)
+		b, outcomes, err := mutate(tests, part, reasons)
 		if err != nil {
 			return err
 		}
@@ -64,20 +69,26 @@ func run(only []string) error {
 	return nil
 }
 
-func mutate(tests []string, reasons map[string]string) (*build, []outcome, error) {
+func mutate(tests []string, part string, reasons map[string]string) (*build, []outcome, error) {
 	b, err := newBuild(tests)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer os.RemoveAll(b.temp)
+	b.mutants = slices.DeleteFunc(b.mutants, func(m *mutant) bool { return !strings.Contains(m.name, part) })
+	maps.DeleteFunc(reasons, func(name, _ string) bool { return !strings.Contains(name, part) })
 
 	if err := b.measure(); err != nil {
 		return nil, nil, err
 	}
 	outcomes := make([]outcome, len(b.mutants))
 	err = each(len(b.mutants), func(i int) (err error) {
-		_, listed := reasons[b.mutants[i].name]
-		outcomes[i], err = b.try(b.mutants[i], listed)
+		m := b.mutants[i]
+		_, listed := reasons[m.name]
+		outcomes[i], err = b.try(m, listed)
+		if outcomes[i].lives() && !listed {
+			fmt.Fprintf(os.Stderr, "%s: %s\n  %s\n", m.at, outcomes[i], m.name)
+		}
 		if i%100 == 99 {
 			fmt.Fprintf(os.Stderr, "%s: about %d of %d\n", tests[0], i+1, len(b.mutants))
 		}
@@ -99,7 +110,7 @@ func report(b *build, outcomes []outcome, reasons map[string]string) (unexplaine
 	for i, m := range b.mutants {
 		_, listed := reasons[m.name]
 		delete(reasons, m.name)
-		lives := outcomes[i] == survived || outcomes[i] == unreached
+		lives := outcomes[i].lives()
 		switch {
 		case lives && !listed:
 			unexplained++

@@ -32,6 +32,9 @@ const (
 	unreached outcome = "no test reaches it"
 )
 
+// lives reports whether no test fails for a mutant.
+func (o outcome) lives() bool { return o == survived || o == unreached }
+
 // build is a package's mutants, and the test binaries that they are in.
 type build struct {
 	tests   []string // packages
