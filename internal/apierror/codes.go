@@ -116,6 +116,10 @@ const (
 	CodeRepositoryRefused      = "repository_refused"
 	CodeNotInstalled           = "not_installed"
 	CodeNotGranted             = "not_granted"
+	CodeRepositoryRenamed      = "repository_renamed"
+	CodeAppLacksPermission     = "app_lacks_permission"
+	CodePermissionNotAccepted  = "permission_not_accepted"
+	CodeAddressNotAllowed      = "address_not_allowed"
 	CodeInstallationSuspended  = "installation_suspended"
 	CodeGitHubGrantedOtherwise = "github_granted_otherwise"
 	CodeTokenUnknown           = "token_unknown"
@@ -213,6 +217,10 @@ var codes = map[string]property{
 	CodeRepositoryRefused:     {status: http.StatusForbidden},
 	CodeNotInstalled:          {status: http.StatusUnprocessableEntity},
 	CodeNotGranted:            {status: http.StatusUnprocessableEntity},
+	CodeRepositoryRenamed:     {status: http.StatusUnprocessableEntity},
+	CodeAppLacksPermission:    {status: http.StatusUnprocessableEntity, admins: true},
+	CodePermissionNotAccepted: {status: http.StatusUnprocessableEntity},
+	CodeAddressNotAllowed:     {status: http.StatusUnprocessableEntity},
 	CodeInstallationSuspended: {status: http.StatusUnprocessableEntity},
 	CodeTokenUnknown:          {status: http.StatusNotFound},
 	CodeTooManyRefusals:       {status: http.StatusTooManyRequests},

@@ -49,7 +49,7 @@ type OfBot struct {
 	// PermissionsLeftOut counts those that were too many for one event.
 	PermissionsLeftOut int    `json:"permissions_left_out,omitempty"`
 	RequestID          string `json:"request_id,omitempty"`
-	// Why says in a sentence why a request was refused.
+	// Why says why a request was refused or has failed, here with GitHub's own reason.
 	Why string `json:"why,omitempty"`
 }
 

@@ -5,12 +5,17 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/github"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
-// identityLife is how long the App's name is remembered: it can be changed at
-// GitHub, which hardly anybody does.
-const identityLife = time.Hour
+const (
+	// identityLife is how long the App's name is remembered: it can be changed at
+	// GitHub, which hardly anybody does.
+	identityLife = time.Hour
+	// nameWait is how long a token is held back for it, and nameRetry how long after
+	// an error it is not asked for.
+	nameWait  = 5 * time.Second
+	nameRetry = time.Minute
+)
 
 type identity struct {
 	// turn is held by who reads or asks; a lock that can be waited for no longer
@@ -21,8 +26,10 @@ type identity struct {
 }
 
 // identify is the App's name, asked of GitHub once an hour with a token that is
-// at hand.
-func (i *Issuer) identify(ctx context.Context, token secret.String) (github.Identity, error) {
+// at hand. Where GitHub does not say it, the one known before stands, if any.
+func (i *Issuer) identify(ctx context.Context, token github.InstallationToken) (github.Identity, error) {
+	ctx, cancel := context.WithTimeout(ctx, nameWait)
+	defer cancel()
 	select {
 	case i.identity.turn <- struct{}{}:
 		defer func() { <-i.identity.turn }()
@@ -34,7 +41,8 @@ func (i *Issuer) identify(ctx context.Context, token secret.String) (github.Iden
 	}
 	known, err := i.GitHub.Identity(ctx, token)
 	if err != nil {
-		return github.Identity{}, err
+		i.identity.until = i.Clock().Add(nameRetry)
+		return i.identity.known, err
 	}
 	i.identity.known, i.identity.until = known, i.Clock().Add(identityLife)
 	return known, nil

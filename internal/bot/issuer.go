@@ -39,13 +39,14 @@ type Options struct {
 type Issuer struct {
 	Options
 	identity identity
+	turns    turns
 	refusals *pace
 	issued   *prometheus.CounterVec
 }
 
 // New returns an issuer.
 func New(o Options) *Issuer {
-	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)}, issued: newIssued(o.Registry),
+	return &Issuer{Options: o, identity: identity{turn: make(chan struct{}, 1)}, turns: turns{taken: map[string]chan struct{}{}}, issued: newIssued(o.Registry),
 		refusals: &pace{clock: o.Clock, callers: map[string]*refusals{}}}
 }
 
@@ -56,7 +57,7 @@ type Token struct {
 	Repositories []string
 	Permissions  map[string]string
 	Rule         string
-	// Identity is what commits by it should carry.
+	// Identity is what commits by it should carry; empty where GitHub did not say it.
 	Identity github.Identity
 }
 
@@ -87,6 +88,14 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 	if event.Outcome == "" {
 		event.Outcome = Failed
 	}
+	if event.Why == "" {
+		event.Why = cause(e)
+	}
+	if e.Retryable {
+		retry := *e // nobody but the caller asks again
+		retry.Hint = "Ask again."
+		err = errors.Join(&retry, err)
+	}
 	if event.Rule != "" { // it was given back, and has failed after all
 		i.refusals.add(c.String())
 	}
@@ -110,6 +119,13 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *audit.Ev
 	}
 	event.Rule, event.Reason = decision.Rule, decision.Reason
 	i.refusals.giveBack(c.String()) // whatever takes time now may run many times at once
+	if decision.Reuse > 0 && !a.exclusive {
+		done, err := i.turns.take(ctx, fmt.Sprint(c, a.fullNames(), a.permissions))
+		if err != nil {
+			return Token{}, err
+		}
+		defer done()
+	}
 	if i.RepositoryFile {
 		if err := i.askOwners(ctx, c, a, event); err != nil {
 			return Token{}, err
@@ -122,10 +138,11 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *audit.Ev
 }
 
 // reusable finds a token that the same caller got for the same under the same
-// rule, no older than the rule allows. A store that fails costs a new token,
+// rule, no older than the rule allows, and that GitHub still takes: somebody may have
+// revoked it there, or have uninstalled the App. A store that fails costs a new token,
 // no more.
 func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Live, bool) {
-	if d.Reuse == 0 || a.exclusive {
+	if d.Reuse == 0 || a.exclusive || a.fresh {
 		return Live{}, false
 	}
 	all, _ := i.Store.List(ctx, c.String())
@@ -134,11 +151,17 @@ func (i *Issuer) reusable(ctx context.Context, c Caller, a ask, d Decision) (Liv
 		return !l.Exclusive && l.Rule == d.Rule && l.Caller == c.String() && now.Sub(l.IssuedAt) < d.Reuse && now.Before(l.ExpiresAt) &&
 			slices.EqualFunc(l.Repositories, a.fullNames(), strings.EqualFold) && maps.Equal(l.Permissions, a.permissions)
 	}
-	at := slices.IndexFunc(all, fits)
-	if at < 0 {
-		return Live{}, false
+	for _, live := range all {
+		if !fits(live) {
+			continue
+		}
+		alive, err := i.GitHub.Alive(ctx, live.asked())
+		if alive || err != nil { // of a GitHub that says nothing, the token may be good
+			return live, true
+		}
+		_ = i.Store.Remove(ctx, live.Caller, live.ID)
 	}
-	return all[at], true
+	return Live{}, false
 }
 
 // mint makes a new token. Once GitHub has made it, it is either kept for its
@@ -173,9 +196,9 @@ func (i *Issuer) mint(ctx context.Context, c Caller, a ask, d Decision, event *a
 // give completes the token, writes the audit event and, after that, gives the
 // token away.
 func (i *Issuer) give(ctx context.Context, live Live, event *audit.Event, outcome string) (Token, error) {
-	who, err := i.identify(ctx, live.Token.String)
-	if err != nil {
-		return Token{}, err
+	who, err := i.identify(ctx, live.asked())
+	if err != nil { // a token is good without it
+		event.Why = "without the App's name: " + cause(err)
 	}
 	event.Outcome, event.TokenHash, event.ExpiresAt = outcome, live.ID, live.ExpiresAt
 	if err := i.Audit.Keep(ctx, *event); err != nil {
@@ -192,7 +215,7 @@ func (i *Issuer) give(ctx context.Context, live Live, event *audit.Event, outcom
 func (i *Issuer) undo(ctx context.Context, live Live, event *audit.Event, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
-	if err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String); err != nil {
+	if err := i.GitHub.RevokeInstallationToken(ctx, live.asked()); err != nil {
 		event.Why = "the token was given to nobody, but could not be revoked"
 		live.Exclusive = true
 		_ = i.Store.Add(ctx, live) // where it is kept already, it stays as it is
@@ -232,6 +255,14 @@ func compare(a ask, m github.InstallationToken) string {
 		}
 	}
 	return ""
+}
+
+// cause is what the audit says of an error: what was seen, without secrets.
+func cause(err error) string {
+	if e, ok := errors.AsType[*apierror.Error](err); ok && e.Err != nil {
+		return e.Err.Error()
+	}
+	return err.Error()
 }
 
 func unavailable(message string, err error) *apierror.Error {

@@ -65,6 +65,8 @@ type stage struct {
 	revokeErr, nameErr          error
 	naming                      func(context.Context)
 	named                       int
+	ended                       map[string]bool // at GitHub, by somebody else
+	aliveErr                    error
 	minting                     func()
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
@@ -114,7 +116,7 @@ func (s *stage) Mint(_ context.Context, owner string, names []string, permission
 	return m, nil
 }
 
-func (s *stage) Identity(ctx context.Context, _ secret.String) (github.Identity, error) {
+func (s *stage) Identity(ctx context.Context, _ github.InstallationToken) (github.Identity, error) {
 	s.mu.Lock()
 	s.named++
 	s.mu.Unlock()
@@ -127,13 +129,19 @@ func (s *stage) Identity(ctx context.Context, _ secret.String) (github.Identity,
 	return github.Identity{Name: "ghscoped-demo[bot]", Email: "7+ghscoped-demo[bot]@users.noreply.github.com"}, nil
 }
 
-func (s *stage) RevokeInstallationToken(ctx context.Context, token secret.String) error {
+func (s *stage) Alive(_ context.Context, token github.InstallationToken) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.ended[token.Token.Reveal()] && s.aliveErr == nil, s.aliveErr
+}
+
+func (s *stage) RevokeInstallationToken(ctx context.Context, token github.InstallationToken) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := bounded(ctx); err != nil {
 		s.note("%s", err)
 	}
-	s.note("revoke %s", token.Reveal())
+	s.note("revoke %s", token.Token.Reveal())
 	return errors.Join(s.revokeErr, ctx.Err())
 }
 
@@ -146,7 +154,7 @@ func bounded(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) File(_ context.Context, _ secret.String, owner, repository, path string, _ int) ([]byte, bool, error) {
+func (s *stage) File(_ context.Context, _ github.InstallationToken, owner, repository, path string, _ int) ([]byte, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fileErr != nil {
@@ -331,7 +339,6 @@ func TestIssueForgetsNoTokenThatCannotBeRevoked(t *testing.T) {
 		goWrong func(*stage)
 		code    string
 	}{
-		"no name":  {func(s *stage) { s.nameErr = &apierror.Error{Code: "github_unreachable"} }, "github_unreachable"},
 		"no audit": {func(s *stage) { s.auditErr = errors.New("disk full") }, "unavailable"},
 		"something else": {func(s *stage) {
 			s.tamper = func(m *github.InstallationToken) { m.Repositories = []string{"octo-org/other"} }
@@ -357,7 +364,7 @@ func TestIssueForgetsNoTokenThatCannotBeRevoked(t *testing.T) {
 				require.Equal(t, name == "something else", slices.Contains(live.Repositories, "octo-org/other"), "it is listed as what it is")
 			}
 
-			s.revokeErr, s.nameErr, s.auditErr, s.tamper = nil, nil, nil, nil
+			s.revokeErr, s.auditErr, s.tamper = nil, nil, nil
 			if tc.code == "github_granted_otherwise" {
 				again, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
 				require.NoError(t, err)
@@ -372,36 +379,40 @@ func TestIssueForgetsNoTokenThatCannotBeRevoked(t *testing.T) {
 	}
 }
 
-func TestIssueWaitsForTheAppsNameNoLongerThanThereIsTime(t *testing.T) {
+func TestIssueHoldsNoTokenBackForTheAppsName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, policyText, nil)
-		issue := func(ctx context.Context, c bot.Caller) error {
-			_, err := s.Issue(ctx, c, push("octo-org/shared"), "r")
-			return err
+		issue := func(ctx context.Context, c bot.Caller) (bot.Token, time.Duration) {
+			began := time.Now()
+			token, err := s.Issue(ctx, c, push("octo-org/shared"), "r")
+			require.NoError(t, err)
+			return token, time.Since(began)
 		}
-		require.NoError(t, issue(t.Context(), nbbot))
-		s.now = noon.Add(50 * time.Minute)
-		require.NoError(t, issue(t.Context(), minutely), "which is given again below")
+		known, _ := issue(t.Context(), nbbot)
+		require.NotEmpty(t, known.Identity)
 
 		s.now = noon.Add(time.Hour)
 		s.nameErr = errors.New("no answer")
 		s.naming = func(ctx context.Context) { <-ctx.Done() }
 		var asking sync.WaitGroup
-		asking.Go(func() { require.Error(t, issue(t.Context(), nbbot)) })
+		asking.Go(func() {
+			token, took := issue(t.Context(), nbbot)
+			require.Equal(t, known.Identity, token.Identity, "the one known before stands")
+			require.Equal(t, 5*time.Second, took)
+		})
 		synctest.Wait()
-
-		began := time.Now()
-		hurry, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		requireCode(t, issue(hurry, minutely), "unavailable")
-		require.Equal(t, time.Second, time.Since(began))
-
+		token, took := issue(t.Context(), minutely)
+		require.LessOrEqual(t, took, 5*time.Second, "two do not wait longer than one")
+		require.NotEmpty(t, token.Token)
 		asking.Wait()
-		require.Equal(t, "revoke ghs_2", s.log[len(s.log)-2], "its token is revoked though the time for asking is over")
-		require.Len(t, s.live, 2)
-		s.naming, s.nameErr = nil, nil
-		require.NoError(t, issue(t.Context(), nbbot))
+
+		_, took = issue(t.Context(), nbbot)
+		require.Zero(t, took, "it is not asked for again at once")
+		s.now, s.naming, s.nameErr = s.now.Add(time.Minute), nil, nil
+		token, _ = issue(t.Context(), nbbot)
+		require.Equal(t, known.Identity, token.Identity)
+		require.Equal(t, 3, s.named)
 	})
 }
 
@@ -663,6 +674,68 @@ func (discard) Record(context.Context, audit.Event) {}
 
 func (discard) Keep(context.Context, audit.Event) error { return nil }
 
+func TestIssueGivesNoTokenAgainThatEndedAtGitHub(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, nil)
+	issue := func(r bot.Request) string {
+		token, err := s.Issue(t.Context(), minutely, r, "r")
+		require.NoError(t, err)
+		return token.Token.Reveal()
+	}
+	request := push("octo-org/shared")
+	require.Equal(t, "ghs_0", issue(request))
+	s.aliveErr = &apierror.Error{Code: "github_unreachable", Retryable: true}
+	require.Equal(t, "ghs_0", issue(request), "a GitHub that says nothing does not end it")
+	s.aliveErr, s.ended = nil, map[string]bool{"ghs_0": true}
+	require.Equal(t, "ghs_1", issue(request))
+	require.Len(t, s.live, 1, "the dead one is forgotten")
+	require.Equal(t, "ghs_1", issue(request))
+
+	fresh := request
+	fresh.Fresh = true
+	require.Equal(t, "ghs_2", issue(fresh), "as asked for, whatever the rule says")
+}
+
+func TestIssueMintsOnceForEqualRequestsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, policyText, func(s *stage) { s.naming = func(context.Context) { time.Sleep(time.Second) } })
+		given := make([]string, 30)
+		var all sync.WaitGroup
+		for n := range given {
+			all.Go(func() {
+				token, err := s.Issue(t.Context(), minutely, push("octo-org/shared"), "r")
+				require.NoError(t, err)
+				given[n] = token.Token.Reveal()
+			})
+		}
+		all.Wait()
+		require.Equal(t, []string{"ghs_0"}, slices.Compact(given))
+		require.Len(t, s.events, 30, "each is in the audit")
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		s.now = s.now.Add(time.Hour)
+		s.naming = func(context.Context) { time.Sleep(time.Minute) }
+		all.Go(func() { _, _ = s.Issue(t.Context(), minutely, push("octo-org/shared"), "r") })
+		synctest.Wait()
+		_, err := s.Issue(ctx, minutely, push("octo-org/shared"), "r")
+		requireCode(t, err, "unavailable")
+		all.Wait()
+	})
+}
+
+func TestIssueTellsACallerThatNobodyRetriesForIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, policyText, func(s *stage) {
+		s.mintErr = &apierror.Error{Code: "github_unreachable", Hint: "Nothing is lost; the service retries.", Retryable: true, Err: errors.New("GitHub answered 502")}
+	})
+	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	own, _ := errors.AsType[*apierror.Error](err)
+	require.Equal(t, "Ask again.", own.Hint)
+	require.Equal(t, "GitHub answered 502", s.events[0].Why, "administrators see the cause")
+}
+
 func TestIssueGivesAnExclusiveTokenToNobodyElse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, policyText, nil)
@@ -691,7 +764,8 @@ func TestIssueGivesATokenWithTheAppsName(t *testing.T) {
 	require.Equal(t, 1, s.named, "it is asked for once an hour")
 
 	nameless := newStage(t, policyText, func(s *stage) { s.nameErr = errors.New("no such App") })
-	_, err := nameless.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
-	require.Error(t, err)
-	require.Equal(t, []string{"mint ghs_0", "keep ghs_0", "revoke ghs_0", "audit failed"}, nameless.log, "nobody gets half of it")
+	token, err := nameless.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	require.NoError(t, err, "a token is good without it")
+	require.Empty(t, token.Identity)
+	require.Contains(t, nameless.events[0].Why, "no such App")
 }

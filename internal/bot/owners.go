@@ -8,7 +8,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
-	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // maxAsked is for how many repositories at once the owners are asked: each
@@ -30,7 +30,7 @@ func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *audit.Ev
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 		defer cancel()
-		_ = i.GitHub.RevokeInstallationToken(ctx, reading.Token) // nobody else has it; it ends with its hour
+		_ = i.GitHub.RevokeInstallationToken(ctx, reading) // nobody else has it; it ends with its hour
 	}()
 
 	refusals := make([]error, len(a.names))
@@ -40,7 +40,7 @@ func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *audit.Ev
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			refusals[n] = i.askOwner(ctx, c, a, name, reading.Token)
+			refusals[n] = i.askOwner(ctx, c, a, name, reading)
 		})
 	}
 	group.Wait()
@@ -56,7 +56,7 @@ func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *audit.Ev
 	return nil
 }
 
-func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, token secret.String) error {
+func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, token github.InstallationToken) error {
 	data, found, err := i.GitHub.File(ctx, token, a.owner, name, RepositoryFilePath, maxRepositoryFile)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package bot_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -87,10 +86,10 @@ func TestIssueTokensThatAreGivenCostNoRefusal(t *testing.T) {
 
 func TestIssueCountsATokenThatFailedLateAsARefusal(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, policyText, func(s *stage) { s.nameErr = errors.New("no answer") })
-	s.naming = func(context.Context) { s.now = s.now.Add(time.Hour) }
+	s := newStage(t, policyText, func(s *stage) { s.storeErr = errors.New("disk full") })
+	s.minting = func() { s.now = s.now.Add(time.Hour) }
 	_, err := s.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
-	requireCode(t, err, "internal")
+	requireCode(t, err, "unavailable")
 	for range 19 {
 		_, err = s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
 		requireCode(t, err, "bot_refused")

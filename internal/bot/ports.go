@@ -15,13 +15,15 @@ type GitHub interface {
 	Mint(ctx context.Context, owner string, repositories []string, permissions map[string]string) (github.InstallationToken, error)
 	// Identity is the name under which GitHub shows what the App does. The token
 	// is one of its installation tokens.
-	Identity(ctx context.Context, token secret.String) (github.Identity, error)
+	Identity(ctx context.Context, token github.InstallationToken) (github.Identity, error)
+	// Alive reports whether GitHub still takes a token.
+	Alive(ctx context.Context, token github.InstallationToken) (bool, error)
 	// RevokeInstallationToken makes a token invalid. One that is dead already
 	// is no error.
-	RevokeInstallationToken(ctx context.Context, token secret.String) error
+	RevokeInstallationToken(ctx context.Context, token github.InstallationToken) error
 	// File reads a file of at most limit bytes from a repository's default
 	// branch; found is false where there is none.
-	File(ctx context.Context, token secret.String, owner, repository, path string, limit int) (content []byte, found bool, err error)
+	File(ctx context.Context, token github.InstallationToken, owner, repository, path string, limit int) (content []byte, found bool, err error)
 }
 
 // Live is a token that was given away and has not expired. It is stored sealed
@@ -40,6 +42,11 @@ type Live struct {
 	RequestID    string            `json:"request_id,omitempty"`
 	// Exclusive: it is not given again.
 	Exclusive bool `json:"exclusive,omitempty"`
+}
+
+// asked is the token as GitHub is shown it.
+func (l Live) asked() github.InstallationToken {
+	return github.InstallationToken{Token: l.Token.String, IssuedAt: l.IssuedAt, ExpiresAt: l.ExpiresAt}
 }
 
 // Store keeps live tokens until they expire.

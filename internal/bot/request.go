@@ -38,6 +38,8 @@ type Request struct {
 	// Exclusive asks for a token that nobody else gets, whatever the rule says of
 	// reuse: whoever revokes it at the end of a job ends no other job.
 	Exclusive bool
+	// Fresh asks for a new token, whatever the rule says of reuse.
+	Fresh bool
 }
 
 // permissions are the repository permissions of GitHub Apps with the levels
@@ -82,6 +84,7 @@ type ask struct {
 	names       []string // without the owner
 	permissions map[string]string
 	exclusive   bool
+	fresh       bool
 }
 
 func (a ask) fullNames() []string {
@@ -94,7 +97,7 @@ func (a ask) fullNames() []string {
 
 // check turns a request into an ask, or says what is wrong with it.
 func (r Request) check() (ask, *apierror.Error) {
-	a := ask{permissions: r.Permissions, exclusive: r.Exclusive}
+	a := ask{permissions: r.Permissions, exclusive: r.Exclusive, fresh: r.Fresh}
 	switch {
 	case len(r.Repositories) == 0:
 		return a, invalid(apierror.CodeRepositoriesMissing, "No repository is named.", "A bot token is always for named repositories.")

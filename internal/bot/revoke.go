@@ -52,13 +52,10 @@ func (i *Issuer) revoke(ctx context.Context, by string, live Live) error {
 	event := audit.Event{Time: i.Clock(), Action: ActionRevoke,
 		OfBot:        audit.OfBot{Caller: live.Caller, By: by, Rule: live.Rule, Permissions: live.Permissions},
 		Repositories: live.Repositories, TokenHash: live.ID, ExpiresAt: live.ExpiresAt, Outcome: Revoked}
-	err := i.GitHub.RevokeInstallationToken(ctx, live.Token.String)
+	err := i.GitHub.RevokeInstallationToken(ctx, live.asked())
 	if err != nil {
 		event.Outcome = Failed
-		var e *apierror.Error
-		if errors.As(err, &e) {
-			event.Code = e.Code
-		}
+		event.Code, event.Why = apierror.CodeOf(err), cause(err)
 	}
 	if err == nil {
 		err = i.Store.Remove(ctx, live.Caller, live.ID)

@@ -15,8 +15,8 @@ type App struct {
 // InstallationToken is a token of the App's own, with what GitHub says it may do.
 type InstallationToken struct {
 	Token secret.String
-	// ExpiresAt is by our clock.
-	ExpiresAt time.Time
+	// IssuedAt and ExpiresAt are by our clock.
+	IssuedAt, ExpiresAt time.Time
 	// Repositories are full names, OWNER/NAME.
 	Repositories []string
 	Permissions  map[string]string

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
@@ -196,7 +195,7 @@ func (c *Client) allRepositories(ctx context.Context, token secret.String, found
 			defer func() { <-slots }()
 			listed, last, err := c.repositories(ctx, token, installation, &room)
 			status := statusOf(err)
-			if err != nil && (apierror.IsRetryable(err) || (status != http.StatusForbidden && status != http.StatusNotFound)) {
+			if err != nil && status != http.StatusForbidden && status != http.StatusNotFound {
 				cancel(err)
 				return
 			}

@@ -88,5 +88,5 @@ func (c *Client) surelyDead(ctx context.Context, token secret.String) error {
 	if err != nil {
 		return err
 	}
-	return misconfigured("An administrator must check the client id: GitHub does not know this token as the App's.", statusError(http.StatusNotFound))
+	return misconfigured("An administrator must check the client id: GitHub does not know this token as the App's.", statusError{status: http.StatusNotFound})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/appkey"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubapi"
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -46,9 +47,10 @@ func TestMintGivesExactlyWhatWasAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, sim.Stats().Requests["GET /repos/{owner}/{repo}/installation"], "the installation is remembered")
 
-	require.NoError(t, client.RevokeInstallationToken(t.Context(), token.Token))
+	require.NoError(t, client.RevokeInstallationToken(t.Context(), token))
 	require.Equal(t, "revoked", sim.Tokens()[0].State)
-	require.NoError(t, client.RevokeInstallationToken(t.Context(), token.Token), "a dead token is no error")
+	c.Advance(time.Minute)
+	require.NoError(t, client.RevokeInstallationToken(t.Context(), token), "a dead token is no error")
 }
 
 func TestMintWithoutNamesIsRefusedBeforeGitHubIsAsked(t *testing.T) {
@@ -76,8 +78,10 @@ func TestMintNamesARefusal(t *testing.T) {
 	requireCode(t, err, "not_installed", false)
 	_, err = client.Mint(t.Context(), "octo-org", []string{"shared", "unknown"}, write)
 	requireCode(t, err, "not_granted", false)
-	_, err = client.Mint(t.Context(), "octo-org", []string{"shared"}, map[string]string{"administration": "write"})
+	_, err = client.Mint(t.Context(), "octo-org", []string{"unknown"}, write)
 	requireCode(t, err, "not_granted", false)
+	_, err = client.Mint(t.Context(), "octo-org", []string{"shared"}, map[string]string{"administration": "write"})
+	requireCode(t, err, "app_lacks_permission", false)
 
 	id, err := sim.Install("octo-org", "shared")
 	require.NoError(t, err)
@@ -144,7 +148,7 @@ func TestIdentityOfTheBot(t *testing.T) {
 	_, _, client, _ := botWorld(t)
 	token, err := client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
 	require.NoError(t, err)
-	identity, err := client.Identity(t.Context(), token.Token)
+	identity, err := client.Identity(t.Context(), token)
 	require.NoError(t, err)
 	require.Equal(t, githubsim.DefaultSlug+"[bot]", identity.Name)
 	require.Regexp(t, `^[0-9]+\+ghscoped-demo\[bot\]@users\.noreply\.127\.0\.0\.1$`, identity.Email)
@@ -163,7 +167,7 @@ func TestIdentityWithoutANumberOrAProperNameIsNone(t *testing.T) {
 		o := options(t, server.URL, time.Now)
 		o.Signer = signed{}
 		client := newClient(t, o)
-		_, err := client.Identity(t.Context(), sec("ghs_x"))
+		_, err := client.Identity(t.Context(), github.InstallationToken{Token: sec("ghs_x")})
 		requireCode(t, err, "github_bad_answer", true)
 	}
 }
@@ -175,16 +179,16 @@ func TestFileOfARepositoryIsBounded(t *testing.T) {
 	token, err := client.Mint(t.Context(), "octo-org", []string{"shared"}, map[string]string{"contents": "read"})
 	require.NoError(t, err)
 
-	content, found, err := client.File(t.Context(), token.Token, "octo-org", "shared", ".github/ghscoped.yaml", 1000)
+	content, found, err := client.File(t.Context(), token, "octo-org", "shared", ".github/ghscoped.yaml", 1000)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, "version: 1\n", string(content))
 
-	_, found, err = client.File(t.Context(), token.Token, "octo-org", "shared", "none.yaml", 1000)
+	_, found, err = client.File(t.Context(), token, "octo-org", "shared", "none.yaml", 1000)
 	require.NoError(t, err)
 	require.False(t, found)
-	_, _, err = client.File(t.Context(), token.Token, "octo-org", "shared", ".github/ghscoped.yaml", 5)
+	_, _, err = client.File(t.Context(), token, "octo-org", "shared", ".github/ghscoped.yaml", 5)
 	requireCode(t, err, "github_refused", false)
-	_, _, err = client.File(t.Context(), token.Token, "octo-org", "shared", ".github", 1000)
+	_, _, err = client.File(t.Context(), token, "octo-org", "shared", ".github", 1000)
 	require.Error(t, err, "a folder is no file")
 }

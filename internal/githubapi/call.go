@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -30,6 +29,10 @@ type query struct {
 	json   any        // sent as JSON
 	bearer secret.String
 	basic  bool // the App's client id and secret
+	// stream reads the body of a good answer as it comes, instead of all of it at once;
+	// limit bounds that, in bytes.
+	stream func(io.Reader) error
+	limit  int64
 }
 
 // rest is a call of the REST API with somebody's token.
@@ -58,6 +61,9 @@ func (c *Client) send(ctx context.Context, q query) (answer, error) {
 		return answer{}, ofTransport(err)
 	}
 	defer resp.Body.Close()
+	if q.stream != nil && resp.StatusCode < 300 {
+		return answer{status: resp.StatusCode, header: resp.Header}, q.stream(io.LimitReader(resp.Body, q.limit))
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return answer{}, unreachable(err)
@@ -65,10 +71,11 @@ func (c *Client) send(ctx context.Context, q query) (answer, error) {
 	if len(body) > maxBody {
 		return answer{}, badAnswer(fmt.Errorf("%s: more than %d bytes", q.endpoint, maxBody))
 	}
-	if resp.StatusCode >= 500 {
-		return answer{}, ofStatus(resp.StatusCode)
+	a := answer{resp.StatusCode, resp.Header, body}
+	if a.status >= 500 {
+		return answer{}, ofStatus(statusError{status: a.status})
 	}
-	return answer{resp.StatusCode, resp.Header, body}, nil
+	return a, nil
 }
 
 func (c *Client) request(ctx context.Context, q query) (*http.Request, error) {
@@ -117,7 +124,7 @@ func (c *Client) call(ctx context.Context, q query, into any, want ...int) (answ
 		return answer{}, err
 	}
 	if !slices.Contains(want, a.status) {
-		return a, c.unwanted(ctx, q, a)
+		return a, ofStatus(a.refusal())
 	}
 	if into == nil {
 		return a, nil
@@ -125,15 +132,13 @@ func (c *Client) call(ctx context.Context, q query, into any, want ...int) (answ
 	return a, a.decode(into)
 }
 
-// unwanted is the error of an answer whose status was not wanted. GitHub's
-// secondary limit comes as a 403 that may name no time; only its text tells it
-// from a refusal.
-func (c *Client) unwanted(ctx context.Context, q query, a answer) error {
-	if a.status == http.StatusForbidden && bytes.Contains(bytes.ToLower(a.body), []byte("rate limit")) {
-		c.gate.close(ctx, q.gate, time.Minute)
-		return limited(time.Minute, statusError(a.status))
+// refusal is the answer as an error, with the message that GitHub's REST API gives.
+func (a answer) refusal() statusError {
+	var body struct {
+		Message string `json:"message"`
 	}
-	return ofStatus(a.status)
+	_ = a.decode(&body) // a page has none
+	return statusError{a.status, body.Message}
 }
 
 // decode reads a JSON body, and nothing that only looks like one.

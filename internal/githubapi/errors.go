@@ -9,21 +9,34 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
 
-// statusError is an answer by its status alone; what it said stays unread.
-type statusError int
+// statusError is an answer by its status, and by GitHub's own reason, which tells
+// causes apart and goes to the log: no person gets it.
+type statusError struct {
+	status int
+	reason string
+}
 
 func (e statusError) Error() string {
-	return fmt.Sprintf("GitHub answered %d %s", int(e), http.StatusText(int(e)))
+	text := fmt.Sprintf("GitHub answered %d %s", e.status, http.StatusText(e.status))
+	if e.reason != "" {
+		text += fmt.Sprintf(" (%.200q)", e.reason)
+	}
+	return text
 }
 
-// statusOf is the HTTP status behind an error; 0: there was none.
-func statusOf(err error) int {
-	var status statusError
-	if errors.As(err, &status) {
-		return int(status)
+// refusal is what GitHub answered to what it was asked; the zero value: nothing. An
+// error that may pass is no answer to that, whatever its status: GitHub has a 403 for
+// its limits as well.
+func refusal(err error) statusError {
+	var answer statusError
+	if !apierror.IsRetryable(err) && errors.As(err, &answer) {
+		return answer
 	}
-	return 0
+	return statusError{}
 }
+
+// statusOf is the status of a [refusal]; 0: there is none.
+func statusOf(err error) int { return refusal(err).status }
 
 // oauthFault is the error of an OAuth answer by its code, which is GitHub's
 // word and not a person's: it goes to the log, quoted.
@@ -62,8 +75,8 @@ func misconfigured(hint string, err error) *apierror.Error {
 }
 
 // ofStatus is the error of an answer that is none of the expected ones.
-func ofStatus(status int) *apierror.Error {
-	err := statusError(status)
+func ofStatus(err statusError) *apierror.Error {
+	status := err.status
 	switch {
 	case status >= 500 || status == http.StatusRequestTimeout:
 		return unreachable(err)

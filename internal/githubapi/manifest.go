@@ -42,7 +42,7 @@ func ConvertManifest(ctx context.Context, httpClient *http.Client, api *url.URL,
 	case response.StatusCode == http.StatusNotFound:
 		return Registered{}, errors.New("GitHub does not know the code: it works once, within an hour")
 	case response.StatusCode != http.StatusCreated:
-		return Registered{}, statusError(response.StatusCode)
+		return Registered{}, statusError{status: response.StatusCode}
 	}
 	return readRegistered(response.Body)
 }

@@ -48,8 +48,8 @@ func (c *Client) oauthCall(ctx context.Context, endpoint, path string, form url.
 	if a.status == http.StatusOK || (a.decode(&fault) == nil && fault.Error != "") {
 		return a, a.decode(into)
 	}
-	err = c.unwanted(ctx, q, a)
-	if a.status >= 400 && statusOf(err) != 0 && !apierror.IsRetryable(err) {
+	err = ofStatus(a.refusal())
+	if a.status >= 400 && statusOf(err) != 0 {
 		return a, badAnswer(err) // somebody else's page; a flow can outlive it
 	}
 	return a, err
@@ -140,7 +140,7 @@ func ofExchange(err error) error {
 	case errors.As(err, &answered) && answered.ErrorCode != "":
 		return ofOAuth(answered.ErrorCode)
 	case errors.As(err, &answered):
-		return ofStatus(answered.Response.StatusCode)
+		return ofStatus(statusError{status: answered.Response.StatusCode})
 	case errors.As(err, &sent):
 		return unreachable(err)
 	}

@@ -56,7 +56,7 @@ func (c *Client) PublicApp(ctx context.Context) (github.App, error) {
 // OwnApp asks for the App by its private key.
 func (c *Client) OwnApp(ctx context.Context) (github.App, error) {
 	var got registration
-	if err := c.appCall(ctx, "app", http.MethodGet, "app", nil, &got, http.StatusOK); err != nil {
+	if err := c.appCall(ctx, c.appQuery("app", http.MethodGet, "app"), &got, http.StatusOK); err != nil {
 		if statusOf(err) == http.StatusNotFound {
 			return github.App{}, ofOAuth("Not Found")
 		}

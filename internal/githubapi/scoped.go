@@ -38,9 +38,7 @@ func (c *Client) ScopeToken(ctx context.Context, token secret.String, repository
 	case http.StatusNotFound:
 		return github.Token{}, c.whyNotScoped(ctx, token, owner, err)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
-		if !apierror.IsRetryable(err) {
-			return github.Token{}, c.notChosen(err)
-		}
+		return github.Token{}, c.notChosen(err)
 	}
 	if err != nil {
 		return github.Token{}, err

@@ -1,7 +1,9 @@
 package githubapi
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -61,7 +63,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.gate.close(r.Context(), to.gate, wait)
 		if resp.StatusCode >= 400 {
 			_ = resp.Body.Close()
-			return nil, limited(wait, statusError(resp.StatusCode))
+			return nil, limited(wait, statusError{status: resp.StatusCode})
 		}
 	}
 	return resp, nil
@@ -73,11 +75,27 @@ func (t *transport) asked(resp *http.Response) time.Duration {
 	spent := resp.Header.Get("X-RateLimit-Remaining") == "0"
 	refused := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusForbidden
 	named := resp.Header.Get("Retry-After") != ""
-	if resp.StatusCode == http.StatusTooManyRequests || (refused && named) || spent {
+	if resp.StatusCode == http.StatusTooManyRequests || spent || (refused && (named || speaksOfLimit(resp))) {
 		return retryAfter(resp.Header, t.clock())
 	}
 	return 0
 }
+
+// speaksOfLimit looks into the body of a refusal: GitHub's secondary limit may name
+// no time, and only its text tells it from a refusal of what was asked. An older name
+// of it is "abuse detection".
+func speaksOfLimit(resp *http.Response) bool {
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // who reads on meets the error again
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	text := bytes.ToLower(head)
+	return bytes.Contains(text, []byte("rate limit")) || bytes.Contains(text, []byte("abuse detection"))
+}
+
+// maxRefusal bounds what is looked at of a refusal, in bytes.
+const maxRefusal = 64 << 10
 
 // learnTime compares GitHub's clock with ours, for the times that GitHub
 // checks.

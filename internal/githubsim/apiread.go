@@ -59,12 +59,35 @@ func (s *Server) getUserByLogin(c *call) reply {
 }
 
 func (s *Server) repoJSON(r *repository, role int) map[string]any {
-	return map[string]any{
-		"id": r.ID, "name": r.name, "full_name": r.FullName, "private": r.Private, "default_branch": "main",
+	body := map[string]any{
+		"id": r.ID, "node_id": "R_" + sha(r.FullName)[:16], "name": r.name, "full_name": r.FullName, "private": r.Private, "default_branch": "main",
 		"owner": s.accountJSON(s.account(r.owner)), "html_url": s.url + "/" + r.FullName, "clone_url": s.url + "/" + r.FullName + ".git",
 		"url": s.apiURL + "/repos/" + r.FullName, "archived": r.Archived, "visibility": map[bool]string{true: "private", false: "public"}[r.Private],
 		"permissions": map[string]bool{"pull": role >= 1, "triage": role >= 2, "push": role >= 2, "maintain": role >= 3, "admin": role >= 3},
+		"description": nil, "homepage": nil, "language": nil, "license": nil, "mirror_url": nil, "topics": []string{}, "size": 108,
+		"stargazers_count": 80, "watchers_count": 80, "forks_count": 9, "open_issues_count": 0, "has_issues": true, "has_projects": true,
+		"has_wiki": true, "has_pages": false, "has_discussions": false, "disabled": false, "allow_forking": true, "is_template": false,
+		"git_url": "git://" + r.FullName + ".git", "ssh_url": "git@" + r.FullName + ".git", "svn_url": s.url + "/" + r.FullName,
+		"hooks_url": s.apiURL + "/repos/" + r.FullName + "/hooks",
 	}
+	// GitHub sends these with each repository, which makes it some 6 kB.
+	for _, of := range repositoryAddresses {
+		name, path, _ := strings.Cut(of, " ")
+		body[name+"_url"] = s.apiURL + "/repos/" + r.FullName + path
+	}
+	return body
+}
+
+var repositoryAddresses = []string{
+	"archive /{archive_format}{/ref}", "assignees /assignees{/user}", "blobs /git/blobs{/sha}", "branches /branches{/branch}",
+	"collaborators /collaborators{/collaborator}", "comments /comments{/number}", "commits /commits{/sha}", "compare /compare/{base}...{head}",
+	"contents /contents/{+path}", "contributors /contributors", "deployments /deployments", "downloads /downloads", "events /events",
+	"forks /forks", "git_commits /git/commits{/sha}", "git_refs /git/refs{/sha}", "git_tags /git/tags{/sha}",
+	"issue_comment /issues/comments{/number}", "issue_events /issues/events{/number}", "issues /issues{/number}", "keys /keys{/key_id}",
+	"labels /labels{/name}", "languages /languages", "merges /merges", "milestones /milestones{/number}",
+	"notifications /notifications{?since,all,participating}", "pulls /pulls{/number}", "releases /releases{/id}",
+	"stargazers /stargazers", "statuses /statuses/{sha}", "subscribers /subscribers", "subscription /subscription", "tags /tags",
+	"teams /teams", "trees /git/trees{/sha}",
 }
 
 func (s *Server) installationJSON(i *installation) map[string]any {

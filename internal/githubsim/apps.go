@@ -141,7 +141,13 @@ func (s *Server) accountInstallation(c *call) reply {
 func (s *Server) repoInstallation(c *call) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.repo(chi.URLParam(c.Request, "owner") + "/" + chi.URLParam(c.Request, "repo"))
+	name := chi.URLParam(c.Request, "owner") + "/" + chi.URLParam(c.Request, "repo")
+	r := s.repo(name)
+	if to := s.renamed[strings.ToLower(name)]; r == nil && to != nil {
+		address := fmt.Sprintf("%s/repositories/%d/installation", s.apiURL, to.ID)
+		return reply{status: http.StatusMovedPermanently, json: map[string]any{"message": "Moved Permanently", "url": address,
+			"documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects"}}.with("Location", address)
+	}
 	if r != nil {
 		if i := s.installationOf(c.app, r.owner); i != nil && i.includes(r) {
 			return ok(s.installationJSON(i))
@@ -156,6 +162,15 @@ type mintRequest struct {
 	Repositories  []string          `json:"repositories"`
 	RepositoryIDs []int64           `json:"repository_ids"`
 	Permissions   map[string]string `json:"permissions"`
+}
+
+// mintAnswer has its parts in GitHub's order: the token comes first.
+type mintAnswer struct {
+	Token        string            `json:"token"`
+	ExpiresAt    string            `json:"expires_at"`
+	Permissions  map[string]string `json:"permissions"`
+	Selection    string            `json:"repository_selection"`
+	Repositories []map[string]any  `json:"repositories,omitempty"`
 }
 
 func (s *Server) mint(c *call) reply {
@@ -173,6 +188,9 @@ func (s *Server) mint(c *call) reply {
 		return fail(http.StatusNotFound, "Not Found")
 	case !i.suspended.IsZero():
 		return fail(http.StatusForbidden, "This installation has been suspended")
+	case s.allowList[strings.ToLower(i.account.Login)]:
+		return fail(http.StatusForbidden, "Although you appear to have the correct authorization credentials, the `"+i.account.Login+
+			"` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.")
 	case len(m.Repositories)+len(m.RepositoryIDs) > maxTokenRepos:
 		return fail(http.StatusUnprocessableEntity, "Too many repositories were requested for this token: at most 500.")
 	}
@@ -220,16 +238,14 @@ func (s *Server) minted(i *installation, repos map[int64]bool, permissions map[s
 	t := &token{value: "ghs_" + randomFrom(tokenAlphabet, 516), app: i.app, installation: i, repos: repos,
 		permissions: permissions, issued: s.Now(), expires: s.Now().Add(s.opts.InstallationTokenLife)}
 	s.keep(t)
-	body := map[string]any{"token": t.value, "expires_at": t.expires.UTC().Format(time.RFC3339), "permissions": permissions,
-		"repository_selection": s.installationJSON(i)["repository_selection"]}
-	if repos != nil {
-		list := []map[string]any{}
-		for _, r := range s.sortedRepos() {
-			if repos[r.ID] {
-				list = append(list, s.repoJSON(r, levels["read"]))
-			}
+	body := mintAnswer{Token: t.value, ExpiresAt: t.expires.UTC().Format(time.RFC3339), Permissions: permissions, Selection: "selected"}
+	for _, r := range s.sortedRepos() {
+		if repos[r.ID] {
+			body.Repositories = append(body.Repositories, s.repoJSON(r, levels["read"]))
 		}
-		body["repositories"], body["repository_selection"] = list, "selected"
+	}
+	if repos == nil && i.all {
+		body.Selection = "all"
 	}
 	return reply{status: http.StatusCreated, json: body}
 }

@@ -67,6 +67,29 @@ func (s *Server) Uninstall(id int64) error {
 	return s.withInstallation(id, s.uninstall)
 }
 
+// Rename gives a repository another name; by its former one GitHub answers 301.
+func (s *Server) Rename(fullName, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repo(fullName)
+	if r == nil || s.repo(r.owner+"/"+name) != nil {
+		return fmt.Errorf("rename %q to %q: there is no such repository, or that name is taken", fullName, name)
+	}
+	former := strings.ToLower(r.FullName)
+	delete(s.repos, former)
+	s.renamed[former] = r
+	r.name, r.FullName = name, r.owner+"/"+name
+	s.repos[strings.ToLower(r.FullName)] = r
+	return nil
+}
+
+// AllowList makes an organisation take Apps from addresses that this is not one of.
+func (s *Server) AllowList(org string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.allowList[strings.ToLower(org)] = on
+}
+
 // Suspend suspends an installation, or ends the suspension.
 func (s *Server) Suspend(id int64, on bool) error {
 	return s.withInstallation(id, func(i *installation) {

@@ -50,6 +50,8 @@ type Server struct {
 	grants        map[grantKey]bool
 	sessions      map[string]*session
 	saml          map[string]bool        // organisations, lower case
+	allowList     map[string]bool        // organisations, lower case
+	renamed       map[string]*repository // by its former full name, lower case
 	signedOn      map[samlSession]bool   // who has a SAML session there
 	asked         []*installationRequest // not answered yet
 	entries       map[string]*window     // code entries by client id
@@ -72,7 +74,7 @@ func New(o Options) *Server {
 		accounts: map[string]*Account{}, apps: map[string]*App{}, repos: map[string]*repository{},
 		installations: map[int64]*installation{}, tokens: map[string]*token{}, refreshTokens: map[string]*token{},
 		devices: map[string]*device{}, userCodes: map[string]*device{}, codes: map[string]*authCode{},
-		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{}, signedOn: map[samlSession]bool{},
+		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{}, allowList: map[string]bool{}, renamed: map[string]*repository{}, signedOn: map[samlSession]bool{},
 		entries: map[string]*window{}, rates: map[string]*window{}, manifests: map[string]manifest{},
 		requests: map[string]int{}, statuses: map[string]map[int]int{}, lfsPermits: map[string]lfsPermit{},
 	}
