@@ -14,11 +14,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
 )
 
@@ -29,6 +31,8 @@ type fakeService struct {
 	err     error
 	minted  int
 	revoked []string
+	away    bool
+	ended   []string // at GitHub itself
 }
 
 func (f *fakeService) clock() time.Time {
@@ -53,15 +57,25 @@ func (f *fakeService) BotToken(context.Context, client.BotRequest) (client.BotTo
 func (f *fakeService) RevokeBotToken(ctx context.Context, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.away {
+		return errors.New("the service is away")
+	}
 	f.revoked = append(f.revoked, id)
 	return ctx.Err()
+}
+
+func (f *fakeService) RevokeInstallationToken(_ context.Context, token github.InstallationToken) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = append(f.ended, token.Token.Reveal())
+	return nil
 }
 
 func hash(token string) string { return secret.New(token).Hash() }
 
 func newAgent() (*tokenAgent, *fakeService) {
 	f := &fakeService{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	return &tokenAgent{service: f, clock: f.clock}, f
+	return &tokenAgent{service: f, github: f, clock: f.clock}, f
 }
 
 func requireToken(t *testing.T, a *tokenAgent, want string) {
@@ -96,6 +110,44 @@ func TestTokenAgentRenewsATokenNearItsEnd(t *testing.T) {
 	cancel()
 	require.NoError(t, a.end(cancelled))
 	require.Equal(t, []string{hash("ghs_3"), hash("ghs_4")}, f.revoked, "the others have ended by themselves")
+}
+
+func TestTokenAgentEndsATokenAtGitHubWhereTheServiceIsAway(t *testing.T) {
+	t.Parallel()
+	a, f := newAgent()
+	requireToken(t, a, "ghs_1")
+	f.away = true
+	require.NoError(t, a.end(t.Context()))
+	require.Equal(t, []string{"ghs_1"}, f.ended)
+}
+
+func TestMintAsksAgainWhileItMayPass(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, f := newAgent()
+		f.err = &client.Error{Status: 503, Code: "github_limited", Retryable: true, RetryAfter: 30 * time.Second}
+		began := time.Now()
+		time.AfterFunc(45*time.Second, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.err = nil
+		})
+		_, err := mint(t.Context(), f, client.BotRequest{})
+		require.NoError(t, err)
+		require.Equal(t, time.Minute, time.Since(began), "no sooner than it was asked to")
+
+		f.err = &client.Error{Code: client.CodeUnreachable, Retryable: true}
+		began = time.Now()
+		_, err = mint(t.Context(), f, client.BotRequest{})
+		require.ErrorIs(t, err, f.err)
+		require.Equal(t, mintLimit, time.Since(began), "and not for ever")
+
+		f.err = &client.Error{Status: 403, Code: "bot_refused"}
+		began = time.Now()
+		_, err = mint(t.Context(), f, client.BotRequest{})
+		require.ErrorIs(t, err, f.err)
+		require.Zero(t, time.Since(began))
+	})
 }
 
 func TestTokenAgentListensForItsUserOnly(t *testing.T) {
@@ -225,7 +277,7 @@ func TestJobEnvHasGitAskTheTokenAgentOnly(t *testing.T) {
 	for name, value := range before {
 		env = append(env, name+"="+value)
 	}
-	env = append(env, jobEnv(getenv, github, client.BotToken{Token: secret.Store(secret.New("ghs_1"))}, "/run/bot", "/opt/it's/ghscoped")...)
+	env = append(env, jobEnv(getenv, github, client.BotToken{Token: secret.Store(secret.New("ghs_1")), Repositories: []string{"octo-org/papers"}}, "/run/bot", "/opt/it's/ghscoped")...)
 	ask := func(args ...string) string {
 		git := exec.Command("git", args...)
 		git.Env = env
@@ -236,5 +288,26 @@ func TestJobEnvHasGitAskTheTokenAgentOnly(t *testing.T) {
 	require.Equal(t, "\n!'/opt/it'\\''s/ghscoped' git-credential-bot\n", ask("config", "--get-all", "credential.https://github.com.helper"),
 		"the empty one takes back those of before")
 	require.Equal(t, "trunk\n", ask("config", "init.defaultBranch"), "what was there stays")
+	require.False(t, slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "GIT_AUTHOR") }), "no name is no empty name")
+
+	// Settings by which git would use another credential than the job's.
+	for _, setting := range [][2]string{
+		{"url.https://me:ghp_other@github.com/.insteadOf", "https://github.com/"},
+		{"url.git@github.com:.insteadOf", "https://github.com/"},
+		{"url.ssh://git@github.com/.pushInsteadOf", "https://github.com/"},
+		{"http.https://github.com/.extraheader", "Authorization: basic b3RoZXI="},
+		{"http.extraheader", "Authorization: basic b3RoZXI="},
+	} {
+		ask("config", "--global", "--add", setting[0], setting[1])
+	}
+	for _, typed := range []string{"https://github.com/octo-org/papers", "git@github.com:octo-org/papers", "ssh://git@github.com/octo-org/papers", "git+ssh://git@github.com/octo-org/papers"} {
+		require.Equal(t, "https://github.com/octo-org/papers\n", ask("ls-remote", "--get-url", typed))
+		repository := t.TempDir()
+		ask("init", "-q", repository)
+		ask("-C", repository, "remote", "add", "origin", typed)
+		require.Equal(t, "https://github.com/octo-org/papers\n", ask("-C", repository, "remote", "get-url", "--push", "origin"))
+	}
+	headers := strings.Split(strings.TrimSuffix(ask("config", "--get-urlmatch", "http.extraheader", "https://github.com/octo-org/papers"), "\n"), "\n")
+	require.Empty(t, headers[len(headers)-1], "the last one, which drops those before it")
 	require.False(t, slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "GH_HOST") }))
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/gitconfig"
 )
 
 // Exit codes of bot exec where the command could not be run, as a shell has
@@ -56,7 +57,11 @@ func (in invocation) botExec(ctx context.Context, o botOptions, command []string
 		return err
 	}
 	asked.Exclusive = true // it is revoked at the end, which must end no other job
-	a := &tokenAgent{service: service, asked: asked, clock: in.clock}
+	atGitHub, _, err := in.github("ends-tokens-only", "")
+	if err != nil {
+		return err
+	}
+	a := &tokenAgent{service: service, github: atGitHub, asked: asked, clock: in.clock}
 	return in.runJob(ctx, a, command)
 }
 
@@ -152,20 +157,46 @@ func endedAs(err error) error {
 func jobEnv(getenv func(string) string, github *url.URL, token client.BotToken, socket, program string) []string {
 	env := []string{
 		socketVariable + "=" + socket, "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=" + token.Git.Name, "GIT_AUTHOR_EMAIL=" + token.Git.Email,
-		"GIT_COMMITTER_NAME=" + token.Git.Name, "GIT_COMMITTER_EMAIL=" + token.Git.Email,
 		"GH_TOKEN=" + token.Token.Reveal(), "GITHUB_TOKEN=" + token.Token.Reveal(),
+	}
+	if token.Git.Name != "" {
+		env = append(env, "GIT_AUTHOR_NAME="+token.Git.Name, "GIT_AUTHOR_EMAIL="+token.Git.Email,
+			"GIT_COMMITTER_NAME="+token.Git.Name, "GIT_COMMITTER_EMAIL="+token.Git.Email)
 	}
 	if github.Host != "github.com" { // as the program gh wants it
 		env = append(env, "GH_HOST="+github.Host, "GH_ENTERPRISE_TOKEN="+token.Token.Reveal())
 	}
 	count, _ := strconv.Atoi(getenv("GIT_CONFIG_COUNT")) // git refuses what is no number; then ours counts alone
-	key := "credential." + github.String() + ".helper"
-	helper := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + botHelperName
-	// The empty helper first: whatever else is configured gets no copy.
-	for i, value := range []string{"", helper} {
-		n := strconv.Itoa(count + i)
-		env = append(env, "GIT_CONFIG_KEY_"+n+"="+key, "GIT_CONFIG_VALUE_"+n+"="+value)
+	for _, setting := range jobSettings(github, token.Repositories, program) {
+		n := strconv.Itoa(count)
+		env = append(env, "GIT_CONFIG_KEY_"+n+"="+setting[0], "GIT_CONFIG_VALUE_"+n+"="+setting[1])
+		count++
 	}
-	return append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(count+2))
+	return append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(count))
+}
+
+// jobSettings have git use the job's token and no other credential, whatever else is
+// configured, each as key and value.
+func jobSettings(github *url.URL, repositories []string, program string) [][2]string {
+	address := strings.TrimSuffix(github.String(), "/")
+	helper := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + botHelperName
+	settings := [][2]string{
+		// The empty helper first: no other one gets a copy.
+		{"credential." + address + ".helper", ""}, {"credential." + address + ".helper", helper},
+		// An empty one drops those before it, such as the one of actions/checkout.
+		{"http." + address + "/.extraheader", ""},
+	}
+	if len(repositories) == 0 {
+		return settings
+	}
+	// git takes the longest address that fits: one with the owner goes before somebody's
+	// rewriting of the whole host, to an address with a password in it, say, or to ssh.
+	owner, _, _ := strings.Cut(repositories[0], "/")
+	https := address + "/" + owner + "/"
+	for _, key := range []string{"url." + https + ".insteadOf", "url." + https + ".pushInsteadOf"} {
+		for _, form := range append(gitconfig.SSHForms(github.Hostname()), address+"/") {
+			settings = append(settings, [2]string{key, form + owner + "/"})
+		}
+	}
+	return settings
 }

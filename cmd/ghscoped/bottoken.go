@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,8 +15,8 @@ import (
 )
 
 // mintLimit bounds the making of a token, for which the service asks GitHub
-// several times.
-const mintLimit = 60 * time.Second
+// several times, and is asked again while what stands in the way may pass.
+const mintLimit = 2 * time.Minute
 
 // botOptions are what a bot asks for.
 type botOptions struct{ repositories, permissions []string }
@@ -54,9 +55,10 @@ func newBotToken(in invocation) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	o.declare(cmd.Flags())
+	fresh := cmd.Flags().Bool("fresh", false, "a new token, though the policy allows one to be given again")
 	asJSON := cmd.Flags().Bool("json", false, oneJSON+", with the expiry and the name for commits")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		token, err := in.botToken(cmd.Context(), o)
+		token, err := in.botToken(cmd.Context(), o, *fresh)
 		if err != nil {
 			return err
 		}
@@ -69,7 +71,7 @@ func newBotToken(in invocation) *cobra.Command {
 	return cmd
 }
 
-func (in invocation) botToken(ctx context.Context, o botOptions) (client.BotToken, error) {
+func (in invocation) botToken(ctx context.Context, o botOptions, fresh bool) (client.BotToken, error) {
 	if in.getenv(socketVariable) != "" && len(o.repositories)+len(o.permissions) == 0 {
 		return in.askAgent(ctx, agentQuestion{})
 	}
@@ -81,7 +83,24 @@ func (in invocation) botToken(ctx context.Context, o botOptions) (client.BotToke
 	if err != nil {
 		return client.BotToken{}, err
 	}
+	asked.Fresh = fresh
+	return mint(ctx, service, asked)
+}
+
+// mint asks for a token, and again while what stands in the way may pass.
+func mint(ctx context.Context, service botService, asked client.BotRequest) (client.BotToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, mintLimit)
 	defer cancel()
-	return service.BotToken(ctx, asked)
+	for wait := time.Second; ; wait *= 2 {
+		token, err := service.BotToken(ctx, asked)
+		refusal, known := errors.AsType[*client.Error](err)
+		if err == nil || !known || !refusal.Retryable {
+			return token, err
+		}
+		select {
+		case <-time.After(max(wait, refusal.RetryAfter)):
+		case <-ctx.Done():
+			return token, err
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/client"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 const (
@@ -35,6 +36,7 @@ type botService interface {
 // socket in a folder that only this user can open, so nothing is on a disk.
 type tokenAgent struct {
 	service botService
+	github  revoker
 	asked   client.BotRequest
 	clock   func() time.Time
 
@@ -51,9 +53,7 @@ func (a *tokenAgent) token(ctx context.Context) (client.BotToken, error) {
 	if left > renewBefore {
 		return a.current, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, mintLimit)
-	defer cancel()
-	fresh, err := a.service.BotToken(ctx, a.asked)
+	fresh, err := mint(ctx, a.service, a.asked)
 	if err != nil {
 		if left > 0 {
 			return a.current, nil // the old one may do
@@ -75,7 +75,12 @@ func (a *tokenAgent) refused(hash string) {
 	}
 }
 
-// end revokes what has not ended by itself.
+// revoker ends an installation token at GitHub itself.
+type revoker interface {
+	RevokeInstallationToken(ctx context.Context, token github.InstallationToken) error
+}
+
+// end revokes what has not ended by itself; at GitHub, where the service does not.
 func (a *tokenAgent) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	defer cancel()
@@ -84,11 +89,20 @@ func (a *tokenAgent) end(ctx context.Context) error {
 	var failures []error
 	for _, token := range a.minted {
 		if a.clock().Before(token.ExpiresAt) {
-			failures = append(failures, a.service.RevokeBotToken(ctx, token.Token.Hash()))
+			failures = append(failures, a.revoke(ctx, token))
 		}
 	}
 	a.minted, a.current = nil, client.BotToken{}
 	return errors.Join(failures...)
+}
+
+func (a *tokenAgent) revoke(ctx context.Context, token client.BotToken) error {
+	asking, cancel := context.WithTimeout(ctx, revokeLimit/2)
+	defer cancel()
+	if a.service.RevokeBotToken(asking, token.Token.Hash()) == nil {
+		return nil
+	}
+	return a.github.RevokeInstallationToken(ctx, github.InstallationToken{Token: token.Token.String, IssuedAt: token.ExpiresAt.Add(-time.Hour)})
 }
 
 // agentQuestion asks for the token, or tells that one was refused.
@@ -142,7 +156,7 @@ func (a *tokenAgent) listen(ctx context.Context, temporary string) (path string,
 
 func (a *tokenAgent) answer(ctx context.Context, connection net.Conn) {
 	defer connection.Close()
-	_ = connection.SetDeadline(time.Now().Add(mintLimit))
+	_ = connection.SetDeadline(time.Now().Add(mintLimit + revokeLimit))
 	var question agentQuestion
 	if json.NewDecoder(connection).Decode(&question) != nil {
 		return

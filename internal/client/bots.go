@@ -18,7 +18,7 @@ type BotToken struct {
 	ExpiresAt    time.Time         `json:"expires_at"`
 	Repositories []string          `json:"repositories"`
 	Permissions  map[string]string `json:"permissions"`
-	// Git is what commits by it should carry.
+	// Git is what commits by it should carry; empty where GitHub did not say it.
 	Git GitIdentity `json:"git"`
 }
 
@@ -35,6 +35,8 @@ type BotRequest struct {
 	// Exclusive: nobody else gets this token, so that revoking it ends no other
 	// job.
 	Exclusive bool `json:"exclusive,omitempty"`
+	// Fresh asks for a new token, whatever the policy says of reuse.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // BotToken asks for an installation token.

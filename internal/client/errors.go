@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 )
@@ -29,6 +31,10 @@ type Error struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Err     error  `json:"-"`
+	// Retryable says that the same may work later, after RetryAfter; 0: nobody named
+	// a time.
+	Retryable  bool          `json:"-"`
+	RetryAfter time.Duration `json:"-"`
 }
 
 func (e *Error) Error() string {
@@ -48,7 +54,7 @@ func Is(err error, code string) bool {
 
 func unreachable(err error) *Error {
 	return &Error{Code: CodeUnreachable, Message: "The service “Connect GitHub” of this Hub does not answer.",
-		Hint: "Try again in a moment; ghscoped doctor says more.", Err: err}
+		Hint: "Try again in a moment; ghscoped doctor says more.", Err: err, Retryable: true}
 }
 
 func notTheService(status int, err error) *Error {
@@ -72,6 +78,9 @@ func ofAnswer(answer *http.Response) *Error {
 	}
 	known := body.Error
 	known.Status, known.Err = answer.StatusCode, err
+	if wait, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && answer.StatusCode == http.StatusServiceUnavailable {
+		known.Retryable, known.RetryAfter = true, time.Duration(wait)*time.Second
+	}
 	switch known.Code {
 	case apierror.CodeNotFound:
 		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Contact your Hub's administrators."

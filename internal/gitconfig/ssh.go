@@ -11,17 +11,17 @@ import (
 // port, are written. git takes the longest that fits.
 func RewriteSSH(address, host string) []string {
 	lines := []string{`[url "` + address + `"]`}
-	for _, form := range sshForms(host) {
+	for _, form := range SSHForms(host) {
 		lines = append(lines, "\tinsteadOf = "+form)
 	}
 	return lines
 }
 
-// sshForms are the beginnings of a host's ssh addresses: as scp has them, with a
+// SSHForms are the beginnings of a host's ssh addresses: as scp has them, with a
 // slash behind the colon too, and as URLs, with or without the user. github.com can
 // be reached at the port of https as well, under another name ("Using SSH over the
 // HTTPS port").
-func sshForms(host string) []string {
+func SSHForms(host string) []string {
 	var forms []string
 	for _, user := range []string{"git@", ""} {
 		forms = append(forms, user+host+":", user+host+":/",
@@ -39,5 +39,5 @@ func ofRewriteSSH(header, setting string) bool {
 	form, found := strings.CutPrefix(setting, "insteadOf = ")
 	_, quoted, isURL := strings.Cut(strings.TrimSpace(header), `[url "`)
 	address, err := url.Parse(strings.TrimSuffix(quoted, `"]`))
-	return found && isURL && err == nil && address.Host != "" && slices.Contains(sshForms(address.Hostname()), form)
+	return found && isURL && err == nil && address.Host != "" && slices.Contains(SSHForms(address.Hostname()), form)
 }

@@ -79,11 +79,12 @@ func (s *Server) postBotToken(w http.ResponseWriter, r *http.Request, c bot.Call
 		Repositories []string          `json:"repositories"`
 		Permissions  map[string]string `json:"permissions"`
 		Exclusive    bool              `json:"exclusive"`
+		Fresh        bool              `json:"fresh"`
 	}
 	if err := readJSON(r, &body); err != nil {
 		return err
 	}
-	request := bot.Request{Repositories: body.Repositories, Permissions: body.Permissions, Exclusive: body.Exclusive}
+	request := bot.Request{Repositories: body.Repositories, Permissions: body.Permissions, Exclusive: body.Exclusive, Fresh: body.Fresh}
 	token, err := s.issuer.Issue(r.Context(), c, request, requestID(r))
 	if err != nil {
 		return err

@@ -65,16 +65,18 @@ func (g *botGitHub) Mint(_ context.Context, owner string, names []string, permis
 	return m, nil
 }
 
-func (g *botGitHub) Identity(context.Context, secret.String) (github.Identity, error) {
+func (g *botGitHub) Identity(context.Context, github.InstallationToken) (github.Identity, error) {
 	return github.Identity{Name: "app[bot]", Email: "7+app[bot]@users.noreply.github.com"}, nil
 }
 
-func (g *botGitHub) RevokeInstallationToken(_ context.Context, token secret.String) error {
-	g.revoked = append(g.revoked, token.Reveal())
+func (g *botGitHub) Alive(context.Context, github.InstallationToken) (bool, error) { return true, nil }
+
+func (g *botGitHub) RevokeInstallationToken(_ context.Context, token github.InstallationToken) error {
+	g.revoked = append(g.revoked, token.Token.Reveal())
 	return nil
 }
 
-func (g *botGitHub) File(context.Context, secret.String, string, string, string, int) ([]byte, bool, error) {
+func (g *botGitHub) File(context.Context, github.InstallationToken, string, string, string, int) ([]byte, bool, error) {
 	return nil, false, errors.New("not asked for")
 }
 
