@@ -55,6 +55,7 @@ func (in invocation) policyCheck(_ *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	in.showProblems(path, policy.Doubts)
 	fmt.Fprintf(in.stdout, "%s: %v, without a mistake\n", path, policy)
 	return nil
 }
@@ -78,6 +79,11 @@ func (in invocation) readPolicy(names []string) (*bot.Policy, string, error) {
 	if !ok {
 		return policy, path, err
 	}
+	in.showProblems(path, problems)
+	return nil, path, &failure{code: exitFault}
+}
+
+func (in invocation) showProblems(path string, problems bot.Problems) {
 	for _, problem := range problems {
 		at := path
 		if problem.Line > 0 {
@@ -85,7 +91,6 @@ func (in invocation) readPolicy(names []string) (*bot.Policy, string, error) {
 		}
 		fmt.Fprintf(in.stderr, "%s: %s\n", at, problem.Message)
 	}
-	return nil, path, &failure{code: exitFault}
 }
 
 func (in invocation) policyExplain(asked question, args []string) error {

@@ -9,13 +9,15 @@ import (
 )
 
 // PolicyFile is a policy that follows its file: each use looks whether the file
-// has changed. A file that cannot be used leaves the last good policy in force,
-// and is told by [PolicyFile.Err]. Safe for concurrent use.
+// has changed. A file with mistakes leaves the last good policy in force, and is told
+// by [PolicyFile.Err]. One that is empty or gone allows nothing: that is how an
+// administrator stops all bots at once. Safe for concurrent use.
 type PolicyFile struct {
 	path string
 
 	mu      sync.Mutex
 	info    os.FileInfo // of the file as last read, well or badly; nil: not there
+	reading bool        // one caller reads; the others go on with what there is
 	current *Policy
 	err     error
 }
@@ -23,28 +25,25 @@ type PolicyFile struct {
 // OpenPolicy reads a policy file, which must be good to begin with.
 func OpenPolicy(path string) (*PolicyFile, error) {
 	f := &PolicyFile{path: path}
-	f.mu.Lock()
-	f.look()
-	f.mu.Unlock()
-	if f.err != nil {
-		return nil, f.err
+	if err := f.Err(); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
 
 // Current is the policy in force.
 func (f *PolicyFile) Current() *Policy {
+	f.look()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.look()
 	return f.current
 }
 
 // Err says why the file cannot be used as it is now; nil: it is in force.
 func (f *PolicyFile) Err() error {
+	f.look()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.look()
 	return f.err
 }
 
@@ -53,23 +52,37 @@ func (f *PolicyFile) Err() error {
 // again at the next look.
 func (f *PolicyFile) look() {
 	info, err := os.Stat(f.path)
-	if err != nil {
-		f.info, f.err = nil, fmt.Errorf("the bot policy: %w", err)
+	if !f.toRead(info, err) {
 		return
 	}
-	if os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
-		return
+	var policy *Policy
+	if err == nil {
+		policy, err = readPolicy(f.path)
 	}
-	f.info = info
-	policy, err := readPolicy(f.path)
-	if err != nil {
-		f.err = fmt.Errorf("the bot policy %s: %w", f.path, err)
-		if problems := (Problems)(nil); !errors.As(err, &problems) {
-			f.info = nil // it could not be read: look again
-		}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reading, f.info = false, info
+	problems, wrong := errors.AsType[Problems](err)
+	switch {
+	case err == nil:
+		f.current, f.err = policy, nil
 		return
+	case errors.Is(err, os.ErrNotExist) || problems.empty():
+		f.current = &Policy{}
+	case !wrong:
+		f.info = nil // it could not be read: look again
 	}
-	f.current, f.err = policy, nil
+	f.err = fmt.Errorf("the bot policy %s: %w", f.path, err)
+}
+
+func (f *PolicyFile) toRead(info os.FileInfo, err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reading || (err == nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size()) {
+		return false
+	}
+	f.reading = true
+	return true
 }
 
 func readPolicy(path string) (*Policy, error) {

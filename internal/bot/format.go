@@ -134,6 +134,8 @@ func (r *reader) checkPermissions(n *yaml.Node, what string) bool {
 		}
 		if problem := permissionProblem(key.Value, value.Value); problem != "" {
 			r.problem(key.Line, "%s", problem)
+		} else if doubt := permissionDoubt(key.Value); doubt != "" {
+			r.doubts = append(r.doubts, Problem{key.Line, doubt})
 		}
 		return true
 	})

@@ -241,17 +241,17 @@ func TestIssueRefusedReachesNobodyButTheAudit(t *testing.T) {
 		request bot.Request
 		code    string
 	}{
-		"another repository":   {nbbot, push("octo-org/secrets"), "bot_refused"},
-		"another caller":       {bot.Caller{Kind: bot.Service, Name: "other"}, push("octo-org/shared"), "bot_refused"},
-		"another bot's rule":   {minutely, push("octo-org/handbook"), "bot_refused"},
-		"more permission":      {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"issues": "read"}}, "bot_refused"},
-		"several owners":       {nbbot, push("octo-org/shared", "octocat/hello"), "several_owners"},
-		"a wildcard":           {nbbot, push("octo-org/*"), "repository_invalid"},
-		"nothing":              {nbbot, push(), "repositories_missing"},
-		"no permission":        {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}}, "permissions_missing"},
-		"unknown permission":   {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"x": "write"}}, "permission_invalid"},
-		"501 repositories":     {nbbot, push(slices.Repeat([]string{"octo-org/shared"}, 501)...), "too_many_repositories"},
-		"a name of a megabyte": {nbbot, push(strings.Repeat("x", 1<<20)), "repository_invalid"},
+		"another repository":    {nbbot, push("octo-org/secrets"), "bot_refused"},
+		"another caller":        {bot.Caller{Kind: bot.Service, Name: "other"}, push("octo-org/shared"), "bot_refused"},
+		"another bot's rule":    {minutely, push("octo-org/handbook"), "bot_refused"},
+		"more permission":       {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"issues": "read"}}, "bot_refused"},
+		"several owners":        {nbbot, push("octo-org/shared", "octocat/hello"), "several_owners"},
+		"a wildcard":            {nbbot, push("octo-org/*"), "repository_invalid"},
+		"nothing":               {nbbot, push(), "repositories_missing"},
+		"no permission":         {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}}, "permissions_missing"},
+		"permission of no name": {nbbot, bot.Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"pull-requests": "write"}}, "permission_invalid"},
+		"501 repositories":      {nbbot, push(slices.Repeat([]string{"octo-org/shared"}, 501)...), "too_many_repositories"},
+		"a name of a megabyte":  {nbbot, push(strings.Repeat("x", 1<<20)), "repository_invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,7 +16,7 @@ func newIssued(registry prometheus.Registerer) *prometheus.CounterVec {
 func (f *PolicyFile) Measure(registry prometheus.Registerer) {
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ghscoped_bot_policy_current",
-		Help: "1: the policy in force is what its file says; 0: the file cannot be used, the last good one is in force.",
+		Help: "1: the policy in force is what its file says; 0: the file cannot be used, or is empty or gone.",
 	}, func() float64 {
 		if f.Err() != nil {
 			return 0

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ var (
 	// It can stand in a log, a list and a sentence as it is.
 	ruleNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// The Hub could have a service, user or group of that name.
-	callerNames = regexp.MustCompile(`^(service|user|group):[^ :].{0,254}$`)
+	callerNames = regexp.MustCompile(`^(service|user|group):[^ :](.{0,253}[^ ])?$`)
 	// As far as an expression can say what github.ParseFullName takes: a name is not
 	// only dots.
 	repositoryNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,38}/([A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}|\*)$`)
@@ -66,7 +67,13 @@ func (ruleName) form() form {
 }
 
 func (caller) form() form {
-	return form{what: "the caller", pattern: callerNames, must: "service:NAME, user:NAME or group:NAME"}
+	return form{what: "the caller", pattern: callerNames, valid: canCall,
+		must: "service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals"}
+}
+
+// canCall: JupyterHub keeps names of users in small letters.
+func canCall(text string) bool {
+	return !strings.HasPrefix(text, User+":") || text == strings.ToLower(text)
 }
 
 func (repository) form() form {
@@ -105,6 +112,7 @@ func ParsePolicy(data []byte) (*Policy, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	p.Doubts = r.doubts
 	return p, nil
 }
 
@@ -129,8 +137,11 @@ func (r *reader) rule(item at[ruleFormat]) rule {
 	format := item.Value
 	one := rule{
 		name: string(format.Name), line: item.Line, reason: format.Reason,
-		callers: patterns(format.Callers), permissions: format.Permissions,
+		callers: patterns(format.Callers), named: map[pattern]bool{}, permissions: format.Permissions,
 		repositories: map[string]bool{}, owners: map[string]bool{}, except: map[string]bool{},
+	}
+	for _, p := range one.callers {
+		one.named[p] = true
 	}
 	one.reuse, _ = time.ParseDuration(string(format.Reuse)) // 0 where there is none
 	for _, full := range format.Repositories {
@@ -173,24 +184,44 @@ func (r *reader) exceptions(one rule, exceptions []at[exception]) {
 }
 
 // idle reports rules that can never decide, because an earlier one allows all
-// that they allow.
+// that they allow. Only rules with one of its repositories can be such.
 func (r *reader) idle(p *Policy) {
+	including := map[string][]*rule{} // by OWNER/NAME, and OWNER/*
 	for i := range p.rules {
-		for j := range p.rules[:i] {
-			if later, earlier := &p.rules[i], &p.rules[j]; later.within(earlier) {
+		later := &p.rules[i]
+		for _, earlier := range later.maybeWithin(including) {
+			if later.within(earlier) {
 				r.problem(later.line, "rule %q can never match: rule %q in line %d allows all of it already", later.name, earlier.name, earlier.line)
 				break
 			}
 		}
+		for full := range later.repositories {
+			including[full] = append(including[full], later)
+		}
+		for owner := range later.owners {
+			including[owner+"/*"] = append(including[owner+"/*"], later)
+		}
 	}
 }
 
-// within reports whether every request that r allows is allowed by other.
+// maybeWithin are the rules that include one of r's repositories, of which there is
+// always one.
+func (r *rule) maybeWithin(including map[string][]*rule) []*rule {
+	for full := range r.repositories {
+		owner, _, _ := strings.Cut(full, "/")
+		return slices.Concat(including[full], including[owner+"/*"])
+	}
+	for owner := range r.owners {
+		return including[owner+"/*"]
+	}
+	return nil
+}
+
+// within reports whether every request that r allows is allowed by other. What costs
+// least comes first.
 func (r *rule) within(other *rule) bool {
-	for _, p := range r.callers {
-		if !other.coversPattern(p) {
-			return false
-		}
+	if lacking(other.permissions, r.permissions) != "" {
+		return false
 	}
 	for full := range r.repositories {
 		if owner, name, _ := strings.Cut(full, "/"); !other.includes(owner, name) {
@@ -207,19 +238,16 @@ func (r *rule) within(other *rule) bool {
 			return false
 		}
 	}
-	return lacking(other.permissions, r.permissions) == ""
+	return !slices.ContainsFunc(r.callers, func(p pattern) bool { return !other.coversPattern(p) })
 }
 
 // coversPattern reports whether everyone whom p names is named by r. A pattern
 // is compared as a text: its stars are matched by stars only, which finds most
 // cases and never one too many.
 func (r *rule) coversPattern(p pattern) bool {
-	for _, q := range r.callers {
-		if q.kind == p.kind && glob(q.name, p.name) {
-			return true
-		}
-	}
-	return false
+	return r.named[p] || slices.ContainsFunc(r.callers, func(q pattern) bool {
+		return q.kind == p.kind && strings.Contains(q.name, "*") && glob(q.name, p.name)
+	})
 }
 
 // String describes a policy in a log line.

@@ -10,6 +10,9 @@ import (
 
 // Policy says who may have which token. Make it with [ParsePolicy].
 type Policy struct {
+	// Doubts are what may be a mistake in it.
+	Doubts Problems
+
 	rules []rule
 }
 
@@ -20,9 +23,10 @@ type rule struct {
 	line         int
 	reason       string
 	callers      []pattern
-	repositories map[string]bool // OWNER/NAME
-	owners       map[string]bool // OWNER of OWNER/*
-	except       map[string]bool // OWNER/NAME
+	named        map[pattern]bool // the callers
+	repositories map[string]bool  // OWNER/NAME
+	owners       map[string]bool  // OWNER of OWNER/*
+	except       map[string]bool  // OWNER/NAME
 	permissions  map[string]string
 	reuse        time.Duration
 }
@@ -144,21 +148,26 @@ func (r *rule) refusal(a ask) string {
 	return lacking(r.permissions, a.permissions)
 }
 
-// lacking says which of the permissions wanted is not had; "": none.
+// lacking says which of the permissions wanted is not had; "": none. Reading metadata
+// comes with every token, and so with every other permission.
 func lacking(have, want map[string]string) string {
 	for name, level := range want {
-		if !covers(have[name], level) {
+		if !had(have, name, level) {
 			return lackingFirst(have, want)
 		}
 	}
 	return ""
 }
 
+func had(have map[string]string, name, level string) bool {
+	return covers(have[name], level) || (name == "metadata" && level == "read" && len(have) > 0)
+}
+
 // lackingFirst names the same one each time; it costs more than finding out
 // that there is one.
 func lackingFirst(have, want map[string]string) string {
 	for _, name := range sortedKeys(want) {
-		if !covers(have[name], want[name]) {
+		if !had(have, name, want[name]) {
 			return "it does not allow " + name + ":" + want[name]
 		}
 	}

@@ -198,10 +198,13 @@ var badPolicies = map[string]struct {
 	"an address":                      {ruleWith("repositories", "['https://github.com/o/r']"), "line 6: the repository", true},
 	"no repositories":                 {ruleWith("repositories", "[]"), "line 6: repositories is empty", true},
 	"a repository twice":              {ruleWith("repositories", "[o/r, O/R]"), `line 6: "O/R" stands twice`, false},
-	"an unknown permission":           {ruleWith("permissions", "{content: read}"), `line 7: "content" is no permission`, true},
-	"an organisation's permission":    {ruleWith("permissions", "{members: read}"), `line 7: "members" is no permission`, true},
+	"a permission as no name is":      {ruleWith("permissions", "{pull-requests: read}"), `line 7: "pull-requests" is no permission that a repository can give (did you mean pull_requests?)`, true},
+	"an organisation's permission":    {ruleWith("permissions", "{members: read}"), `line 7: "members" is no permission`, false},
+	"another of an organisation's":    {ruleWith("permissions", "{organization_secrets: read}"), `line 7: "organization_secrets" is no permission`, false},
+	"a level of no permission":        {ruleWith("permissions", "{something_new: all}"), "line 7: the permission something_new can be read or write or admin, not", false},
+	"a caller that ends with space":   {ruleWith("callers", "['user:a ']"), `line 5: the caller "user:a "`, true},
+	"a user's name with a capital":    {ruleWith("callers", "['user:Ada']"), `line 5: the caller "user:Ada" must be service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals`, false},
 	"all permissions":                 {ruleWith("permissions", `{"*": write}`), `line 7: "*" is no permission`, true},
-	"a permission misspelt":           {ruleWith("permissions", "{content: read}"), `line 7: "content" is no permission that a repository can give (did you mean contents?)`, true},
 	"a key misspelt":                  {ruleWith("reuze", "1m"), `line 8: a rule knows no key "reuze" (did you mean reuse?)`, true},
 	"an unknown level":                {ruleWith("permissions", "{contents: admin}"), "line 7: the permission contents can be read or write, not", true},
 	"a level that it lacks":           {ruleWith("permissions", "{metadata: write}"), "line 7: the permission metadata can be read, not", true},
@@ -245,7 +248,7 @@ line 3: the name "a b" must be 1 to 64 letters, digits, dots, dashes and undersc
 line 3: a rule lacks the key "reason"
 line 3: a rule lacks the key "repositories"
 line 3: a rule lacks the key "permissions"
-line 4: the caller "x" must be service:NAME, user:NAME or group:NAME
+line 4: the caller "x" must be service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals
 line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse`)
 }
 
@@ -261,7 +264,7 @@ func TestParsePolicyNamesNothingButTheProblem(t *testing.T) {
 		"a rule that is null":        {"version: 1\nrules:\n  - !!null {name: one}\n", "line 3: a rule must be a mapping"},
 		"a key twice":                {ruleWith("name", "one\n    name: two"), `line 4: the key "name" stands twice, first in line 3`},
 		"an anchor and its alias":    {ruleWith("&k reason", "because") + "    *k : because\n", "line 8: a key of a rule is no plain text\nline 9: a key of a rule is no plain text"},
-		"a permission like no other": {ruleWith("permissions", "{zzzzzzzz: read}"), `line 7: "zzzzzzzz" is no permission that a repository can give`},
+		"a permission like no other": {ruleWith("permissions", "{zzzzz-zzz: read}"), `line 7: "zzzzz-zzz" is no permission that a repository can give`},
 		"two rules without a name":   {nameless + rule, "line 3: a rule lacks the key \"name\"\nline 7: a rule lacks the key \"name\""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -366,9 +369,17 @@ func TestPolicyFollowsItsFile(t *testing.T) {
 	require.Len(t, file.Current().rules, 1)
 	require.NoError(t, file.Err())
 
-	require.NoError(t, os.Remove(path))
-	require.Len(t, file.Current().rules, 1)
-	require.Error(t, file.Err())
+	for name, stop := range map[string]func(){
+		"it is gone":              func() { require.NoError(t, os.Remove(path)) },
+		"it is empty":             func() { replace("") },
+		"it holds a comment only": func() { replace("# stopped\n") },
+	} {
+		replace(ruleWith("reuse", "1m"))
+		require.Len(t, file.Current().rules, 1)
+		stop()
+		require.Empty(t, file.Current().rules, "all bots stop when %s", name)
+		require.Error(t, file.Err())
+	}
 	replace(goodPolicy)
 	require.Len(t, file.Current().rules, 2)
 	require.Equal(t, 30*time.Minute, file.Current().rules[0].reuse)
@@ -403,6 +414,49 @@ func TestPolicyFileIsReadAgainWhen(t *testing.T) {
 			require.NoError(t, err)
 			change(path, info.ModTime())
 			require.NotSame(t, first, file.Current())
+		})
+	}
+}
+
+func TestParsePolicyDoubtsAPermissionThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	p := parse(t, ruleWith("permissions", "{content: read, brand_new: admin}"))
+	require.Equal(t, Problems{
+		{7, `"content" is no permission that this release knows (did you mean contents?); GitHub decides when a token is asked for`},
+		{7, `"brand_new" is no permission that this release knows; GitHub decides when a token is asked for`},
+	}, p.Doubts)
+	request := Request{Repositories: []string{"o/r"}, Permissions: map[string]string{"brand_new": "write"}}
+	require.True(t, p.Explain(Caller{Kind: Service, Name: "a"}, request).Allowed)
+	require.Empty(t, parse(t, goodPolicy).Doubts)
+}
+
+func TestPolicyAllowsMetadataBesideSomethingElse(t *testing.T) {
+	t.Parallel()
+	p := parse(t, goodPolicy)
+	for level, allowed := range map[string]bool{"read": true, "write": false} {
+		request := Request{Repositories: []string{"octo-org/a"}, Permissions: map[string]string{"contents": "write", "metadata": level}}
+		require.Equal(t, allowed, p.Explain(Caller{Kind: Service, Name: "nbbot"}, request).Allowed)
+	}
+}
+
+// A policy of the greatest size, whose rules have much in common.
+func BenchmarkParsePolicy(b *testing.B) {
+	for _, rules := range []int{250, 500, 1000} {
+		b.Run(fmt.Sprint(rules), func(b *testing.B) {
+			var text strings.Builder
+			text.WriteString("version: 1\nrules:\n")
+			for i := range rules {
+				callers := make([]string, 60)
+				for j := range callers {
+					callers[j] = fmt.Sprintf("'user:%x.%x'", i, j)
+				}
+				fmt.Fprintf(&text, "  - {name: r%d, reason: x, callers: [%s], repositories: [o/a, o/b%d], permissions: {contents: write}}\n", i, strings.Join(callers, ", "), i)
+			}
+			for b.Loop() {
+				_, err := ParsePolicy([]byte(text.String()))
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(rules), "µs/rule")
 		})
 	}
 }

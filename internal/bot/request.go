@@ -7,7 +7,6 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/github"
-	"github.com/ghscoped/ghscoped-service/internal/spelling"
 )
 
 // MaxRepositories is how many repositories GitHub takes for one token.
@@ -40,42 +39,6 @@ type Request struct {
 	Exclusive bool
 	// Fresh asks for a new token, whatever the rule says of reuse.
 	Fresh bool
-}
-
-// permissions are the repository permissions of GitHub Apps with the levels
-// that each can have. Those of organisations and accounts are left out on
-// purpose: they reach beyond the repositories that a token is limited to.
-var permissions = map[string][]string{
-	"actions": readWrite, "administration": readWrite, "attestations": readWrite, "checks": readWrite,
-	"codespaces": readWrite, "contents": readWrite, "dependabot_secrets": readWrite, "deployments": readWrite,
-	"discussions": readWrite, "environments": readWrite, "issues": readWrite, "merge_queues": readWrite,
-	"metadata": {"read"}, "packages": readWrite, "pages": readWrite, "pull_requests": readWrite,
-	"repository_hooks": readWrite, "repository_projects": readWrite, "secret_scanning_alerts": readWrite,
-	"secrets": readWrite, "security_events": readWrite, "statuses": readWrite,
-	"vulnerability_alerts": readWrite, "workflows": {"write"},
-}
-
-var readWrite = []string{"read", "write"}
-
-// covers reports whether a permission at level have includes level want.
-func covers(have, want string) bool {
-	return have == want || (have == "write" && want == "read")
-}
-
-// permissionProblem says what is wrong with a permission; "": nothing.
-func permissionProblem(name, level string) string {
-	levels, known := permissions[name]
-	switch {
-	case !known:
-		problem := fmt.Sprintf("%.60q is no permission that a repository can give", name)
-		if near := spelling.Nearest(name, sortedKeys(permissions)); near != "" {
-			problem += " (did you mean " + near + "?)"
-		}
-		return problem
-	case !slices.Contains(levels, level):
-		return fmt.Sprintf("the permission %s can be %s, not %.60q", name, strings.Join(levels, " or "), level)
-	}
-	return ""
 }
 
 // ask is a request that has been checked: one owner, sorted names.

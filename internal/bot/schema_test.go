@@ -36,6 +36,7 @@ type schema struct {
 	UniqueItems   bool              `json:"uniqueItems,omitempty"`
 	MinProperties int               `json:"minProperties,omitempty"`
 	Additional    *bool             `json:"additionalProperties,omitempty"`
+	Names         *schema           `json:"propertyNames,omitempty"`
 	Required      []string          `json:"required,omitempty"`
 	Properties    map[string]schema `json:"properties,omitempty"`
 }
@@ -58,7 +59,7 @@ func schemaOf(t reflect.Type) schema {
 		}
 		return s
 	case reflect.Map:
-		s := schema{Type: "object", Additional: &closed, MinProperties: 1, Properties: map[string]schema{}}
+		s := schema{Type: "object", MinProperties: 1, Properties: map[string]schema{}, Names: &schema{Type: "string", Pattern: permissionNames.String()}}
 		for name, levels := range permissions {
 			s.Properties[name] = schema{Enum: levels}
 		}
@@ -125,6 +126,9 @@ func (s schema) validObject(v map[string]any) bool {
 		}
 	}
 	for key, value := range v {
+		if s.Names != nil && !s.Names.valid(key) {
+			return false
+		}
 		property, known := s.Properties[key]
 		if (!known && s.Additional != nil && !*s.Additional) || (known && !property.valid(value)) {
 			return false

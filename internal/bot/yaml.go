@@ -23,6 +23,11 @@ type Problem struct {
 // Problems is everything wrong with a file, in the order of its lines.
 type Problems []Problem
 
+const emptyFile = "the file is empty"
+
+// empty reports whether all that is wrong is that there is nothing in the file.
+func (p Problems) empty() bool { return len(p) == 1 && p[0].Message == emptyFile }
+
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, problem := range p {
@@ -41,6 +46,7 @@ func (p Problems) Error() string {
 // leaves out what holds another mistake, so that not all would be named at once.)
 type reader struct {
 	problems Problems
+	doubts   Problems // what may be a mistake
 }
 
 // read reads the one document of a file of at most limit bytes into a format. What
@@ -77,7 +83,7 @@ func (r *reader) document(data []byte, limit int) *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		r.problem(0, "the file is empty")
+		r.problem(0, emptyFile)
 		return nil
 	} else if err != nil {
 		r.syntax(err)
