@@ -147,7 +147,7 @@ func TestBotTokensAreRefusedBy(t *testing.T) {
 		"a token that the Hub does not know": {"nonsense", pushShared, nil, 401, "bad_token"},
 		"no body":                            {"nbbot", ``, nil, 400, "repositories_missing"},
 		"no permission":                      {"nbbot", `{"repositories":["octo-org/shared"]}`, nil, 400, "permissions_missing"},
-		"an unknown permission":              {"nbbot", `{"repositories":["octo-org/shared"],"permissions":{"root":"write"}}`, nil, 400, "permission_invalid"},
+		"a permission of no proper name":     {"nbbot", `{"repositories":["octo-org/shared"],"permissions":{"pull-requests":"write"}}`, nil, 400, "permission_invalid"},
 		"a wildcard":                         {"nbbot", `{"repositories":["octo-org/*"],"permissions":{"contents":"write"}}`, nil, 400, "repository_invalid"},
 		"several owners":                     {"nbbot", `{"repositories":["octo-org/shared","octocat/hello"],"permissions":{"contents":"write"}}`, nil, 400, "several_owners"},
 		"501 repositories":                   {"nbbot", many, nil, 400, "too_many_repositories"},
