@@ -146,6 +146,22 @@ func TestDeviceCodeGivesOneToken(t *testing.T) {
 	require.Equal(t, "incorrect_device_code", poll(t, sim, d.str("device_code")).str("error"))
 }
 
+func TestSetTokenLifeIsForTheTokensOfOneAccountFromNowOn(t *testing.T) {
+	t.Parallel()
+	sim := start(t)
+	lives := func(login string) any {
+		d := deviceCode(t, sim)
+		require.NoError(t, sim.Approve(d.str("user_code"), login))
+		return poll(t, sim, d.str("device_code")).body["expires_in"]
+	}
+	sim.SetTokenLife("Mona", 5*time.Minute)
+	require.EqualValues(t, 300, lives("mona"))
+	require.EqualValues(t, 28800, lives("octocat"))
+	sim.Advance(5*time.Minute + time.Second)
+	require.Equal(t, "expired", sim.Tokens()[0].State)
+	require.Equal(t, "live", sim.Tokens()[1].State)
+}
+
 func TestAppWithoutExpiryGivesNoRefreshToken(t *testing.T) {
 	t.Parallel()
 	sim := start(t, func(o *githubsim.Options) {

@@ -43,7 +43,8 @@ type Server struct {
 	tokens        map[string]*token // by access token
 	refreshTokens map[string]*token // by refresh token
 	issued        []*token
-	devices       map[string]*device // by device code
+	tokenLives    map[string]time.Duration // by login, lower case
+	devices       map[string]*device       // by device code
 	userCodes     map[string]*device
 	deviceOrder   []*device
 	codes         map[string]*authCode
@@ -72,7 +73,7 @@ func New(o Options) *Server {
 	return &Server{
 		opts: o.withDefaults(), lastID: 1000, latency: newLatency(o.Latency),
 		accounts: map[string]*Account{}, apps: map[string]*App{}, repos: map[string]*repository{},
-		installations: map[int64]*installation{}, tokens: map[string]*token{}, refreshTokens: map[string]*token{},
+		installations: map[int64]*installation{}, tokens: map[string]*token{}, tokenLives: map[string]time.Duration{}, refreshTokens: map[string]*token{},
 		devices: map[string]*device{}, userCodes: map[string]*device{}, codes: map[string]*authCode{},
 		grants: map[grantKey]bool{}, sessions: map[string]*session{}, saml: map[string]bool{}, allowList: map[string]bool{}, renamed: map[string]*repository{}, signedOn: map[samlSession]bool{},
 		entries: map[string]*window{}, rates: map[string]*window{}, manifests: map[string]manifest{},

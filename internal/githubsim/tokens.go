@@ -1,6 +1,7 @@
 package githubsim
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -101,7 +102,7 @@ func (s *Server) issueUserToken(app *App, login, via string, repos map[int64]boo
 	now := s.Now()
 	t := &token{value: "ghu_" + randomFrom(base62, 36), app: app, login: login, via: via, repos: repos, issued: now, signedOn: s.samlSessions(login)}
 	if !app.NoTokenExpiry {
-		t.expires = now.Add(userTokenLife)
+		t.expires = now.Add(cmp.Or(s.tokenLives[strings.ToLower(login)], userTokenLife))
 		t.refresh = "ghr_" + randomFrom(base62, 76)
 		t.refreshExpires = now.Add(refreshTokenLife)
 		s.refreshTokens[t.refresh] = t
@@ -110,6 +111,14 @@ func (s *Server) issueUserToken(app *App, login, via string, repos map[int64]boo
 	s.keep(t)
 	s.evict(app, login)
 	return t
+}
+
+// SetTokenLife says how long the tokens of an account last that it authorizes from
+// now on. It is 8 hours at GitHub; a test of what happens at their end needs less.
+func (s *Server) SetTokenLife(login string, life time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokenLives[strings.ToLower(login)] = life
 }
 
 func (s *Server) keep(t *token) {
@@ -154,7 +163,7 @@ func (s *Server) endGrant(app *App, login, why string) {
 func (t *token) answer() map[string]any {
 	a := map[string]any{"access_token": t.value, "token_type": "bearer", "scope": ""}
 	if t.refresh != "" {
-		a["expires_in"] = int(userTokenLife.Seconds())
+		a["expires_in"] = int(t.expires.Sub(t.issued).Seconds())
 		a["refresh_token"] = t.refresh
 		a["refresh_token_expires_in"] = int(refreshTokenLife.Seconds())
 	}
