@@ -43,6 +43,7 @@ class FakeService:
                 self.rfile.read(int(self.headers["Content-Length"] or 0))
                 if name == "GET flows/current/events" and name not in fake.answers:
                     self.send_response(200)
+                    self.send_header("Content-Type", "text/event-stream")
                     self.end_headers()
                     for event in iter(fake.events.get, None):
                         self.wfile.write(event)
@@ -95,6 +96,8 @@ class AsksTheService(unittest.TestCase):
             ((302, b""), service.NOT_THE_SERVICE),
             ((200, b"<html>"), service.NOT_THE_SERVICE),
             ((200, b"[1]"), service.NOT_THE_SERVICE),
+            ((200, b"[" * 100_000), service.NOT_THE_SERVICE),
+            ((404, b"[" * 100_000), service.NOT_THE_SERVICE),
             ((503, b"<html>"), service.UNREACHABLE),
             ((503, b'{"error": 7}'), service.UNREACHABLE),
         ):
@@ -107,6 +110,56 @@ class AsksTheService(unittest.TestCase):
         with self.assertRaises(service.Problem) as raised:
             service.Service("http://127.0.0.1:1/", "t").call("GET", "api/connection")
         self.assertEqual(raised.exception.code, service.UNREACHABLE)
+
+    def test_an_answer_that_breaks_off_is_late_or_none_at_all(self):
+        stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        for answer, flows_end in (
+            (b"", False),
+            (b"nonsense", False),
+            (b"HTTP/1.1 nonsense\r\n\r\n", False),
+            (b"HTTP/1.1 503 No\r\nContent-Length: 99\r\n\r\n{", False),
+            (None, False),  # silence
+            (stream + b"Content-Length: 99\r\n\r\n{", True),
+            (stream + b"Transfer-Encoding: chunked\r\n\r\nnonsense", True),
+        ):
+            asked = service.Service(self.serve_bytes(answer), "t")
+            with self.subTest(answer), mock.patch.object(service, "PATIENCE", 0.5):
+                with self.assertRaises(service.Problem) as raised:
+                    asked.call("GET", "api/connection")
+                self.assertEqual(raised.exception.code, service.UNREACHABLE)
+                if flows_end:
+                    self.assertEqual(list(asked.flows()), [])
+                    continue
+                with self.assertRaises(service.Problem) as raised:
+                    list(asked.flows())
+                self.assertEqual(raised.exception.code, service.UNREACHABLE)
+
+    def test_a_clock_that_says_nothing_is_none(self):
+        for date in (None, "", "yesterday", "Tue, 99 Foo 2126 00:00:00 GMT"):
+            self.assertIsNone(service.clock(date), date)
+        self.assertEqual(service.clock("Thu, 01 Jan 1970 00:01:00 GMT"), 60)
+
+    def serve_bytes(self, answer):
+        """Return the address of what answers each request with these bytes and hangs up; None says nothing."""
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+
+        def serve():
+            held = []
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                if answer is None:
+                    held.append(connection)
+                    continue
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listening.getsockname()[1]}/"
 
     def test_the_same_event_again_is_a_heartbeat(self):
         fake = FakeService(self)
@@ -278,6 +331,7 @@ class FollowsAndWaits(unittest.IsolatedAsyncioTestCase):
             (refused("bad_token", 401), "bad_token"),
             (refused("not_found", 404), "not_found"),
             ((404, b"<html>"), "not_the_service"),
+            ((200, b"<html>"), "not_the_service"),
         ):
             fake = FakeService(self)
             fake.answers["GET flows/current/events"] = answer
@@ -285,6 +339,36 @@ class FollowsAndWaits(unittest.IsolatedAsyncioTestCase):
             self.assertEqual([state["problem"]["code"] for state in states], [code])
             self.assertEqual((len(waited), len(fake.asked)), (3, 3))
             self.assertGreaterEqual(min(waited), 30)
+
+
+    async def test_a_connection_that_is_not_to_be_had_is_trouble_too(self):
+        for answer, code in (((503, b"<html>"), "service_unreachable"), ((200, b"<html>"), "not_the_service"), (refused("bad_token", 401), "bad_token")):
+            fake = FakeService(self)
+            fake.answers["GET connection"] = answer
+            for _ in range(3):
+                fake.change(1, {})
+                fake.events.put(None)
+            states, waited = await self.states(fake, True, 3)
+            self.assertEqual([state["problem"]["code"] for state in states], [code])
+            self.assertEqual(len([name for name, _ in fake.asked if name == "GET connection"]), 3)
+            self.assertGreaterEqual(min(waited), 30)
+
+    async def test_a_page_that_comes_and_goes_asks_nothing_again(self):
+        fake = FakeService(self)
+        fake.answers["GET flows/current/events"] = (503, b"<html>")
+        watch = server.Watch(service.Service(fake.url, "t"), True)
+        over = threading.Event()
+        self.addCleanup(over.set)
+        with mock.patch("time.sleep", lambda _: over.wait()):
+            for _ in range(5):
+                page = watch.join()
+                state = await asyncio.wait_for(page.get(), 10)
+                self.assertEqual(state["problem"]["code"], "service_unreachable")
+                watch.leave(page)
+            self.assertEqual(len(fake.asked), 1)
+            over.set()
+            while watch.running:
+                await asyncio.sleep(0.01)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
@@ -25,6 +25,7 @@ const (
 	statusItem = chromedp.CSS(`.jp-ghscoped-Status`)
 	codeText   = chromedp.CSS(`.jp-ghscoped-Code-text`)
 	goToGitHub = chromedp.CSS(`.jp-Dialog button.jp-mod-accept`)
+	webFlow    = chromedp.CSS(`.jp-Dialog-footerButtons button:last-child`)
 	cancelCode = chromedp.CSS(`.jp-Dialog-footerButtons button:first-child`)
 	connection = chromedp.CSS(`.jp-ghscoped-Connection`)
 	disconnect = chromedp.CSS(`.jp-Dialog button.jp-mod-warn`)
@@ -39,7 +40,7 @@ const (
 )
 
 // The whole way of a person who never leaves JupyterLab but for GitHub's own pages,
-// and a second tab that is in step with the first.
+// a second tab that is in step with the first, and the end of the sign-in at the Hub.
 func TestConnectInLab(t *testing.T) {
 	t.Parallel()
 	ctx := hubtest.Context(t)
@@ -77,7 +78,7 @@ func TestConnectInLab(t *testing.T) {
 	rig.Shell(t, p.terminal, "rm -rf hello")
 	require.NoError(t, browser.Run(ctx, chromedp.Click(cloneHello)))
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(shared.Hub.Home(p.name), "hello", ".git", "refs", "remotes", "origin"))
+		_, err := os.Stat(filepath.Join(p.Hub.Home(p.name), "hello", ".git", "refs", "remotes", "origin"))
 		return err == nil
 	}, hubtest.Patience, 100*time.Millisecond, "the terminal that was opened must clone")
 
@@ -85,6 +86,10 @@ func TestConnectInLab(t *testing.T) {
 	for _, tab := range []context.Context{browser.Tab(), second} {
 		until(ctx, t, tab, statusItem, notConnected)
 	}
+
+	require.NoError(t, hubtest.RunIn(ctx, second, chromedp.Navigate(p.Hub.URL+"hub/logout")))
+	require.NoError(t, browser.Run(ctx, comeBack))
+	until(ctx, t, browser.Tab(), statusItem, `^GitHub: signed out$`)
 }
 
 // A push that waits in a terminal shows its code in JupyterLab.
@@ -98,7 +103,7 @@ func TestPushInATerminalShowsItsCodeInLab(t *testing.T) {
 	go func() {
 		code, err := browser.Text(ctx, codeText)
 		if err == nil {
-			err = shared.GitHub.Approve(code, p.name)
+			err = p.GitHub.Approve(code, p.name)
 		}
 		approved <- err
 	}()
@@ -115,7 +120,7 @@ func TestRoutesOfTheServerExtension(t *testing.T) {
 	t.Parallel()
 	ctx := hubtest.Context(t)
 	p := newPerson(t)
-	who := shared.Visit(t, p.name)
+	who := p.Visit(t, p.name)
 	require.NoError(t, who.Open(ctx, p.server+"lab"))
 	address, err := url.Parse(p.server)
 	require.NoError(t, err)
@@ -159,10 +164,11 @@ func noBarriers(ctx context.Context, t *testing.T, browser *hubtest.Browser, wit
 func until(ctx context.Context, t *testing.T, tab context.Context, selector chromedp.CSS, pattern string) (text string) {
 	t.Helper()
 	script := fmt.Sprintf(`(document.querySelector(%q) || {textContent: ""}).textContent`, string(selector))
-	require.Eventually(t, func() bool {
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		var err error
 		text, err = hubtest.Read(ctx, tab, chromedp.Evaluate[string](script))
-		return err == nil && regexp.MustCompile(pattern).MatchString(text)
-	}, hubtest.Patience, 100*time.Millisecond, "%s must be %s, and is %s", selector, pattern, text)
+		require.NoError(c, err)
+		require.Regexp(c, pattern, text, "%s", selector)
+	}, hubtest.Patience, 100*time.Millisecond)
 	return text
 }

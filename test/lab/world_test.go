@@ -24,8 +24,11 @@ import (
 // its own there.
 type world struct {
 	*rig.World
-	bin   string // folder of ghscoped and its other names
-	users atomic.Int64
+	bin     string // folder of ghscoped and its other names
+	service string // the program
+	// What a server's environment needs to have the extension, and the Git panel too.
+	extension, lab map[string]string
+	users          atomic.Int64
 }
 
 var shared *world
@@ -35,8 +38,8 @@ func TestMain(m *testing.M) { rig.Main(m, start) }
 func start(s *rig.Shared) error {
 	w := &world{bin: filepath.Join(s.Folder, "bin")}
 	shared = w
-	service, err := rig.Build(s.Folder, "cmd/ghscoped-service")
-	if err != nil {
+	var err error
+	if w.service, err = rig.Build(s.Folder, "cmd/ghscoped-service"); err != nil {
 		return err
 	}
 	program, err := rig.Build(w.bin, "cmd/ghscoped")
@@ -58,17 +61,40 @@ func start(s *rig.Shared) error {
 	if err := install(extension, program); err != nil {
 		return err
 	}
-	env, err := hubtest.BesideLab(extension, panel)
-	if err != nil {
+	if w.extension, err = hubtest.BesideLab(extension); err != nil {
 		return err
 	}
-	maps.Copy(env, map[string]string{
-		"GHSCOPED_GITHUB_URL": github.URL(), "GIT_CONFIG_NOSYSTEM": "1", "PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH"),
-	})
-	w.World, err = s.World(rig.WorldOptions{Program: service, GitHub: github, Serve: (*rig.World).Run, Hub: hubtest.Options{
-		ServiceEnv: map[string]string{"GHSCOPED_DELIVERY": "pull", "GHSCOPED_LOG_LEVEL": "warn"}, ServerEnv: env,
-	}})
+	if w.lab, err = hubtest.BesideLab(extension, panel); err != nil {
+		return err
+	}
+	w.World, err = s.World(w.options(github, nil))
 	return err
+}
+
+// options are those of a Hub with the service in pull mode, whose servers have the
+// extension and the Git panel.
+func (w *world) options(github *githubsim.Server, settings map[string]string) rig.WorldOptions {
+	server := map[string]string{"GHSCOPED_GITHUB_URL": github.URL(), "GIT_CONFIG_NOSYSTEM": "1", "PATH": w.bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	maps.Copy(server, w.lab)
+	service := map[string]string{"GHSCOPED_DELIVERY": "pull", "GHSCOPED_LOG_LEVEL": "warn"}
+	maps.Copy(service, settings)
+	return rig.WorldOptions{Program: w.service, GitHub: github, Serve: (*rig.World).Run, Hub: hubtest.Options{ServiceEnv: service, ServerEnv: server}}
+}
+
+// withWebFlow is a world of its own, where the web flow is configured.
+func withWebFlow(t *testing.T) *world {
+	t.Helper()
+	const secret = "web-flow-secret"
+	file := filepath.Join(t.TempDir(), "client-secret")
+	require.NoError(t, os.WriteFile(file, []byte(secret), 0o600))
+	github := rig.NewGitHub(t, githubsim.Options{Interval: time.Second})
+	w := &world{bin: shared.bin, service: shared.service, lab: shared.lab}
+	w.World = rig.NewWorld(t, w.options(github, map[string]string{"GHSCOPED_CLIENT_SECRET_FILE": file}))
+	require.NoError(t, github.PutApp(githubsim.App{
+		ClientID: githubsim.DefaultClientID, Slug: githubsim.DefaultSlug, ClientSecret: secret,
+		CallbackURLs: []string{w.Hub.ServiceURL + "github_callback"},
+	}))
+	return w
 }
 
 // install builds the Python package, with the program and the JupyterLab extension
@@ -101,38 +127,45 @@ func install(folder, program string) error {
 }
 
 // person is a Hub user with a running server, and the GitHub account of the same
-// name with the repository NAME/hello, which the App is installed on. The server's
-// home has its clone, with a commit that is not pushed yet.
+// name with the repositories NAME/hello and NAME/private, which the App is installed
+// on. The server's home has a clone of the first, with a commit that is not pushed yet.
 type person struct {
+	*world
 	name       string
 	repository string
 	server     string // address of the server; ends with "/"
 	terminal   *hubtest.Terminal
 }
 
-func newPerson(t *testing.T) *person {
+func newPerson(t *testing.T) *person { t.Helper(); return shared.newPerson(t) }
+
+func (w *world) newPerson(t *testing.T) *person {
 	t.Helper()
-	ctx := hubtest.Context(t)
-	p := &person{name: fmt.Sprintf("user%d", shared.users.Add(1))}
-	p.repository = p.name + "/hello"
-	require.NoError(t, shared.newAccount(ctx, p))
-	p.server = shared.StartServer(t, p.name, "")
-	p.terminal = shared.OpenTerminal(t, p.name, "")
+	return w.newPersonNamed(t, fmt.Sprintf("user%d", w.users.Add(1)), "hello")
+}
+
+func (w *world) newPersonNamed(t *testing.T, name, repository string) *person {
+	t.Helper()
+	p := &person{world: w, name: name, repository: name + "/" + repository}
+	require.NoError(t, p.newAccount(hubtest.Context(t)))
+	p.server = w.StartServer(t, p.name, "")
+	p.terminal = w.OpenTerminal(t, p.name, "")
 	// A terminal begins with a login shell, which on some systems sets PATH again.
-	rig.Shell(t, p.terminal, "PATH="+shared.bin+":$PATH; export PATH")
+	rig.Shell(t, p.terminal, "PATH="+w.bin+":$PATH; export PATH")
 	rig.Shell(t, p.terminal, "ghscoped setup && git config --global user.name Me && git config --global user.email me@example.org")
-	rig.Shell(t, p.terminal, "git clone -q "+shared.GitHub.URL()+"/"+p.repository+" && git -C hello commit -q --allow-empty -m 'From the panel'")
+	rig.Shell(t, p.terminal, "git clone -q "+w.GitHub.URL()+"/"+p.repository+" && git -C "+repository+" commit -q --allow-empty -m 'From the panel'")
 	return p
 }
 
-func (w *world) newAccount(ctx context.Context, p *person) error {
-	err := errors.Join(w.Hub.CreateUser(ctx, p.name), w.GitHub.AddAccount(githubsim.Account{Login: p.name}),
-		w.GitHub.AddRepository(githubsim.Repository{FullName: p.repository}),
-		w.GitHub.AddRepository(githubsim.Repository{FullName: p.name + "/private", Private: true}))
+func (p *person) newAccount(ctx context.Context) error {
+	private := p.name + "/private"
+	err := errors.Join(p.Hub.CreateUser(ctx, p.name), p.GitHub.AddAccount(githubsim.Account{Login: p.name}),
+		p.GitHub.AddRepository(githubsim.Repository{FullName: p.repository}),
+		p.GitHub.AddRepository(githubsim.Repository{FullName: private, Private: true}))
 	if err != nil {
 		return err
 	}
-	_, err = w.GitHub.InstallApp(w.GitHub.Info().ClientID, p.name, false, p.repository)
+	_, err = p.GitHub.InstallApp(p.GitHub.Info().ClientID, p.name, false, p.repository, private)
 	return err
 }
 
@@ -140,12 +173,12 @@ func (w *world) newAccount(ctx context.Context, p *person) error {
 // does.
 func (p *person) connect(t *testing.T) {
 	t.Helper()
-	token, err := shared.Hub.ServerToken(hubtest.Context(t), p.name, "")
+	token, err := p.Hub.ServerToken(hubtest.Context(t), p.name, "")
 	require.NoError(t, err)
-	shared.Connect(t, shared.Hub.Holder(token), p.name)
+	p.Connect(t, p.Hub.Holder(token), p.name)
 }
 
 // hasPushed reports whether GitHub has taken a push of the person.
 func (p *person) hasPushed() bool {
-	return rig.Pushed(shared.GitHub, p.repository, p.name)
+	return rig.Pushed(p.GitHub, p.repository, p.name)
 }

@@ -25,6 +25,7 @@ const (
 
 	ConfirmDisconnect = chromedp.CSS("#confirm-disconnect")
 	NotConnected      = chromedp.CSS("#state[data-state=none]")
+	Connected         = chromedp.CSS("#state[data-state=connected]")
 )
 
 // final selects #state once nothing more happens by itself.

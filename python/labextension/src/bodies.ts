@@ -9,7 +9,8 @@ import {
   type IFlow,
   type IStatus,
   minutesLeft,
-  safeURL
+  safeURL,
+  shown
 } from './status';
 
 /** How many repositories are listed; the page has all. */
@@ -94,7 +95,11 @@ export class ConnectionBody extends Widget {
     this.node.replaceChildren(
       element(
         'p',
-        trans.__('Connected as %1, for another %2.', connection.login, left)
+        trans.__(
+          'Connected as %1, for another %2.',
+          shown(connection.login),
+          left
+        )
       ),
       ...this._repositories(status)
     );
@@ -110,9 +115,9 @@ export class ConnectionBody extends Widget {
   private _repositories(status: IStatus): HTMLElement[] {
     const trans = this._trans;
     const connection = status.connection!;
-    const names = connection.repositories
+    const names = (connection.repositories ?? [])
       .filter(r => r.push)
-      .map(r => r.full_name);
+      .map(r => String(r.full_name));
     const parts: HTMLElement[] = [];
     if (names.length > 0) {
       const list = document.createElement('ul');
@@ -141,13 +146,16 @@ export class ConnectionBody extends Widget {
 
   private _repository(status: IStatus, name: string): HTMLElement {
     const item = document.createElement('li');
-    item.append(element('span', name));
+    item.append(element('span', shown(name)));
     const command = cloneCommand(status, name);
     if (command && this._clone) {
       const button = document.createElement('button');
       button.className = 'jp-mod-styled jp-mod-minimal';
       button.textContent = this._trans.__('Clone');
-      button.setAttribute('aria-label', this._trans.__('Clone %1', name));
+      button.setAttribute(
+        'aria-label',
+        this._trans.__('Clone %1', shown(name))
+      );
       button.setAttribute('data-repository', name);
       button.addEventListener('click', () => this._clone!(command));
       item.append(button);

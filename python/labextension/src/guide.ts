@@ -8,10 +8,12 @@ import { CodeBody, ConnectionBody } from './bodies';
 import { type Service, ServiceError } from './service';
 import {
   duration,
+  explain,
   type IFlow,
   minutesLeft,
   safeURL,
   sentence,
+  shown,
   stateOf,
   warningDue
 } from './status';
@@ -101,7 +103,9 @@ export class Guide {
       return await act();
     } catch (error) {
       this._lab.notification.error(
-        error instanceof ServiceError ? sentence(error.problem) : String(error),
+        error instanceof ServiceError
+          ? explain(error.problem, this._trans)
+          : String(error),
         { autoClose: 10_000 }
       );
       return null;
@@ -147,8 +151,30 @@ export class Guide {
       this._openPage(); // at once: browsers let a click open a page, and nothing later
       await this._try(() => this._service.cancel());
     } else if (result.button.actions.includes('cancel')) {
+      const gitWaited = this._gitWaits;
       await this._try(() => this._service.cancel());
+      if (gitWaited) {
+        this._gitEnded();
+      }
     }
+  }
+
+  /** Say why what was clicked in the Git panel ends; its clone keeps git's words to itself. */
+  private _gitEnded(): void {
+    this._lab.notification.info(
+      this._trans.__(
+        'Cancelled: git ends without a connection. Connect GitHub, then do it again.'
+      ),
+      {
+        autoClose: 10_000,
+        actions: [
+          {
+            label: this._trans.__('Connect GitHub'),
+            callback: () => void this.connect()
+          }
+        ]
+      }
+    );
   }
 
   private async _showConnection(): Promise<void> {
@@ -223,10 +249,11 @@ export class Guide {
   /** Show a code that a program in this server waits for; say what came of it. */
   private _follow(flow: IFlow | undefined): void {
     const asked = this._service.status?.asked ?? 0;
-    if (asked !== this._asked) {
-      this._asked = asked;
+    if (asked !== (this._asked ?? asked)) {
+      this._gitWaits = true;
       this._shown = ''; // a push waits for it: show it also if it was put away
     }
+    this._asked = asked;
     if (flow?.state === 'pending') {
       this._waiting = flow.id;
       if (flow.user_code && this._shown !== flow.id) {
@@ -235,6 +262,9 @@ export class Guide {
       return;
     }
     this._code?.reject();
+    if (flow && this._waiting === flow.id) {
+      this._gitWaits = false;
+    }
     if (!flow || this._waiting !== flow.id || flow.state === 'approved') {
       return;
     }
@@ -242,7 +272,7 @@ export class Guide {
     const login = this._service.status?.connection?.login;
     if (login && ['connected', 'delivering'].includes(flow.state)) {
       this._lab.notification.success(
-        this._trans.__('Connected to GitHub as %1.', login),
+        this._trans.__('Connected to GitHub as %1.', shown(login)),
         { autoClose: 5000 }
       );
     } else if (flow.error) {
@@ -281,7 +311,10 @@ export class Guide {
     }
   }
 
-  private _asked = 0;
+  /** How often git has asked, as far as is known. */
+  private _asked: number | null = null;
+  /** A git of the Git panel waits for the code. */
+  private _gitWaits = false;
   private _code: Dialog<unknown> | null = null;
   private _shown = '';
   private _waiting = '';

@@ -47,11 +47,18 @@ function activate(
     copy: text => Clipboard.copyToSystem(text),
     notification: Notification
   });
-  statusBar?.registerStatusItem('ghscoped:status', {
-    item: new StatusItem(service, trans, () => void guide.open()),
-    align: 'left',
-    rank: 900
-  });
+  const item = new StatusItem(service, trans, () => void guide.open());
+  if (statusBar) {
+    statusBar.registerStatusItem('ghscoped:status', {
+      item,
+      align: 'left',
+      rank: 900
+    });
+  } else {
+    // Notebook 7 has none. There this is at the top right, before the kernel's name.
+    item.id = 'ghscoped-status';
+    app.shell.add(item, 'top', { rank: 10_005 });
+  }
 
   let offered = false;
   const offer = () => {

@@ -54,12 +54,17 @@ export class Service {
   }
 
   private async _request(method: string, path: string): Promise<unknown> {
-    const answer = await this._fetch(path, { method });
-    const body = (await answer.json()) as { error?: IProblem };
+    let answer: Response;
+    let body: { error?: IProblem };
+    try {
+      answer = await this._fetch(path, { method });
+      refuse(answer);
+      body = (await answer.json()) as { error?: IProblem };
+    } catch (error) {
+      throw new ServiceError(problemOf(error));
+    }
     if (!answer.ok || body.error) {
-      throw new ServiceError(
-        body.error ?? { code: 'server', message: answer.statusText }
-      );
+      throw new ServiceError(body.error ?? problemOf(answer.statusText));
     }
     return body;
   }
@@ -82,19 +87,21 @@ export class Service {
   }
 
   private async _listen(signal: AbortSignal): Promise<void> {
+    // Also where somebody goes to another tab and comes back.
+    await pause(this._again - Date.now(), signal);
     while (!signal.aborted) {
       try {
         await this._read(signal);
       } catch (error) {
         if (!signal.aborted) {
-          const problem = {
-            code: 'server_unreachable',
-            message: String(error)
-          };
+          const problem = problemOf(error);
           this._take({ ...this._status, now: undefined, problem });
         }
       }
-      await pause(RETRY, signal);
+      if (!signal.aborted) {
+        this._again = Date.now() + RETRY;
+        await pause(RETRY, signal);
+      }
     }
   }
 
@@ -105,7 +112,9 @@ export class Service {
       signal,
       headers: { Accept: 'text/event-stream' }
     });
-    if (!answer.ok || !answer.body) {
+    refuse(answer);
+    const type = answer.headers.get('Content-Type') ?? '';
+    if (!answer.ok || !answer.body || !type.startsWith('text/event-stream')) {
       throw new Error(answer.statusText);
     }
     const reader = answer.body
@@ -142,6 +151,8 @@ export class Service {
     this._changed.emit();
   }
 
+  /** When the stream may be opened next, by the browser's clock. */
+  private _again = 0;
   private _ahead = 0;
   private _changed = new Signal<this, void>(this);
   private _status: IStatus | null = null;
@@ -155,8 +166,26 @@ export class ServiceError extends Error {
   }
 }
 
+/** The server knows no such person (any more): a reload leads to the sign-in. */
+function refuse(answer: Response): void {
+  if (answer.status === 401 || answer.status === 403) {
+    throw new ServiceError({ code: 'signed_out', message: answer.statusText });
+  }
+}
+
+/** What is wrong where a request came to nothing. */
+function problemOf(error: unknown): IProblem {
+  return error instanceof ServiceError
+    ? error.problem
+    : { code: 'server_unreachable', message: String(error) };
+}
+
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
+    if (milliseconds <= 0 || signal.aborted) {
+      resolve();
+      return;
+    }
     const timer = window.setTimeout(resolve, milliseconds);
     signal.addEventListener('abort', () => {
       window.clearTimeout(timer);

@@ -20,8 +20,8 @@ export interface IConnection {
   expires_at: string;
   /** The service prolongs it before its end, while the server runs. */
   refreshed?: boolean;
-  access: string;
-  repositories: IRepository[];
+  access?: string;
+  repositories?: IRepository[];
   installations_url?: string;
   fix_url?: string;
 }
@@ -108,7 +108,7 @@ export function words(
   trans: TranslationBundle
 ): { text: string; tooltip: string } {
   const left = duration(minutesLeft(status, now), trans);
-  const login = status.connection?.login ?? '';
+  const login = shown(status.connection?.login);
   switch (stateOf(status, now)) {
     case 'waiting':
       return {
@@ -131,7 +131,10 @@ export function words(
         )
       };
     case 'trouble':
-      return trouble(status.problem!, trans);
+      return {
+        text: trouble(status.problem!, trans),
+        tooltip: explain(status.problem!, trans)
+      };
     default:
       return {
         text: trans.__('GitHub: not connected'),
@@ -140,45 +143,58 @@ export function words(
   }
 }
 
-function trouble(
-  problem: IProblem,
-  trans: TranslationBundle
-): { text: string; tooltip: string } {
+function trouble(problem: IProblem, trans: TranslationBundle): string {
+  switch (problem.code) {
+    case 'server_not_chosen':
+      return trans.__('GitHub: elsewhere');
+    case 'signed_out':
+      return trans.__('GitHub: signed out');
+    default:
+      return trans.__('GitHub: unavailable');
+  }
+}
+
+/** What is wrong, and what to do, in a sentence or two. */
+export function explain(problem: IProblem, trans: TranslationBundle): string {
   switch (problem.code) {
     case 'service_unreachable':
-      return {
-        text: trans.__('GitHub: unavailable'),
-        tooltip: trans.__(
-          'The service “Connect GitHub” does not answer. It is asked again automatically.'
-        )
-      };
+      return trans.__(
+        'The service “Connect GitHub” does not answer. It is asked again automatically.'
+      );
     case 'server_unreachable':
-      return {
-        text: trans.__('GitHub: unavailable'),
-        tooltip: trans.__(
-          'Your server does not answer. It is asked again automatically.'
-        )
-      };
+      return trans.__(
+        'Your server does not answer. It is asked again automatically.'
+      );
+    case 'signed_out':
+      return trans.__(
+        'Your server does not know you any more. Reload this page to sign in again.'
+      );
+    case 'not_found':
+      return trans.__(
+        'The service “Connect GitHub” of this Hub is older than this extension. Your Hub’s administrators can update it.'
+      );
+    case 'not_the_service':
+      return trans.__(
+        'The service “Connect GitHub” is not where this server looks for it. Your Hub’s administrators can check GHSCOPED_URL.'
+      );
     case 'server_not_chosen':
-      return {
-        text: trans.__('GitHub: elsewhere'),
-        tooltip: trans.__(
-          'You are connected, but not for this server. Click to allow it.'
-        )
-      };
+      return trans.__(
+        'You are connected, but not for this server. Click to allow it.'
+      );
     case 'bad_token':
-      return {
-        text: trans.__('GitHub: unavailable'),
-        tooltip: trans.__(
-          'The Hub does not know this server any more. Restart your server from the Hub’s home page.'
-        )
-      };
+      return trans.__(
+        'The Hub does not know this server any more. Restart your server from the Hub’s home page.'
+      );
     default:
-      return {
-        text: trans.__('GitHub: unavailable'),
-        tooltip: sentence(problem)
-      };
+      return sentence(problem);
   }
+}
+
+/** A name as it may be shown: without what could hide or turn around what is beside it. */
+export function shown(name: unknown): string {
+  return String(name ?? '')
+    .replace(/\p{C}/gu, '\uFFFD')
+    .slice(0, 140);
 }
 
 /** What happened, and what to do. */

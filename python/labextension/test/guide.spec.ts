@@ -129,6 +129,28 @@ describe('the code', () => {
     expect(dialogs).toHaveLength(2);
   });
 
+  it.each([
+    ['git waits for', 1, 1],
+    ['a page finds that comes later', undefined, 0]
+  ])('that %s and that is cancelled', async (_, then, times) => {
+    const { service, dialogs, said } = guided();
+    if (then) {
+      service.become({ asked: 0 });
+    }
+    service.become({ asked: then ?? 7, flow: CODE });
+    dialogs[0].answer('cancel');
+    await settle();
+    expect(service.cancel).toHaveBeenCalledTimes(1);
+    expect(said).toHaveLength(times);
+    expect(said.join()).toMatch(times ? /Connect GitHub, then/ : /^$/);
+    // The next one is the person's own.
+    service.become({ asked: then ?? 7, flow: { ...CODE, state: 'cancelled' } });
+    service.become({ asked: then ?? 7, flow: { ...CODE, id: '2' } });
+    dialogs[1].answer('cancel');
+    await settle();
+    expect(said).toHaveLength(times);
+  });
+
   it('goes when the connection is there, which is said', async () => {
     const { service, guide, said } = guided();
     service.become({ flow: CODE });

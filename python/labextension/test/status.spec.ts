@@ -82,6 +82,18 @@ describe('stateOf and words', () => {
     expect(words(status, NOW, trans).text).toBe(text);
   });
 
+  it.each([
+    ['not_found', 'is older than this extension'],
+    ['not_the_service', 'GHSCOPED_URL'],
+    ['bad_token', 'Restart your server'],
+    ['signed_out', 'Reload this page'],
+    ['service_unreachable', 'does not answer'],
+    ['server_unreachable', 'Your server does not answer']
+  ])('says what to do about %s', (code, says) => {
+    const said = words({ problem: { code, message: '' } }, NOW, trans);
+    expect(said.tooltip).toContain(says);
+  });
+
   it('says an unknown problem in the service’s words', () => {
     const problem = { code: 'x', message: 'It broke.', hint: 'Fix it.' };
     expect(words({ problem }, NOW, trans).tooltip).toBe('It broke. Fix it.');

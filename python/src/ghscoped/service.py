@@ -5,6 +5,7 @@ JupyterLab extension needs it. Calls block: whoever has an event loop makes them
 in a thread.
 """
 
+import http.client
 import json
 import os
 import posixpath
@@ -35,6 +36,16 @@ class Problem(Exception):
 
 UNREACHABLE = "service_unreachable"
 NOT_THE_SERVICE = "not_the_service"
+# LOST is what Python raises where an answer does not come, breaks off or is no HTTP.
+LOST = (OSError, ValueError, http.client.HTTPException)
+
+
+def unreachable(status=0):
+    return Problem(UNREACHABLE, "The service “Connect GitHub” of this Hub does not answer.", status=status)
+
+
+def not_the_service(status):
+    return Problem(NOT_THE_SERVICE, "What answers is not the service “Connect GitHub”.", "Check GHSCOPED_URL.", status)
 
 
 def find(env=os.environ):
@@ -96,9 +107,13 @@ class Service:
     def call(self, method, path):
         """Make a request; return the answer's object, None where it has none, and the time by the service's clock."""
         with self._send(method, path) as answer:
-            now = answer.headers.get("Date")
-            body = answer.read(LIMIT)
-        return read(body) if body else None, parsedate_to_datetime(now).timestamp() if now else None
+            try:
+                body = answer.read(LIMIT)
+            except LOST as error:
+                raise unreachable() from error
+            if answer.length:  # what of it did not come
+                raise unreachable()
+        return read(body) if body else None, clock(answer.headers.get("Date"))
 
     def flows(self):
         """Yield the flow as it is and at each change of anything, {} where there is none; None at each heartbeat.
@@ -106,6 +121,8 @@ class Service:
         The service sends the same event again as its heartbeat.
         """
         with self._send("GET", "api/flows/current/events") as answer:
+            if answer.headers.get_content_type() != "text/event-stream":
+                raise not_the_service(200)
             number = seen = None
             try:
                 for line in iter(lambda: answer.readline(LIMIT), b""):
@@ -114,8 +131,8 @@ class Service:
                     elif line.startswith(b"data:"):
                         yield None if number == seen and seen else read(line[5:])
                         seen = number
-            except OSError as error:
-                raise Problem(UNREACHABLE, "The service “Connect GitHub” of this Hub does not answer.") from error
+            except LOST as error:
+                raise unreachable() from error
 
     def _send(self, method, path):
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
@@ -125,19 +142,31 @@ class Service:
             return self._opener.open(request, timeout=PATIENCE)
         except urllib.error.HTTPError as answer:
             with answer:
-                raise problem(answer.code, answer.read(LIMIT)) from None
-        except (OSError, ValueError) as error:
-            raise Problem(UNREACHABLE, "The service “Connect GitHub” of this Hub does not answer.") from error
+                try:
+                    said = answer.read(LIMIT)
+                except LOST:
+                    said = b""
+            raise problem(answer.code, said) from None
+        except LOST as error:
+            raise unreachable() from error
 
 
 def read(body):
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Problem(NOT_THE_SERVICE, "What answers is not the service “Connect GitHub”.", "Check GHSCOPED_URL.", 200)
+        raise not_the_service(200)
     return found
+
+
+def clock(date):
+    """Return the time that an answer was made at; None where it says none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return None
 
 
 def problem(status, body):
@@ -145,7 +174,5 @@ def problem(status, body):
     try:
         error = json.loads(body)["error"]
         return Problem(str(error["code"]), str(error["message"]), str(error.get("hint", "")), status)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        if status >= 500:
-            return Problem(UNREACHABLE, "The service “Connect GitHub” of this Hub does not answer.", status=status)
-        return Problem(NOT_THE_SERVICE, "What answers is not the service “Connect GitHub”.", "Check GHSCOPED_URL.", status)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return unreachable(status) if status >= 500 else not_the_service(status)
