@@ -26,7 +26,7 @@ LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
 SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
 SWEPT  := ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages lab-pictures rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ test-python: rig ## its tests
 pages: ## a picture of every state of the page, into docs/pages/
 	@demo/install.sh chromium
 	$(GO) run ./test/pages
+
+lab-pictures: rig labextension ## a picture of every state in JupyterLab, and the film of the README, into docs/lab/
+	$(GO) test -count=1 -timeout 15m -run '^(TestPictures|TestFilm)$$' ./test/lab -pictures
 
 rig: ## what the tests run against, into .demo/
 	@demo/install.sh hub6 hub5 hub4 labgit proxy valkey wheel labextension axe system

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/test/picture"
 	"github.com/ghscoped/ghscoped-service/web/picturebook"
 )
 
@@ -66,14 +67,14 @@ func takeAll(ctx context.Context, folder string) error {
 	var size int
 	for _, sample := range samples {
 		for _, l := range looks {
-			picture, err := take(ctx, browser, server.URL+"/"+sample.Name+"/", l)
+			file, err := take(ctx, browser, server.URL+"/"+sample.Name+"/", l)
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", sample.Name, l.name, err)
 			}
-			if err := os.WriteFile(filepath.Join(folder, sample.Name+"-"+l.name+".png"), picture, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, sample.Name+"-"+l.name+".png"), file, 0o644); err != nil {
 				return err
 			}
-			size += len(picture)
+			size += len(file)
 		}
 	}
 	fmt.Printf("%d pictures, %d kB, in %s\n", len(samples)*len(looks), size/1000, folder)
@@ -92,15 +93,11 @@ func take(ctx context.Context, browser *hubtest.Browser, address string, l look)
 	if err != nil {
 		return nil, err
 	}
-	beyond := true
-	shot, err := chromedp.Call(browser.Tab(), page.CaptureScreenshot, page.CaptureScreenshotParams{
-		CaptureBeyondViewport: &beyond,
-		Clip:                  &page.Viewport{Width: float64(l.width), Height: min(height, 2_400), Scale: 1},
-	})
+	shot, err := picture.Take(browser.Tab(), page.Viewport{Width: float64(l.width), Height: min(height, 2_400), Scale: 1})
 	if err != nil {
 		return nil, err
 	}
-	return smaller(shot.Data)
+	return picture.PNG(shot)
 }
 
 // see sets the browser to a look: its size, the system's colours, no motion,
