@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,4 +70,40 @@ stty -echo min 0 || fail stty
 		changed = append(changed, line+" "+strings.TrimSpace(strings.Split(m.changed, "\n")[line[0]-'1']))
 	}
 	require.Equal(t, []string{`2 :`, `4 [ ! -h "$1" ] || :`, `5 if false; then`, `9 stty -echo min 0 || :`, `9 stty min 0 || fail stty`}, changed)
+}
+
+func TestNoting(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path, file := filepath.Join(folder, "put.sh"), filepath.Join(folder, "noted")
+	require.NoError(t, os.WriteFile(path, []byte(`put() {
+	mkdir "$1" 2>/dev/null || return
+	if [ -e "$1/x" ]; then
+		echo there
+	fi
+	case $1 in /never) echo never ;; esac
+	echo made
+}
+put "$1/new"
+put "$1/new/"
+`), 0o600))
+	var mutants []*mutant
+	require.NoError(t, scriptMutants(path, &mutants))
+	text, err := noting(path, file, mutants)
+	require.NoError(t, err)
+	out, err := exec.Command("sh", "-c", text, "sh", folder).Output()
+	require.Error(t, err, "the second one is there already, as without the notes")
+	require.Equal(t, "made\n", string(out))
+	noted, err := os.ReadFile(file)
+	require.NoError(t, err)
+	reached := map[string]bool{}
+	for number := range strings.FieldsSeq(string(noted)) {
+		n, err := strconv.Atoi(number)
+		require.NoError(t, err)
+		reached[strings.TrimPrefix(mutants[n-1].name, path+" ")] = true
+	}
+	require.Equal(t, map[string]bool{
+		`put: nothing else: mkdir "$1" 2>/dev/null || return`: true, `put: if false: if [ -e "$1/x" ]; then`: true,
+		`put: without echo made`: true, `script: without put "$1/new"`: true, `script: without put "$1/new/"`: true,
+	}, reached)
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -54,4 +55,25 @@ func scriptMutants(path string, found *[]*mutant) error {
 		}
 	}
 	return nil
+}
+
+// noting is a script whose lines with mutants write the numbers of these to a file when
+// they are reached.
+func noting(path, file string, mutants []*mutant) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	numbers := map[string]string{}
+	for _, m := range mutants {
+		numbers[m.at] += " " + strconv.Itoa(m.number)
+	}
+	lines := strings.Split(string(content), "\n")
+	for i, line := range lines {
+		text := strings.TrimLeft(line, "\t")
+		if here := numbers[path+":"+strconv.Itoa(i+1)]; here != "" && !strings.Contains(text, "$?") {
+			lines[i] = "echo" + here + " >>" + file + " && " + text
+		}
+	}
+	return strings.Join(lines, "\n"), nil
 }

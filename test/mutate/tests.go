@@ -42,6 +42,14 @@ type build struct {
 	overlay map[string]string // what stands in for a file, by absolute path
 	mutants []*mutant
 	all     []test
+
+	// noting is the folder of the tests whose scripts write what is reached to a file,
+	// one test at a time; "" where there is no script.
+	noting string
+	turn   sync.Mutex
+	// kills is how many mutants a test has killed, by its pattern.
+	kills map[string]int
+	mu    sync.Mutex
 }
 
 // test is one test of one of the packages, or one case of a test that is slow.
@@ -66,7 +74,7 @@ func newBuild(tests []string) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build{tests: tests, temp: temp, overlay: map[string]string{}}
+	b := &build{tests: tests, temp: temp, overlay: map[string]string{}, kills: map[string]int{}}
 	err = filepath.WalkDir(tests[0], func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -89,8 +97,33 @@ func newBuild(tests []string) (*build, error) {
 	if err := b.put(filepath.Join(tests[0], "mutated.go"), "package "+filepath.Base(tests[0])+"\n"+switches); err != nil {
 		return nil, err
 	}
-	return b, compile(temp, tests, b.overlay)
+	return b, errors.Join(compile(temp, tests, b.overlay), b.compileNoting())
 }
+
+// compileNoting builds the tests once more, with scripts that note what is reached.
+func (b *build) compileNoting() error {
+	of := map[string][]*mutant{}
+	for _, m := range b.mutants {
+		if m.changed != "" {
+			of[m.path] = append(of[m.path], m)
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	b.noting = filepath.Join(b.temp, "noting")
+	overlay := map[string]string{}
+	err := os.Mkdir(b.noting, 0o700)
+	for path, mutants := range of {
+		text, noted := noting(path, b.noted(), mutants)
+		absolute, absent := filepath.Abs(path)
+		overlay[absolute] = filepath.Join(b.noting, filepath.Base(path))
+		err = errors.Join(err, noted, absent, os.WriteFile(overlay[absolute], []byte(text), 0o600))
+	}
+	return errors.Join(err, compile(b.noting, b.tests, overlay))
+}
+
+func (b *build) noted() string { return filepath.Join(b.noting, "noted") }
 
 // put makes a text stand in for a file.
 func (b *build) put(path, text string) error {
@@ -175,11 +208,37 @@ func (b *build) measureOne(t *test) (out []byte, err error) {
 	}
 	t.took, t.reaches = time.Since(began), map[int]bool{}
 	numbers, err := io.ReadAll(seen)
-	for _, number := range strings.Fields(string(numbers)) {
+	t.reach(string(numbers))
+	return out, errors.Join(err, b.measureScripts(t))
+}
+
+func (t *test) reach(numbers string) {
+	for number := range strings.FieldsSeq(numbers) {
 		n, _ := strconv.Atoi(number)
 		t.reaches[n] = true
 	}
-	return out, err
+}
+
+// measureScripts notes which mutants of scripts a test reaches: all of them, if it fails
+// with scripts that write that down.
+func (b *build) measureScripts(t *test) error {
+	if b.noting == "" {
+		return nil
+	}
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	if err := os.WriteFile(b.noted(), nil, 0o600); err != nil {
+		return err
+	}
+	result, _ := runTests(b.noting, t.of, []string{t.pattern}, time.Hour, "MUTANT=", "-test.short")
+	numbers, err := os.ReadFile(b.noted())
+	t.reach(string(numbers))
+	for _, m := range b.mutants {
+		if result != survived && m.changed != "" {
+			t.reaches[m.number] = true
+		}
+	}
+	return err
 }
 
 // passed finds the cases of a test in what go test -v says of it.
@@ -196,8 +255,7 @@ func cases(whole test, out []byte) (found []test) {
 	return found
 }
 
-// try switches a mutant on and runs the tests that reach it, or for a script's all:
-// with -short first and, where that does not tell and nobody has given a reason, whole.
+// try switches a mutant on and runs the tests that reach it: with -short first and, where that does not tell and nobody has given a reason, whole.
 func (b *build) try(m *mutant, listed bool) (outcome, error) {
 	folder := b.temp
 	if m.changed != "" {
@@ -225,12 +283,17 @@ func (b *build) run(m *mutant, folder string, times time.Duration, options ...st
 	for _, of := range b.tests {
 		var reach []test
 		for _, t := range b.all {
-			if t.of == of && (m.changed != "" || t.reaches[m.number]) {
+			if t.of == of && t.reaches[m.number] {
 				reach = append(reach, t)
 			}
 		}
-		// Most mutants die of a quick test: a few are run first, then twice as many.
-		slices.SortStableFunc(reach, func(x, y test) int { return cmp.Compare(x.took, y.took) })
+		// Most mutants die of a test that has killed others, or of a quick one: a few are
+		// run first, then twice as many.
+		b.mu.Lock()
+		slices.SortStableFunc(reach, func(x, y test) int {
+			return cmp.Or(cmp.Compare(b.kills[y.pattern], b.kills[x.pattern]), cmp.Compare(x.took, y.took))
+		})
+		b.mu.Unlock()
 		for size := 3; len(reach) > 0; size *= 2 {
 			some := reach[:min(size, len(reach))]
 			reach = reach[len(some):]
@@ -239,12 +302,25 @@ func (b *build) run(m *mutant, folder string, times time.Duration, options ...st
 			for _, t := range some {
 				patterns, limit = append(patterns, t.pattern), limit+times*t.took
 			}
-			if result, _ = runTests(folder, of, patterns, limit, "MUTANT="+strconv.Itoa(m.number), options...); result != survived {
+			var out []byte
+			if result, out = runTests(folder, of, patterns, limit, "MUTANT="+strconv.Itoa(m.number), options...); result != survived {
+				b.killedBy(some, string(out))
 				return result
 			}
 		}
 	}
 	return result
+}
+
+// killedBy counts for each test whether it has failed.
+func (b *build) killedBy(some []test, out string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, t := range some {
+		if strings.Contains(out, "--- FAIL: "+strings.NewReplacer("^", "", "$", "").Replace(t.pattern)+" ") {
+			b.kills[t.pattern]++
+		}
+	}
 }
 
 // runTests runs tests of a package until the first one fails. Whatever they
