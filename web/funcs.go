@@ -37,6 +37,8 @@ func (t *translation) funcs() template.FuncMap {
 		"groups":    groups,
 		"count":     count,
 		"steps":     steps,
+		"leading":   leading,
+		"row":       newShownServer,
 		"live":      live,
 		"waiting":   waiting,
 		"ready":     ready,

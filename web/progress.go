@@ -122,6 +122,70 @@ func asks(servers []Server) bool {
 	return len(servers) > 1 || len(servers) == 1 && len(servers[0].Shared) > 0
 }
 
+// lead is the one thing to do where a connection is, or is being made: its button alone
+// is the page's primary one.
+type lead struct {
+	// Do is program, renew, fix, open, deliver, start, or empty: there is nothing to do.
+	Do string
+	// Server is what the last three are done to.
+	Server Server
+}
+
+func leading(v View) lead {
+	switch {
+	case v.State == Delivering:
+		return leadStart(v.Servers)
+	case v.State != Connected:
+		return lead{}
+	case v.Connection.Program != nil:
+		return lead{Do: "program"}
+	case endsSoon(v):
+		return lead{Do: "renew"}
+	case stuck(v.Connection.Access):
+		return lead{Do: "fix"}
+	}
+	holds := func(s Server) bool { return s.Running && (s.State == ServerDelivered || s.State == ServerAllowed) }
+	for _, try := range []struct {
+		do    string
+		where func(s Server) bool
+	}{
+		{"open", func(s Server) bool { return holds(s) && s.URL != "" }},
+		{"deliver", func(s Server) bool {
+			return s.Running && s.State == ServerNone && !slices.ContainsFunc(v.Servers, holds)
+		}},
+	} {
+		if i := slices.IndexFunc(v.Servers, try.where); i >= 0 {
+			return lead{try.do, v.Servers[i]}
+		}
+	}
+	return leadStart(v.Servers)
+}
+
+// leadStart leads to the first stopped server that has access when it runs.
+func leadStart(servers []Server) lead {
+	i := slices.IndexFunc(servers, func(s Server) bool {
+		return s.CanStart && !s.Running && (s.State == ServerWaiting || s.State == ServerDelivered)
+	})
+	if i < 0 {
+		return lead{}
+	}
+	return lead{"start", servers[i]}
+}
+
+// shownServer is a server with what is done to it by the page's primary button; empty:
+// nothing.
+type shownServer struct {
+	Server
+	Lead string
+}
+
+func newShownServer(v View, s Server) shownServer {
+	if l := leading(v); l.Server.Name == s.Name {
+		return shownServer{s, l.Do}
+	}
+	return shownServer{Server: s}
+}
+
 // step is one line of what happens after the approval; both are texts' keys.
 type step struct{ Key, Done string }
 
@@ -131,7 +195,11 @@ func steps(v View) []step {
 	if v.State == Delivering {
 		account, servers = "steps.done", setUp(v.Servers)
 	}
-	return []step{{"steps.approved", "steps.done"}, {"steps.account", account}, {"steps.servers", servers}}
+	all := []step{{"steps.approved", "steps.done"}, {"steps.account", account}, {"steps.servers", servers}}
+	if v.Chooses {
+		all = append(all, step{"steps.choose", "steps.next"})
+	}
+	return all
 }
 
 // setUp says how far the servers are, taken together.

@@ -99,6 +99,15 @@ type View struct {
 	// the owners of an organisation.
 	RequestSent bool
 
+	// LoadAgain has a browser without script load the page again soon, since GitHub is
+	// being looked at.
+	LoadAgain bool
+
+	// Chooses: as far as is known, the user has yet to choose repositories at GitHub.
+	Chooses bool
+	// Confirms: they have yet to confirm which GitHub account is theirs, in the web flow.
+	Confirms bool
+
 	// WebFlow offers the approval without a code.
 	WebFlow bool
 	// Pull says that servers fetch the credential instead of being given it.

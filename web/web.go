@@ -137,8 +137,10 @@ func (p *Pages) Language(acceptLanguage string) string {
 // document is what the templates see. Body is the view of the page.
 type document struct {
 	Options
-	Lang     string
-	CSS, JS  string
+	Lang    string
+	CSS, JS string
+	// Icon is the address of the page's icon.
+	Icon     string
 	Page     string
 	TitleKey string
 	User     string
@@ -152,9 +154,9 @@ type document struct {
 	Version string
 	// Watch lets the script follow the state.
 	Watch bool
-	// RequestSent is of one load of the page, and no part of a fragment.
-	RequestSent bool
-	Body        any
+	// RequestSent and LoadAgain are of one load of the page, and no part of a fragment.
+	RequestSent, LoadAgain bool
+	Body                   any
 }
 
 // With is the same document around something smaller, for a nested template.
@@ -220,17 +222,20 @@ func (p *Pages) view(lang string, view View) (document, error) {
 	if err := view.check(); err != nil {
 		return document{}, err
 	}
-	sent := view.RequestSent
-	view.RequestSent = false
+	sent, again := view.RequestSent, view.LoadAgain
+	view.RequestSent, view.LoadAgain = false, false
 	version, err := fingerprint(view)
 	if err != nil {
 		return document{}, fmt.Errorf("web: %w", err)
 	}
 	doc := p.document(lang, string(view.State), titleKey(view), view)
 	doc.User, doc.Admin, doc.CSRF, doc.Now = view.User, view.Admin, view.CSRF, view.Now
-	doc.Watch, doc.RequestSent = true, sent
+	doc.Watch, doc.RequestSent, doc.LoadAgain = true, sent, again
 	doc.Version = version
-	if live(view) {
+	if view.State == Connected && endsSoon(view) {
+		doc.Icon = p.options.Prefix + "static/" + p.assets.soon
+	}
+	if live(view) || again {
 		doc.Refresh = 5
 	}
 	return doc, nil
@@ -241,7 +246,7 @@ func (p *Pages) document(lang, page, titleKey string, body any) document {
 		lang = p.languages[0].name
 	}
 	return document{
-		Options: p.options, Lang: lang, CSS: p.assets.css, JS: p.assets.js,
+		Options: p.options, Lang: lang, CSS: p.assets.css, JS: p.assets.js, Icon: p.options.HubPrefix + "static/favicon.ico",
 		Page: page, TitleKey: titleKey, Body: body,
 	}
 }

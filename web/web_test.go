@@ -71,6 +71,131 @@ func TestRenderEveryStateInEveryLanguage(t *testing.T) {
 	}
 }
 
+// primary finds what a page asks a person to do first.
+var primary = regexp.MustCompile(`class="[^"]*\bprimary\b[^"]*"`)
+
+func TestRenderOnePrimaryButtonAtMost(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for _, s := range picturebook.Samples(now) {
+		found := primary.FindAllString(page(t, pages, "en", s), -1)
+		require.LessOrEqual(t, len(found), 1, "%s: %s", s.Name, found)
+		if s.View == nil {
+			continue
+		}
+		switch s.View.State {
+		case web.Approved, web.Delivering: // where there may be nothing to do but to wait
+		default:
+			require.Len(t, found, 1, s.Name)
+		}
+	}
+}
+
+func TestRenderTheOneThingToDoOfAConnection(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	server := func(name string, state web.ServerState, running bool) web.Server {
+		return web.Server{Name: name, State: state, Running: running, URL: "/user/ada/" + name, CanStart: !running}
+	}
+	ready, stopped, waits, fresh := server("", web.ServerDelivered, true), server("b", web.ServerDelivered, false), server("c", web.ServerWaiting, false), server("d", web.ServerNone, true)
+	silent := server("e", web.ServerDelivered, true)
+	silent.URL = ""
+	program := "d"
+	for name, c := range map[string]struct {
+		change  func(v *web.View)
+		servers []web.Server
+		want    string
+	}{
+		"a server that is ready is opened":         {nil, []web.Server{fresh, waits, ready}, `id="open-server" class="button primary big" href="/user/ada/"`},
+		"of two that are ready the first":          {nil, []web.Server{server("a", web.ServerAllowed, true), ready}, `href="/user/ada/a">Open <bdi>a</bdi>`},
+		"one without an address is not":            {nil, []web.Server{silent, fresh}, ""},
+		"one that runs and has nothing is set up":  {nil, []web.Server{stopped, fresh}, `primary" aria-label="Set up: Server d"`},
+		"one that is stopped is started":           {nil, []web.Server{waits, stopped}, `primary" aria-label="Start now: Server c"`},
+		"one that would be ready, too":             {nil, []web.Server{stopped}, `primary" aria-label="Start now: Server b"`},
+		"what is in the way at GitHub comes first": {func(v *web.View) { v.Connection.Access = web.AccessSuspended }, []web.Server{ready, waits}, `id="fix-access" class="button primary big"`},
+		"an end that is near, before that": {func(v *web.View) {
+			v.Connection.ExpiresAt, v.Connection.Access = now.Add(time.Minute), web.AccessSuspended
+		}, []web.Server{ready, fresh}, `id="renew" class="button primary"`},
+		"a program that connected, before all":          {func(v *web.View) { v.Connection.Program, v.Connection.ExpiresAt = &program, now.Add(time.Minute) }, []web.Server{ready, fresh}, `id="confirm-program" class="button primary"`},
+		"while a server is set up, to start another":    {func(v *web.View) { v.State, v.Flow = web.Delivering, &web.Flow{} }, []web.Server{server("a", web.ServerQueued, true), waits}, `primary" aria-label="Start now: Server c"`},
+		"while servers are set up there may be nothing": {func(v *web.View) { v.State, v.Flow = web.Delivering, &web.Flow{} }, []web.Server{ready, fresh}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			view := web.View{User: "ada", Now: now, State: web.Connected, Servers: c.servers,
+				Connection: &web.Connection{Login: "ada", Since: now, ExpiresAt: now.Add(time.Hour), Access: web.AccessReady}}
+			if c.change != nil {
+				c.change(&view)
+			}
+			html := page(t, pages, "en", picturebook.Sample{View: &view})
+			if c.want == "" {
+				require.Empty(t, primary.FindAllString(html, -1))
+				return
+			}
+			require.Len(t, primary.FindAllString(html, -1), 1)
+			require.Contains(t, html, c.want)
+		})
+	}
+}
+
+func TestRenderThePlanOfThisPerson(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	for name, c := range map[string]struct {
+		web, confirms, chooses bool
+		steps                  int
+	}{
+		"a code, the first time":           {false, true, true, 4},
+		"a code, once more":                {false, true, false, 3},
+		"the web flow, the first time":     {true, true, true, 4},
+		"the web flow, after a code":       {true, true, false, 3},
+		"the web flow, once more":          {true, false, false, 2},
+		"the web flow, and nothing chosen": {true, false, true, 3},
+	} {
+		for _, lang := range languages {
+			view := web.View{User: "ada", Now: now, State: web.None, WebFlow: c.web, Confirms: c.confirms, Chooses: c.chooses}
+			html := page(t, pages, lang, picturebook.Sample{View: &view})
+			_, plan, _ := strings.Cut(html, `<ol class="plan">`)
+			plan, _, _ = strings.Cut(plan, "</ol>")
+			require.Equal(t, c.steps, strings.Count(plan, "<li>"), "%s %s", name, lang)
+
+			view.State, view.Flow = web.Approved, &web.Flow{}
+			require.Equal(t, c.chooses, strings.Contains(page(t, pages, "en", picturebook.Sample{View: &view}), "The first time: you choose your repositories at GitHub"), name)
+		}
+	}
+}
+
+func TestRenderTheIconOfAConnectionThatEndsSoon(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	icon := regexp.MustCompile(`<link rel="icon" id="icon" href="([^"]+)">`)
+	for _, s := range picturebook.Samples(now) {
+		html := page(t, pages, "en", s)
+		address := icon.FindStringSubmatch(html)[1]
+		if s.Name != "connected-soon" {
+			require.Equal(t, "/hub/static/favicon.ico", address, s.Name)
+			continue
+		}
+		answer := get(t, pages, address)
+		require.Equal(t, http.StatusOK, answer.Code)
+		require.Equal(t, "image/svg+xml", answer.Header().Get("Content-Type"))
+		require.Contains(t, html, `data-icon="`+address+`"`, "a page that is open changes its own")
+	}
+}
+
+func TestRenderTheWayBackFromGitHubWithoutAScript(t *testing.T) {
+	t.Parallel()
+	pages := newPages(t, options())
+	view := web.View{User: "ada", Now: now, State: web.Connected,
+		Connection: &web.Connection{Login: "ada", Since: now, ExpiresAt: now.Add(time.Hour), Access: web.AccessReady}}
+	html := page(t, pages, "en", picturebook.Sample{View: &view})
+	require.Contains(t, html, `<p class="nojs"><a href="/services/connect-github/?back">`)
+	require.NotContains(t, html, `http-equiv="refresh"`)
+	view.LoadAgain = true
+	require.Contains(t, page(t, pages, "en", picturebook.Sample{View: &view}),
+		`<noscript><meta http-equiv="refresh" content="5; url=/services/connect-github/"></noscript>`, "once, since the next page is the plain one")
+}
+
 func TestRenderNothingInline(t *testing.T) {
 	t.Parallel()
 	pages := newPages(t, options())

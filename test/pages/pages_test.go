@@ -11,9 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
@@ -220,7 +224,7 @@ func TestScriptSendsAFormWithTheToken(t *testing.T) {
 	require.Equal(t, []picturebook.Request{{
 		Method: "POST", Path: "/none/api/flows", CSRF: picturebook.CSRF, Body: `{"mode":"device","servers":[""]}`,
 	}}, r.book.Requests())
-	r.until(`document.activeElement.tagName === "H1"`)
+	r.until(`document.activeElement.id === "open-github"`)
 
 	r.book.Show("none", r.sample("connected-servers"))
 	r.do(chromedp.Click(chromedp.CSS(`#servers [data-server=teaching] button`)))
@@ -275,23 +279,65 @@ func TestFormsWorkWithoutTheScript(t *testing.T) {
 	r.uncomplaining()
 }
 
-func TestCopyOfTheCodeIsAnsweredVisibly(t *testing.T) {
+func TestOneClickCopiesTheCodeAndOpensGitHub(t *testing.T) {
 	r := newReader(t)
 	r.open("pending")
+	r.until(`document.activeElement.id === "open-github"`) // as the browser does for a document
 	// The answer goes after three seconds, in which a busy machine may look
-	// nowhere: the page itself notes what the button says.
-	evaluate[bool](r, `((button) => {
+	// nowhere: the page itself notes what the button says, and what was copied.
+	evaluate[bool](r, `((link) => {
 		window.said = [];
-		new MutationObserver(() => said.push(button.textContent)).observe(button, {childList: true});
+		new MutationObserver(() => said.push(link.innerText.replace(/\s+/g, " ").trim())).observe(link, {childList: true});
+		addEventListener("copy", (event) => { window.copied = event.clipboardData.getData("text/plain"); });
 		return true;
-	})(document.querySelector("#copy-code"))`)
-	r.do(chromedp.Click(chromedp.CSS("#copy-code")))
+	})(document.querySelector("#open-github"))`)
+	require.Equal(t, "Copy code and open GitHub (opens in a new tab)", evaluate[string](r, `document.querySelector("#open-github").innerText.replace(/\s+/g, " ").trim()`))
+	opened := chromedp.WaitNewTarget(r.browser.Tab(), func(info *target.Info) bool {
+		return info.Type == "page" && (info.URL == "https://github.com/login/device" || strings.HasPrefix(info.URL, "chrome-error:"))
+	})
+	r.do(chromedp.KeyEvent(kb.Enter)) // the button has the focus
+	select {
+	case <-opened:
+	case <-time.After(hubtest.Patience):
+		require.Fail(t, "no tab was opened")
+	}
+	r.toFront() // from the new tab
 	r.until(`said.length === 2`)
-	said := evaluate[[]string](r, `said`)
-	require.Contains(t, []string{"Copied", "Select it and press Ctrl+C"}, said[0])
-	require.Equal(t, "Copy code", said[1])
+	require.Equal(t, []string{"Copied", "Copy code and open GitHub (opens in a new tab)"}, evaluate[[]string](r, `said`))
+	require.Equal(t, "WDJB-MJHT", evaluate[string](r, `copied`))
 	link := evaluate[[]string](r, `(({target, rel, href}) => [target, rel, href])(document.querySelector("#open-github"))`)
 	require.Equal(t, []string{"_blank", "noopener", "https://github.com/login/device"}, link)
+	r.uncomplaining()
+}
+
+// A browser that copies nothing for a page leaves the code to the person, and the link
+// a link.
+func TestCodeThatCannotBeCopiedCanBeSelectedAndTheLinkRemains(t *testing.T) {
+	for name, c := range map[string]struct{ clipboard, says string }{
+		"no clipboard, as over plain http": {`undefined`, "Select it and press Ctrl+C"},
+		"one that refuses":                 {`{writeText: () => Promise.reject(new Error("no"))}`, "Select it and press Ctrl+C"},
+		"one that does":                    {`{writeText: async (text) => { window.copied = text; }}`, "Copied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReader(t)
+			r.open("pending")
+			evaluate[bool](r, `(() => {
+				document.execCommand = () => false;
+				Object.defineProperty(navigator, "clipboard", {value: `+c.clipboard+`});
+				window.followed = 0;
+				document.addEventListener("click", (event) => { if (!event.defaultPrevented) followed++; event.preventDefault(); });
+				return true;
+			})()`)
+			r.do(chromedp.Click(chromedp.CSS("#open-github")))
+			r.until(fmt.Sprintf(`document.querySelector("#open-github").innerText === %q`, c.says))
+			require.Zero(t, evaluate[int](r, `followed`), "nobody is sent away without the code")
+			require.Equal(t, "WDJB-MJHT", evaluate[string](r, `getSelection().toString().replace(/\s/g, "")`))
+			r.until(`document.querySelector("#open-github").innerText.startsWith("Open GitHub")`)
+			r.do(chromedp.Click(chromedp.CSS("#open-github")))
+			require.Equal(t, 1, evaluate[int](r, `followed`))
+			r.uncomplaining()
+		})
+	}
 }
 
 func TestThemeFollowsTheSystemAndTheHubsToggle(t *testing.T) {
@@ -353,10 +399,77 @@ func TestConnectedSaysBeforeTheEndThatItEndsSoon(t *testing.T) {
 	near.Connection.ExpiresAt = near.Now.Add(30*time.Minute + 2*time.Second)
 	r.book.Show("connected", near)
 	r.open("connected")
+	require.Equal(t, "/hub/static/favicon.ico", evaluate[string](r, `document.querySelector("#icon").getAttribute("href")`))
 	require.Equal(t, "Connected to GitHub", evaluate[string](r, `document.querySelector("h1").textContent`))
 	near = r.sample("connected")
 	near.Connection.ExpiresAt = near.Now.Add(30 * time.Minute)
 	r.book.Show("connected", near)
 	r.until(`document.title.startsWith("Your GitHub access ends soon") && document.querySelector("#renew").classList.contains("primary")`)
+	r.until(`document.querySelector("#icon").getAttribute("href").includes("/static/soon.")`)
+	require.Equal(t, 200, evaluate[int](r, `fetch(document.querySelector("#icon").href).then((answer) => answer.status)`))
 	r.uncomplaining()
+}
+
+// toFront shows the reader's tab.
+func (r *reader) toFront() {
+	r.t.Helper()
+	_, err := chromedp.Call(r.browser.Tab(), page.BringToFront, cdp.Empty{})
+	require.NoError(r.t, err)
+}
+
+// fragments are the addresses of what the page has read.
+const fragments = `performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => name.includes("/fragment"))`
+
+func TestComingBackFromGitHubHasTheServiceLookThere(t *testing.T) {
+	r := newReader(t)
+	r.open("connected")
+	r.until(fragments + `.length > 0`)
+	// comesBack has the person look at another tab and come back; a window's own word for
+	// that is what the script listens to.
+	comesBack := func() {
+		before := evaluate[int](r, fragments+`.length`)
+		evaluate[bool](r, `(() => {
+			const seen = (hidden) => { Object.defineProperty(document, "hidden", {value: hidden, configurable: true}); document.dispatchEvent(new Event("visibilitychange")); };
+			seen(true);
+			seen(false);
+			return true;
+		})()`)
+		r.until(fmt.Sprintf(fragments+`.length > %d`, before))
+	}
+	looks := func() int { return evaluate[int](r, fragments+`.filter((name) => name.endsWith("?back")).length`) }
+	comesBack()
+	require.Zero(t, looks(), "from somewhere else")
+
+	evaluate[bool](r, `document.addEventListener("click", (event) => event.preventDefault()), true`) // there is no GitHub here
+	r.do(chromedp.Click(chromedp.CSS("#repositories > p > a[target=_blank]")))
+	require.Zero(t, looks(), "not before they are back")
+	comesBack()
+	r.until(fragments + `.some((name) => name.endsWith("?back"))`)
+	require.Equal(t, 1, looks())
+	evaluate[bool](r, `dispatchEvent(new Event("focus")), true`) // a window beside it
+	r.until(fragments + `.filter((name) => name.endsWith("?back")).length === 2`)
+
+	changed := r.sample("connected")
+	changed.Connection.Repositories = append(changed.Connection.Repositories, web.Repository{FullName: "ada-lovelace/fresh", Push: true})
+	r.book.Show("connected", changed)
+	r.until(`document.querySelector("#repositories").textContent.includes("fresh")`)
+	r.uncomplaining()
+}
+
+func TestSessionThatEndsHasThePageLoadedAgain(t *testing.T) {
+	r := newReader(t)
+	r.open("connected")
+	r.until(fragments + `.length > 0`)
+	evaluate[bool](r, `window.first = true`)
+	r.book.SignOut("connected", true)
+	r.book.Show("connected", r.sample("expired-access"))
+	// The page of a session that is over is loaded again, which is where whoever is signed in at the Hub gets another.
+	r.do(chromedp.WaitReady(chromedp.CSS(`#state[data-state=expired]`)))
+	require.False(t, evaluate[bool](r, `Boolean(window.first)`))
+	r.until(`!document.querySelector("#signed-out").hidden`) // once: the new one reads nothing either
+	require.Contains(t, evaluate[string](r, `document.querySelector("#signed-out").innerText`), "Your session on this page has ended.")
+	r.book.SignOut("connected", false)
+	r.book.Show("connected", r.sample("denied"))
+	r.do(chromedp.Click(chromedp.CSS("#signed-out a")), chromedp.WaitReady(chromedp.CSS(`#state[data-state=denied]`)))
+	require.True(t, evaluate[bool](r, `document.querySelector("#signed-out").hidden`))
 }

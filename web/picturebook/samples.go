@@ -64,9 +64,10 @@ func (b builder) flow() *web.Flow {
 
 func (b builder) flows() []Sample {
 	return []Sample{
-		{Name: "none", Says: "not connected", View: b.view(web.None)},
-		{Name: "none-web", Says: "not connected, with the web flow and two servers", View: b.with(web.None, func(v *web.View) {
-			v.WebFlow = true
+		{Name: "none", Says: "not connected, the first time", View: b.with(web.None, func(v *web.View) { v.Chooses = true })},
+		{Name: "none-again", Says: "not connected, by somebody who has chosen repositories before", View: b.view(web.None)},
+		{Name: "none-web", Says: "not connected, the first time, with the web flow and two servers", View: b.with(web.None, func(v *web.View) {
+			v.WebFlow, v.Confirms, v.Chooses = true, true, true
 			v.Servers = append(v.Servers, b.server("gpu", web.ServerNone, false))
 		})},
 		{Name: "none-asking", Says: "not connected; a program in a server asks, and one server is shared", View: b.with(web.None, func(v *web.View) {
@@ -85,8 +86,8 @@ func (b builder) flows() []Sample {
 			v.Flow = b.flow()
 			v.Flow.Problem = &web.Problem{Code: apierror.CodeGitHubUnreachable, Message: "GitHub cannot be reached at the moment.", Hint: "Nothing is lost; the service retries."}
 		})},
-		{Name: "approved", Says: "approved, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
-			v.Flow = b.flow()
+		{Name: "approved", Says: "approved the first time, the account is being checked", View: b.with(web.Approved, func(v *web.View) {
+			v.Flow, v.Chooses = b.flow(), true
 			v.Servers = []web.Server{b.server("", web.ServerQueued, true)}
 		})},
 		{Name: "unconfirmed", Says: "approved by the web flow, the account waits to be confirmed", View: b.with(web.Approved, func(v *web.View) {
@@ -154,9 +155,14 @@ func (b builder) connections() []Sample {
 	pull.Servers[1].CanAllow, pull.Servers[1].Shared = true, []string{"eve"}
 	program := b.connected(web.AccessReady, few)
 	joint := "joint"
+	stopped, soon := b.connected(web.AccessReady, few), b.connected(web.AccessReady, few)
+	stopped.Servers[0].Running = false
+	soon.Connection.ExpiresAt = b.now.Add(12 * time.Minute)
 	program.Connection.Program, program.Servers[0].State = &joint, web.ServerNone
 	return []Sample{
 		{Name: "connected", Says: "connected", View: b.connected(web.AccessReady, few)},
+		{Name: "connected-stopped", Says: "connected, and the server does not run; starting it is offered", View: stopped},
+		{Name: "connected-soon", Says: "connected for a few minutes more", View: soon},
 		{Name: "connected-servers", Says: "connected, servers in several states", View: servers},
 		{Name: "connected-many", Says: "connected, 500 repositories in 5 installations", View: b.connected(web.AccessReady, Many())},
 		{Name: "connected-reading", Says: "connected, the repositories are being read", View: b.connected(web.AccessUnknown, nil)},

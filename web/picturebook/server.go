@@ -21,6 +21,7 @@ type Server struct {
 	pages   map[string]*web.Pages
 
 	mu       sync.Mutex
+	out      map[string]bool // where the session is over
 	shown    map[string]Sample
 	changed  chan struct{} // closed and renewed at each change
 	requests []Request
@@ -40,7 +41,7 @@ type Request struct {
 func NewServer(now time.Time) (*Server, error) {
 	s := &Server{
 		samples: Samples(now), pages: make(map[string]*web.Pages),
-		shown: make(map[string]Sample), changed: make(chan struct{}),
+		shown: make(map[string]Sample), out: make(map[string]bool), changed: make(chan struct{}),
 	}
 	for _, sample := range s.samples {
 		pages, err := web.New(web.Options{
@@ -65,6 +66,14 @@ func (s *Server) Show(name string, view web.View) {
 	s.shown[name] = Sample{Name: name, View: &view}
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// SignOut ends the session of the page at a name, or gives it another one. What its
+// script reads is refused without one; the document itself comes all the same.
+func (s *Server) SignOut(name string, out bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out[name] = out
 }
 
 // Answer is called for each request that changes something. Without it, or
@@ -103,6 +112,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	case r.Method != http.MethodGet:
 		s.change(w, r, name)
+	case route != "" && !strings.HasPrefix(route, "static/") && s.signedOut(name):
+		w.WriteHeader(http.StatusUnauthorized)
 	case route == "":
 		s.write(w, func(out io.Writer) error { return s.current(name).Page(pages, out, language(pages, r)) })
 	case route == "fragment" && s.current(name).View != nil:
@@ -124,6 +135,12 @@ func (s *Server) current(name string) Sample {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown[name]
+}
+
+func (s *Server) signedOut(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out[name]
 }
 
 func (s *Server) write(w http.ResponseWriter, render func(io.Writer) error) {

@@ -131,10 +131,11 @@
     }
     if (inside) {
       const again = kept.id && document.getElementById(kept.id);
-      (again && !moveFocus ? again : find("h1"))?.focus({ preventScroll: Boolean(again) && !moveFocus });
+      (again && !moveFocus ? again : find("#main [autofocus]") || find("h1"))?.focus({ preventScroll: Boolean(again) && !moveFocus });
       if (again?.setSelectionRange && kept.start != null) again.setSelectionRange(kept.start, kept.end);
     }
     document.title = state?.dataset.title || document.title;
+    if (state && find("#icon").getAttribute("href") !== state.dataset.icon) find("#icon").href = state.dataset.icon;
     localise();
     tick();
     announce(state?.dataset.news);
@@ -142,6 +143,9 @@
 
   let reading = null;
   let readAgain = null; // the next reading's moveFocus
+  let settled = false; // the session of this document has been of use
+  let left = false; // for GitHub, by a link of this page
+  let back = false; // from there: the next reading has the service look at GitHub
 
   async function refresh(moveFocus = false) {
     if (!settings || !("watch" in settings)) return;
@@ -159,21 +163,34 @@
   }
 
   async function read(moveFocus) {
+    const look = back;
+    back = false;
     try {
-      const answer = await fetch(`${settings.prefix}fragment`, { redirect: "manual", cache: "no-store", headers: { Accept: "text/html" } });
+      const answer = await fetch(`${settings.prefix}fragment${look ? "?back" : ""}`, { redirect: "manual", cache: "no-store", headers: { Accept: "text/html" } });
       if (signedOut(answer)) return;
       find("#offline").hidden = answer.status < 500;
-      if (answer.ok) swap(await answer.text(), moveFocus);
+      if (answer.ok) {
+        settled = true;
+        swap(await answer.text(), moveFocus);
+      }
+      if (look && !stream) setTimeout(refresh, pollLive);
     } catch {
       find("#offline").hidden = false;
     }
   }
 
+  // A session ends after its time, or with a sign-out of the Hub. Whoever is signed in
+  // there has a new one when the page is loaded again, and what it says is true again.
   function signedOut(answer) {
     const out = answer.type === "opaqueredirect" || answer.status === 401;
     find("#signed-out").hidden = !out;
-    if (out) unfollow();
-    return out;
+    if (!out) return false;
+    unfollow();
+    if (settled && !document.hidden) {
+      settled = false;
+      location.reload();
+    }
+    return true;
   }
 
   // Following: server-sent events while they work, else asking every so often.
@@ -206,8 +223,9 @@
     };
     // While CONNECTING the browser tries again by itself; meanwhile we ask.
     stream.onerror = () => {
-      if (stream?.readyState === EventSource.CLOSED) fallBack();
-      else poll();
+      if (stream?.readyState !== EventSource.CLOSED) return poll();
+      fallBack();
+      refresh(); // which tells whether the session is over
     };
   }
   // Too many of the person's pages follow, or a proxy holds the stream up: we ask,
@@ -241,9 +259,18 @@
       if (!isLive()) unfollow();
       return;
     }
+    back = left;
     refresh();
     if (!stream) follow();
   }
+  // Windows side by side are both visible all the time.
+  function focused() {
+    if (!left) return;
+    back = true;
+    refresh();
+  }
+  // Where else a link in a new tab leads to is of no matter here.
+  const leave = (event) => { left ||= Boolean(event.target.closest?.("#main a[target=_blank]")); };
 
   // The same forms, sent by fetch.
   async function submit(event) {
@@ -305,25 +332,32 @@
     problem.scrollIntoView({ block: "nearest" });
   }
 
-  // The code.
-  async function copy(button) {
+  // The code. One click copies it and follows the link, in this order: the new tab takes
+  // the focus, without which nothing is copied. So it is the old command, which is done
+  // when it returns, and works over plain http. Where a browser refuses it, the person
+  // stays here until they have the code; from then on the link is a link.
+  async function copyAndOpen(event, link) {
+    if (link.classList.contains("uncopied")) return;
     const code = find("#user-code");
-    let done;
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-      done = true;
-    } catch { // no secure context, or not allowed
-      getSelection().selectAllChildren(code);
-      done = document.execCommand("copy");
+    getSelection().selectAllChildren(code);
+    let done = copyNow(code.textContent);
+    if (!done) {
+      event.preventDefault();
+      link.classList.add("uncopied");
+      done = await navigator.clipboard?.writeText(code.textContent).then(() => true, () => false);
     }
-    button.dataset.label ||= button.textContent;
-    button.textContent = done ? button.dataset.done : button.dataset.undone;
-    button.classList.toggle("did", done);
-    say(button.textContent);
-    setTimeout(() => {
-      button.textContent = button.dataset.label;
-      button.classList.remove("did");
-    }, 3_000);
+    const label = [...link.childNodes];
+    link.replaceChildren(done ? link.dataset.done : link.dataset.undone);
+    say(link.textContent);
+    setTimeout(() => link.replaceChildren(...label), 3_000);
+  }
+  function copyNow(text) {
+    const put = (event) => {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+    };
+    document.addEventListener("copy", put);
+    try { return document.execCommand("copy"); } catch { return false; } finally { document.removeEventListener("copy", put); }
   }
 
   // The repositories.
@@ -352,9 +386,10 @@
   }
 
   function click(event) {
-    const button = event.target.closest?.("button");
-    if (button?.id === "copy-code") copy(button);
-    if (button?.id === "dark-theme-toggle") toggleTheme();
+    leave(event);
+    const pressed = event.target.closest?.("button, a");
+    if (pressed?.id === "open-github" && find("#user-code")) copyAndOpen(event, pressed);
+    if (pressed?.id === "dark-theme-toggle") toggleTheme();
   }
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -364,8 +399,10 @@
     announced = find("#state")?.dataset.news;
     document.addEventListener("submit", submit);
     document.addEventListener("click", click);
+    document.addEventListener("auxclick", leave);
     document.addEventListener("input", (event) => event.target.id === "filter" && filterRepositories());
     document.addEventListener("visibilitychange", visibility);
+    addEventListener("focus", focused);
     addEventListener("pageshow", (event) => event.persisted && visibility());
     addEventListener("pagehide", unfollow);
     localise();
