@@ -252,6 +252,21 @@ func (e *Engine) SignedIn(ctx context.Context, caller Caller) error {
 	return err
 }
 
+// AwaitsSignIn reports whether something stands still for want of a Hub token of the
+// user's, which [Engine.SignedIn] brings: a delivery or a removal whose token was gone or
+// refused, or the look at the servers that hold the credential.
+func (e *Engine) AwaitsSignIn(u *User) bool {
+	if e.deliverer == nil {
+		return false
+	}
+	if u.Connection != nil && u.HubToken.Empty() && e.looks(u.Connection) {
+		return true
+	}
+	return slices.ContainsFunc(u.Deliveries, func(d Delivery) bool {
+		return d.Error != nil && d.Error.Code == apierror.CodeHubSignedOut
+	})
+}
+
 // Recheck asks for a new look at what the token reaches, unless the last one is
 // younger than age.
 func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) error {
@@ -272,6 +287,38 @@ func (e *Engine) Recheck(ctx context.Context, caller Caller, age time.Duration) 
 		return true, nil
 	})
 	return err
+}
+
+// returnPace is how soon after a look at what the token reaches somebody who comes back
+// from GitHub gets the next one.
+const returnPace = 3 * time.Second
+
+// BackFromGitHub plans a look at what the token reaches for somebody who may have
+// changed that at GitHub just now.
+func (e *Engine) BackFromGitHub(ctx context.Context, caller Caller) error {
+	_, _, err := e.update(ctx, caller, func(u *User) (bool, error) {
+		if u.Connection == nil {
+			return false, nil
+		}
+		now, check := e.clock(), u.Connection.nextCheck()
+		due := later(now, u.Connection.CheckedAt.Add(returnPace))
+		if !check.Due.IsZero() && !check.Due.After(now) && u.Held.After(now) { // one that may be under way saw GitHub as it was before
+			due = now.Add(returnPace)
+		} else if check.Failures > 0 || !check.Due.IsZero() && !check.Due.After(due) {
+			return false, nil
+		}
+		check.Due = due
+		return true, nil
+	})
+	return err
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Credential returns the live token for the git helper that asks each time; with

@@ -259,8 +259,8 @@ func (e *Engine) planFailed(u *User, used string, err error) bool {
 }
 
 var errSignedOut = &apierror.Error{Code: apierror.CodeHubSignedOut,
-	Message: "You signed out of the Hub before the connection was made. The token was revoked.",
-	Hint:    "Sign in and connect again."}
+	Message: "Your session ended before the connection was made. The token was revoked.",
+	Hint:    "Connect again."}
 
 // hubError says to a person what the Hub's refusal or silence means.
 func hubError(err error) *apierror.Error {
@@ -270,8 +270,8 @@ func hubError(err error) *apierror.Error {
 		return &apierror.Error{Code: apierror.CodeHubUnavailable, Message: "The Hub does not answer at the moment.",
 			Hint: "Nothing is lost; the service retries.", Retryable: true, RetryAfter: unavailable.RetryAfter, Err: err}
 	case errors.Is(err, hub.ErrUnauthorized):
-		return &apierror.Error{Code: apierror.CodeHubSignedOut, Message: "Your sign-in at the Hub has ended.",
-			Hint: "Sign in again; the service continues from there.", Err: err}
+		return &apierror.Error{Code: apierror.CodeHubSignedOut, Message: "The service has no sign-in of yours with which to reach the server.",
+			Hint: "Open “Connect GitHub”; it continues from there.", Err: err}
 	case errors.Is(err, hub.ErrForbidden):
 		return &apierror.Error{Code: apierror.CodeHubScopeMissing, Message: "The Hub does not let this service see, open or start your servers.",
 			Hint: "An administrator of the Hub must allow read:servers!user, tokens!user and, to start servers, servers!user for this service.", Err: err}
@@ -336,6 +336,7 @@ const (
 // checkAccess reads what the token reaches, so that the page can name it and
 // send the user where something is missing.
 func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
+	planned := u.Connection.nextCheck().Due
 	access, err := e.github.Access(ctx, u.Connection.Token.Access.String, u.Connection.Account.ID)
 	cause := e.logged(u.Name, "access", err)
 	return ofConnection(u.Connection.Token, func(u *User, c *Connection) {
@@ -343,10 +344,15 @@ func (e *Engine) checkAccess(ctx context.Context, u *User) outcome {
 			e.checkFailed(u, cause)
 			return
 		}
-		now := e.clock()
-		c.Access, c.CheckedAt, *c.nextCheck() = access, now, Retry{}
-		if access.State != github.AccessReady && now.Sub(c.Since) < accessPatience {
-			c.nextCheck().Due = now.Add(accessRecheck)
+		now, check := e.clock(), c.nextCheck()
+		again := check.Due
+		c.Access, c.CheckedAt, *check = access, now, Retry{}
+		u.Chose = u.Chose || access.State == github.AccessReady
+		switch {
+		case !again.Equal(planned): // by somebody who came back from GitHub meanwhile
+			check.Due = again
+		case access.State != github.AccessReady && now.Sub(c.Since) < accessPatience:
+			check.Due = now.Add(accessRecheck)
 		}
 	})
 }
@@ -487,8 +493,8 @@ func (u *User) holders(servers []hub.Server) (held, running bool) {
 var errServersStopped = &apierror.Error{Code: apierror.CodeServersStopped, Message: "Your server stopped, and the connection ended with it. The token was revoked.",
 	Hint: "Connect again when your server runs."}
 
-var errServersUnseen = &apierror.Error{Code: apierror.CodeServersUnseen, Message: "You are signed out of the Hub, so it cannot be seen whether your server runs. The connection has ended, and the token was revoked.",
-	Hint: "Sign in at the Hub and connect again."}
+var errServersUnseen = &apierror.Error{Code: apierror.CodeServersUnseen, Message: "The service had no sign-in of yours at the Hub for ten minutes, so it could not see whether your server runs. The connection has ended, and the token was revoked.",
+	Hint: "Connect again."}
 
 // refresh trades the token for a fresh one. The old pair is dead from then on,
 // so a fresh one that finds no place is revoked.

@@ -47,6 +47,11 @@ type User struct {
 	// with a click, the latest last.
 	Confirmed []ConfirmedAccount `json:"confirmed,omitempty"`
 
+	// Chose: a token of the user's has reached a repository to push to, so they have
+	// chosen repositories for the App before. It is known for as long as the record is
+	// kept for something else.
+	Chose bool `json:"chose,omitempty"`
+
 	// PacedUntil is when the user's attempts to connect so far are made up for;
 	// see the limits in pace.go.
 	PacedUntil time.Time `json:"paced_until,omitzero"`

@@ -45,7 +45,7 @@ var (
 	errBody      = refuse(apierror.CodeBadRequest, "The request's body is not what this address takes.", "See api/openapi.yaml for its form.")
 	errTooLarge  = refuse(apierror.CodeTooLarge, "The request's body is larger than this address takes.", "See api/openapi.yaml for its form.")
 	errNoFlow    = refuse(apierror.CodeNoFlow, "There is no flow.", "POST api/flows starts one.")
-	errSignedOut = refuse(apierror.CodeSignedOut, "You are not signed in here (any more).", "Load the page again; the Hub signs you in.")
+	errSignedOut = refuse(apierror.CodeSignedOut, "You are not signed in here (any more).", "Open “Connect GitHub” again; the Hub signs you in.")
 	errCookies   = refuse(apierror.CodeAmbiguousCookies,
 		"Your browser sent cookies that do not belong together, so this service cannot tell whose session this is. Nothing was done.",
 		"Open “Connect GitHub” again and sign in; the cookies have been deleted. Another page or somebody's server at this address can set such cookies: "+
@@ -114,7 +114,7 @@ func (s *Server) renderError(w http.ResponseWriter, r *http.Request, shown *apie
 		return
 	}
 	view := web.ErrorView{Status: status, Reference: requestID(r), Problem: *problem(shown)}
-	view.SignIn = shown.Code == apierror.CodeAmbiguousCookies
+	view.SignIn = status == http.StatusUnauthorized
 	if status == http.StatusServiceUnavailable {
 		view.Retry = max(shown.RetryAfter, retryLater)
 	}

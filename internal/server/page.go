@@ -31,6 +31,10 @@ func (s *Server) writeHTML(w http.ResponseWriter, r *http.Request, status int, r
 	_, _ = out.WriteTo(w) // the browser is gone: nothing to be done
 }
 
+// backFromGitHub is the parameter of the page and of its fragment with which somebody
+// comes back from GitHub, where they may have chosen other repositories.
+const backFromGitHub = "back"
+
 // page is the service's root. It answers below 500 whatever is broken behind
 // it: the Hub waits for that at its start.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
@@ -47,11 +51,16 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 		return s.unavailable(w, r, "", err)
 	}
 	s.takeUp(r.Context(), session)
+	again := r.URL.Query().Has(backFromGitHub)
+	if again || r.URL.Query().Has("setup_action") {
+		err := s.flows.BackFromGitHub(r.Context(), of(session).forFlow())
+		s.logNotTakenUp(session, err)
+	}
 	view, err := s.view(r.Context(), session)
 	if err != nil {
 		return s.unavailable(w, r, session.User, err)
 	}
-	view.RequestSent = sent
+	view.RequestSent, view.LoadAgain = sent, again
 	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
@@ -80,12 +89,32 @@ func (s *Server) fragment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.keepUp(r, session); err != nil {
+		return err
+	}
+	if r.URL.Query().Has(backFromGitHub) {
+		s.logNotTakenUp(session, s.flows.BackFromGitHub(r.Context(), of(session).forFlow()))
+	}
 	view, err := s.view(r.Context(), session)
 	if err != nil {
 		return err
 	}
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Fragment(out, lang, view) })
 	return nil
+}
+
+// keepUp continues what stands still for want of the user's Hub token while they have
+// the page open: nobody loads it for that. The Hub is asked whether it still knows the
+// token, since one that it refuses would be tried again at each look at the page.
+func (s *Server) keepUp(r *http.Request, session hubauth.Session) error {
+	user, err := s.flows.Of(r.Context(), of(session).forFlow())
+	if err != nil || !s.flows.AwaitsSignIn(user) {
+		return err
+	}
+	if session, err = s.auth.Session(r, true); err != nil {
+		return err
+	}
+	return s.flows.SignedIn(r.Context(), of(session).forFlow())
 }
 
 // callback ends the login at the Hub. Deliveries that waited for the user's
@@ -105,7 +134,10 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 // The page shows what is known either way.
 func (s *Server) takeUp(ctx context.Context, session hubauth.Session) {
 	present := of(session).forFlow()
-	err := errors.Join(s.flows.SignedIn(ctx, present), s.flows.Recheck(ctx, present, recheckAge))
+	s.logNotTakenUp(session, errors.Join(s.flows.SignedIn(ctx, present), s.flows.Recheck(ctx, present, recheckAge)))
+}
+
+func (s *Server) logNotTakenUp(session hubauth.Session, err error) {
 	if err != nil {
 		s.logger.Error("what waited for the user was not taken up", "user", session.User, "error", err)
 	}

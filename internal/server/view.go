@@ -34,6 +34,7 @@ func (s *Server) view(ctx context.Context, session hubauth.Session) (web.View, e
 	}
 	view := web.View{User: user.Name, Now: s.clock(), State: web.None, Pull: s.pull, Refresh: s.refresh, WebFlow: s.webFlow}
 	view.Admin = s.isAdmin(session.Holder)
+	view.Chooses, view.Confirms = !user.Chose, len(user.Confirmed) == 0
 	switch f := user.Flow; {
 	case f == nil || s.stale(user):
 	case f.State == flow.Pending && f.Program != nil:

@@ -96,12 +96,12 @@ func (u *Users) forget(ctx context.Context, user *flow.User) error {
 
 // retention says how long a record is worth keeping (zero: for good), and
 // whether at all. What may hold a token anywhere, or binds an account, never
-// goes by itself; how a flow ended is worth a day, a Hub token and the count of
-// attempts their own life.
+// goes by itself, nor which accounts were confirmed; how a flow ended is worth a day, a
+// Hub token and the count of attempts their own life.
 func retention(user *flow.User, now time.Time) (expires time.Time, keep bool) {
 	ended := user.Flow != nil && user.Flow.State.Final()
 	if user.Connection != nil || len(user.Deliveries) > 0 || len(user.Revocations) > 0 ||
-		user.BoundAccount != 0 || (user.Flow != nil && !ended) {
+		user.BoundAccount != 0 || len(user.Confirmed) > 0 || (user.Flow != nil && !ended) {
 		return time.Time{}, true
 	}
 	if ended {
