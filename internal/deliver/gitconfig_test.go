@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,64 @@ func TestGitconfigHelperAnswersOnlyWhereItShould(t *testing.T) {
 				before := p.state()
 				require.Empty(t, helper(operation, "protocol=https\nhost=github.com\nusername=x-access-token\npassword="+token+"\n\n"))
 				require.Equal(t, before, p.state())
+			}
+		})
+	}
+}
+
+// The password is for git alone: not for "date", and not for a trace.
+func TestGitconfigHelperShowsThePasswordToNobodyElse(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"sh", "bash"} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			require.Equal(t, "done", p.deliver(Options{}))
+			command, path := shells[shell](t)
+			folder := t.TempDir()
+			require.NoError(t, os.WriteFile(folder+"/date", []byte("#!/bin/sh\nexport -p >>"+p.home+"/log\nPATH="+path+" exec date \"$@\"\n"), 0o755))
+			helper := exec.Command(command, p.home+"/.config/ghscoped/github.com/git-credential-ghscoped", p.home+"/.config/ghscoped/github.com/credential", "get")
+			helper.Env = []string{"PATH=" + folder, "line=x", "username=x", "password=x"}
+			if shell == "bash" {
+				helper.Env = append(helper.Env, "SHELLOPTS=allexport:xtrace")
+			}
+			helper.Stdin = strings.NewReader("protocol=https\nhost=github.com\n\n")
+			var trace strings.Builder
+			helper.Stderr = &trace
+			answer, err := helper.Output()
+			require.NoError(t, err)
+			require.Contains(t, string(answer), "password="+token)
+			require.Contains(t, p.read("log"), "PATH", "date has been asked")
+			require.NotContains(t, p.read("log")+trace.String(), token)
+		})
+	}
+}
+
+func TestGitconfigHelperSaysNothingOfAFileThatIsNone(t *testing.T) {
+	t.Parallel()
+	const file = ".config/ghscoped/github.com/credential"
+	for name, spoil := range map[string]func(p *place){
+		"a link to nowhere": func(p *place) {
+			require.NoError(p.t, os.Remove(p.home+"/"+file))
+			require.NoError(p.t, os.Symlink("nowhere", p.home+"/"+file))
+		},
+		"no password": func(p *place) { p.write(file, strings.Replace(p.read(file), "password="+token, "password=", 1)) },
+		"no host":     func(p *place) { p.write(file, strings.Replace(p.read(file), "host=github.com", "host=", 1)) },
+		"no end": func(p *place) {
+			p.write(file, strings.Replace(p.read(file), "password_expiry_utc=", "password_expiry_utc=x", 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			require.Equal(t, "done", p.deliver(Options{}))
+			spoil(p)
+			for _, host := range []string{"host=github.com\n", "host=\n"} {
+				helper := exec.Command("/bin/sh", p.home+"/.config/ghscoped/github.com/git-credential-ghscoped", p.home+"/"+file, "get")
+				helper.Stdin = strings.NewReader("protocol=https\n" + host + "\n")
+				said, err := helper.CombinedOutput()
+				require.NoError(t, err)
+				require.Empty(t, string(said))
 			}
 		})
 	}

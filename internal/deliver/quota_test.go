@@ -61,7 +61,7 @@ func TestDeliverQuotaIsNamed(t *testing.T) {
 					folder := t.TempDir()
 					text := "#!/bin/sh\nPATH=" + p.path + "\nif [ $# -gt 0 ]; then exec cat \"$@\"; fi\nn=1\nset -C\n" +
 						"until command : 2>/dev/null >" + folder + "/call.$n; do n=$((n + 1)); done\n" +
-						fmt.Sprintf("if [ $n != %d ]; then exec cat; fi\ndd bs=7 count=1 2>/dev/null\necho 'cat: write error: %s' >&2\nexit 1\n", fails, reason)
+						fmt.Sprintf("if [ $n != %d ]; then exec cat; fi\ndd bs=7 count=1 2>/dev/null\n[ \"$LC_ALL\" = C ] || exit 1 # in the user's language\necho 'cat: write error: %s' >&2\nexit 1\n", fails, reason)
 					require.NoError(t, os.WriteFile(folder+"/cat", []byte(text), 0o755))
 					p.path = folder + ":" + p.path
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,23 @@ func spies(t *testing.T, path, log string) string {
 		}
 	}
 	return folder
+}
+
+// A name that can be known beforehand could be planted.
+func TestScriptNamesItsFoldersForNewFilesAsNobodyCanGuess(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.path = spies(t, p.path, p.home+"/log")
+	seen := map[string]bool{}
+	for range 2 {
+		require.Equal(t, "done", p.deliver(Options{}))
+		name := regexp.MustCompile(`mkdir -m 700 \.ghscoped-new\.(\w+)\.`).FindStringSubmatch(p.read("log"))
+		require.NotNil(t, name)
+		require.Greater(t, len(name[1]), 16)
+		seen[name[1]] = true
+		require.NoError(t, os.Remove(p.home+"/log"))
+	}
+	require.Len(t, seen, 2)
 }
 
 func TestScriptStartsNoOtherPrograms(t *testing.T) {
