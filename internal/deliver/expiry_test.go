@@ -79,6 +79,19 @@ func TestHelperHasGitEndWhereAnEditorWouldAsk(t *testing.T) {
 	})
 }
 
+func TestExpireTakesOutEveryCopy(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.env = append(p.env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=credential.helper", "GIT_CONFIG_VALUE_0=store")
+	require.Equal(t, "helper_copies", p.deliver(Options{CredentialPath: "~/former", GHCommand: true}))
+	require.Contains(t, p.read(".config/gh/hosts.yml"), token)
+	p.git("protocol=https\nhost=github.com\nusername=x-access-token\npassword="+token+"\n\n", "credential", "approve")
+	require.Contains(t, p.read(".git-credentials"), token)
+
+	require.Equal(t, "done", p.expire(Options{}), "the deployer has chosen another place since")
+	requireNoToken(t, p.home)
+}
+
 func TestHelperNamesThePageOnceTheCredentialHasExpired(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

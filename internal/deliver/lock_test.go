@@ -103,12 +103,22 @@ func TestDeliverAtOnceInAFreshHome(t *testing.T) {
 }
 
 // instantSleep puts a sleep before the others on the path that takes no time, and
-// does the deed at its first call.
-func (p *place) instantSleep(deed string) {
+// does the deed at its first call. It returns the name of a folder that is there once
+// it was called.
+func (p *place) instantSleep(deed string) (slept string) {
 	p.t.Helper()
 	folder := p.t.TempDir()
 	text := "#!/bin/sh\nPATH=" + p.path + "\nif mkdir " + folder + "/slept 2>/dev/null; then :; " + deed + "\nfi\n"
 	require.NoError(p.t, os.WriteFile(folder+"/sleep", []byte(text), 0o755))
+	p.path = folder + ":" + p.path
+	return folder + "/slept"
+}
+
+// stand puts a program before the others on the path; PATH in it is without it.
+func (p *place) stand(name, text string) {
+	p.t.Helper()
+	folder := p.t.TempDir()
+	require.NoError(p.t, os.WriteFile(folder+"/"+name, []byte("#!/bin/sh\nPATH="+p.path+"\n"+text+"\n"), 0o755))
 	p.path = folder + ":" + p.path
 }
 
@@ -130,6 +140,14 @@ func endedProcess(t *testing.T) int {
 	return command.Process.Pid
 }
 
+// notAtAll is no deed: nobody waits.
+const notAtAll = ": not at all"
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 func TestDeliverLockOfTheGitConfiguration(t *testing.T) {
 	t.Parallel()
 	machine := thisMachine(t)
@@ -145,18 +163,19 @@ func TestDeliverLockOfTheGitConfiguration(t *testing.T) {
 		{"a git that was killed", "[user]\n\tname = Ada\n", "", "git_config_busy"},
 		{"a git that was killed before it wrote", "", "", "git_config_busy"},
 		{"a git whose file has our block", "# >>> ghscoped >>> x\n# <<< ghscoped <<<\n", "", "git_config_busy"},
-		{"a delivery that was killed", ours(endedProcess(t), machine), "exit 1", "done"},
+		{"a delivery that was killed", ours(endedProcess(t), machine), notAtAll, "done"},
 		{"a delivery in another container, done soon", ours(1, "another"), `rm "$HOME/.gitconfig.lock"`, "done"},
 		{"a delivery in another container that was killed", ours(1, "another"), "", "done"},
 		{"a delivery that hangs", ours(os.Getpid(), machine), "", "done"},
 	} {
 		// busybox has a sleep of its own
 		inEachShell(t, c.name, func(t *testing.T, p *place) {
-			p.instantSleep(c.deed)
+			slept := p.instantSleep(c.deed)
 			p.write(".gitconfig", "[user]\n\tname = Ada\n")
 			p.write(".gitconfig.lock", c.lock)
 			before := p.state()
 			require.Equal(t, c.code, p.deliver(Options{}))
+			require.Equal(t, c.deed != notAtAll, exists(slept), "it waits")
 			if c.code == "done" {
 				require.Contains(t, p.fill("https", "github.com"), token)
 				require.NoFileExists(t, p.home+"/.gitconfig.lock")
@@ -174,7 +193,9 @@ func TestDeliverAfterASetupThatWasKilled(t *testing.T) {
 	t.Parallel()
 	for name, after := range map[string]func(p *place){
 		"delivery": func(p *place) {
+			slept := p.instantSleep("")
 			require.Equal(t, "done", p.deliver(Options{}))
+			require.NoDirExists(t, slept, "it does not wait")
 			require.Contains(t, p.fill("https", "github.com"), token)
 		},
 		"removal": func(p *place) { require.Equal(t, "done", p.remove(Options{})) },
@@ -183,7 +204,6 @@ func TestDeliverAfterASetupThatWasKilled(t *testing.T) {
 			p.write(".gitconfig", "[user]\n\tname = Ada\n")
 			require.Equal(t, "done", p.deliver(Options{}))
 			gitconfigtest.Kill(t, p.home+"/.gitconfig")
-			p.instantSleep("exit 1") // it does not wait
 			after(p)
 			require.NoFileExists(t, p.home+"/.gitconfig.lock")
 			require.Equal(t, "Ada\n", p.git("", "config", "--global", "user.name"))
@@ -221,19 +241,28 @@ func TestDeliverWaitsForItsTurn(t *testing.T) {
 	for _, c := range []struct {
 		name, folder string
 		deed         string
+		prepare      func(p *place)
 	}{
-		{"a run that is done soon", fmt.Sprintf("A.%d.%s", os.Getpid(), machine), `rm -r "$HOME"/.config/ghscoped/.ghscoped-new.A*`},
-		{"a run that was killed", fmt.Sprintf("A.%d.%s", endedProcess(t), machine), "exit 1"},
-		{"a run that hangs", fmt.Sprintf("A.%d.%s", os.Getpid(), machine), ""},
-		{"a run in another container that was killed", "A.1.another", ""},
-		{"a later one by its name", "zzz.1.another", ""},
-		{"a killed run of the former release", "A.1", "exit 1"},
+		{"a run that is done soon", fmt.Sprintf("A.%d.%s", os.Getpid(), machine), `rm -r "$HOME"/.config/ghscoped/.ghscoped-new.A*`, nil},
+		{"a run that is done soon, where sleep knows no tenths", fmt.Sprintf("A.%d.%s", os.Getpid(), machine), `rm -r "$HOME"/.config/ghscoped/.ghscoped-new.A*`, func(p *place) {
+			p.stand("sleep", `[ "$1" = 1 ] && exec sleep 1`)
+		}},
+		{"a run that was killed", fmt.Sprintf("A.%d.%s", endedProcess(t), machine), notAtAll, nil},
+		{"a run that hangs", fmt.Sprintf("A.%d.%s", os.Getpid(), machine), "", nil},
+		{"a run in another container that was killed", "A.1.another", "", nil},
+		{"a run that was killed, where containers cannot be told apart", fmt.Sprintf("A.%d.unknown", endedProcess(t)), "", func(p *place) { p.stand("readlink", "exit 1") }},
+		{"a later one by its name", "zzz.1.another", "", nil},
+		{"a killed run of the former release", "A.1", notAtAll, nil},
 	} {
 		inEachShell(t, c.name, func(t *testing.T, p *place) {
-			p.instantSleep(c.deed)
+			slept := p.instantSleep(c.deed)
+			if c.prepare != nil {
+				c.prepare(p)
+			}
 			p.write(".config/ghscoped/.ghscoped-new."+c.folder+"/ghscoped-new.credential", "password=ghu_killed\n")
 			p.write(".config/gh/hosts.yml", "github.com:\n    oauth_token: ghu_killed\n")
 			require.Equal(t, "done", p.deliver(Options{GHCommand: true}))
+			require.Equal(t, c.deed != notAtAll, exists(slept), "it waits")
 			require.Contains(t, p.fill("https", "github.com"), token)
 			if !strings.HasPrefix(c.deed, "rm") {
 				require.Contains(t, p.read(".config/gh/hosts.yml"), token, "what that run has put in place is known as ours")
@@ -242,6 +271,26 @@ func TestDeliverWaitsForItsTurn(t *testing.T) {
 				require.NotContains(t, path, ".ghscoped-new.")
 			}
 		}, "sh", "bash")
+	}
+}
+
+func TestDeliverIsWaitedForByARemovalAndAnExpiry(t *testing.T) {
+	t.Parallel()
+	for name, act := range map[string]func(p *place) string{
+		"a removal": func(p *place) string { return p.remove(Options{}) },
+		"an expiry": func(p *place) string { return p.expire(Options{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			require.Equal(t, "done", p.deliver(Options{}))
+			p.write(".config/ghscoped/.ghscoped-new.A.1.another/file", "")
+			slept := p.instantSleep(`[ -e "$HOME/.config/ghscoped/github.com/credential" ] && rm -r "$HOME"/.config/ghscoped/.ghscoped-new.A*`)
+			require.Equal(t, "done", act(p))
+			require.DirExists(t, slept)
+			require.NoDirExists(t, p.home+"/.config/ghscoped/.ghscoped-new.A.1.another", "nothing was done before")
+			require.NoFileExists(t, p.home+"/.config/ghscoped/github.com/credential")
+		})
 	}
 }
 

@@ -278,7 +278,7 @@ func requireOutOfReach(t *testing.T, path string) {
 func TestRemoveFollowsNoLinkOfAFolder(t *testing.T) {
 	t.Parallel()
 	inEachShell(t, "", func(t *testing.T, p *place) {
-		for _, name := range []string{"credential", "gitconfig", "git-credential-ghscoped", "secrets"} {
+		for _, name := range []string{"credential", "gitconfig", "git-credential-ghscoped", "secrets", "ghscoped-new.draft"} {
 			p.write("project/"+name, "precious")
 		}
 		require.NoError(t, os.Mkdir(p.home+"/.config", 0o755))

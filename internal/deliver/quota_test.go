@@ -43,16 +43,27 @@ func TestDeliverFileThatGetsNoFurther(t *testing.T) {
 	}
 }
 
-// TestDeliverQuotaIsNamed: each write in turn ends in the middle, for the reason
-// that a file system with quotas gives.
-func TestDeliverQuotaIsNamed(t *testing.T) {
+// TestDeliverNamesWhyAWriteFails: each write in turn ends in the middle, for the reason
+// that a file system gives.
+func TestDeliverNamesWhyAWriteFails(t *testing.T) {
 	t.Parallel()
-	for reason, code := range map[string]string{"Disk quota exceeded": "quota", "No space left on device": "disk_full"} {
+	for reason, codes := range map[string][2]string{ // in the home, and of git's configuration
+		"Disk quota exceeded":       {"quota", "quota"},
+		"No space left on device":   {"disk_full", "disk_full"},
+		"Read-only file system":     {"read_only_home", "git_config_not_writable"},
+		"Permission denied":         {"permission_denied", "git_config_not_writable"},
+		"No such file or directory": {"write_failed", "git_config_busy"},
+		"Input/output error":        {"write_failed", "git_config_not_writable"},
+	} {
 		for shell, prepare := range shellsTried("sh", "bash") { // busybox starts its own programs, whatever the path
 			t.Run(reason+"/"+shell, func(t *testing.T) {
 				t.Parallel()
-				writes := 0
-				for fails := 1; ; fails++ {
+				const all = 7 // .gitignore, the helper, our settings, the credential, gh's list, the user's git configuration
+				steps := []int{1, all}
+				if reason == "Disk quota exceeded" {
+					steps = []int{1, 2, 3, 4, 5, 6, all, all + 1}
+				}
+				for _, fails := range steps {
 					p := newPlace(t)
 					p.shell, p.path = prepare(t)
 					require.NoError(t, os.MkdirAll(p.home+"/.config", 0o755))
@@ -66,14 +77,17 @@ func TestDeliverQuotaIsNamed(t *testing.T) {
 					p.path = folder + ":" + p.path
 
 					verdict := p.deliver(Options{GHCommand: true})
-					if verdict == "done" {
-						break
+					switch {
+					case fails > all:
+						require.Equal(t, "done", verdict)
+						return
+					case fails == all:
+						require.Equal(t, codes[1], verdict)
+					default:
+						require.Equal(t, codes[0], verdict, "write %d", fails)
 					}
-					writes++
-					require.Equal(t, code, verdict, "write %d", fails)
 					require.Equal(t, before, p.state(), "write %d", fails)
 				}
-				require.Equal(t, 7, writes, ".gitignore, the helper, our settings, the credential, gh's list, the user's git configuration")
 			})
 		}
 	}
@@ -83,15 +97,18 @@ func TestDeliverQuotaIsNamed(t *testing.T) {
 // share of Windows'. The credential may lie elsewhere; the rest is no secret.
 func TestDeliverFileSystemWithoutModes(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
-	folder, elsewhere := t.TempDir(), t.TempDir()
-	// An ls that shows such modes for what is in the home.
-	text := "#!/bin/sh\nPATH=" + p.path + "\ncase $PWD in " + p.home + "/*) ls \"$@\" | sed 's/^\\(.\\)........./\\1rwxrwxrwx/' ;; *) exec ls \"$@\" ;; esac\n"
-	require.NoError(t, os.WriteFile(folder+"/ls", []byte(text), 0o755))
-	p.path = folder + ":" + p.path
-	before := p.state()
-	require.Equal(t, "not_private", p.deliver(Options{}))
-	require.Equal(t, before, p.state())
-	require.Equal(t, "done", p.deliver(Options{CredentialPath: elsewhere + "/credential"}))
-	require.Contains(t, p.fill("https", "github.com"), token)
+	for name, of := range map[string]string{"folders and files": ".", "files": "-"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			elsewhere := t.TempDir()
+			// An ls that shows such modes for what is in the home.
+			p.stand("ls", "case $PWD in "+p.home+"/*) ls \"$@\" | sed 's/^\\("+of+"\\)........./\\1rwxrwxrwx/' ;; *) exec ls \"$@\" ;; esac")
+			before := p.state()
+			require.Equal(t, "not_private", p.deliver(Options{}))
+			require.Equal(t, before, p.state())
+			require.Equal(t, "done", p.deliver(Options{CredentialPath: elsewhere + "/credential"}))
+			require.Contains(t, p.fill("https", "github.com"), token)
+		})
+	}
 }

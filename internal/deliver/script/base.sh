@@ -61,7 +61,6 @@ fail() {
 # clean undoes what this run has put in place, unless another one has found it too
 # slow and has taken over.
 clean() {
-	[ -n "$folder" ] || return 0
 	unlock
 	if [ -z "$turn" ] || [ -d "$top/$new" ]; then
 		while [ "$placed" != "$nl" ]; do
