@@ -111,6 +111,9 @@ type Flow struct {
 	StartedAt time.Time       `json:"started_at"`
 	ExpiresAt time.Time       `json:"expires_at"`
 	Error     *apierror.Error `json:"error,omitempty"`
+	// EndedAt is when it came to a final state, the latest: a connection that ends
+	// changes that of the flow that made it.
+	EndedAt time.Time `json:"ended_at,omitzero"`
 	// Session is the SHA-256 of the Hub token of the browser's session that began
 	// it, so that it ends with that session. Empty: a program in a server did,
 	// which has no Hub token to lose, nor one to deliver with: whoever began it
@@ -384,7 +387,7 @@ func (e *Engine) finish(u *User, state State, cause *apierror.Error) {
 		}
 		e.revoke(u, f.Token, reason)
 	}
-	f.State, f.Error, f.Retry = state, cause, Retry{}
+	f.State, f.Error, f.Retry, f.EndedAt = state, cause, Retry{}, e.clock()
 	f.DeviceCode, f.WebState, f.CodeVerifier, f.Token = secret.Stored{}, secret.Stored{}, secret.Stored{}, github.Token{}
 	f.Account, f.Confirmation = nil, ""
 }

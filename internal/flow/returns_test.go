@@ -101,6 +101,7 @@ func TestAccessThatReachesARepositoryIsRemembered(t *testing.T) {
 	require.True(t, w.user().Chose)
 	w.run(9 * time.Hour)
 	require.Equal(t, flow.Expired, w.state())
+	require.Greater(t, w.user().Flow.EndedAt.Sub(w.user().Flow.StartedAt), 8*time.Hour-time.Minute, "not when it was connected")
 	require.True(t, w.user().Chose, "the next morning there is one step less")
 	w.github.access = func() (github.Access, error) { return github.Access{State: github.AccessNotInstalled}, nil }
 	w.start()

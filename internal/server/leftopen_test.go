@@ -108,3 +108,32 @@ func TestErrorOfASessionThatHasEndedOffersToSignIn(t *testing.T) {
 		require.NotContains(t, shown, "sign-in at the Hub", path)
 	}
 }
+
+func TestPageSaysForAnHourThatAnAccessHasEnded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		code, end time.Duration // ago
+		state     string
+	}{
+		"a code that ended lately":                  {30 * time.Minute, 30 * time.Minute, "expired"},
+		"one that ended long ago":                   {2 * time.Hour, 2 * time.Hour, "none"},
+		"a connection that ended lately":            {8 * time.Hour, 30 * time.Minute, "expired"},
+		"one that ended long ago, too":              {8 * time.Hour, 2 * time.Hour, "none"},
+		"one of an earlier release, without a time": {8 * time.Hour, 0, "none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setUp(t)
+			ada := f.signIn("ada")
+			user, err := f.users.Load(t.Context(), "ada")
+			require.NoError(t, err)
+			user.Created = created
+			user.Flow = &flow.Flow{State: flow.Expired, ExpiresAt: time.Now().Add(-c.code)}
+			if c.end > 0 {
+				user.Flow.EndedAt = time.Now().Add(-c.end)
+			}
+			require.NoError(t, f.users.Save(t.Context(), user))
+			require.Contains(t, read(t, ada.do(http.MethodGet, "", nil, nil)), `data-state="`+c.state+`"`)
+		})
+	}
+}

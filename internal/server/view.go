@@ -18,8 +18,8 @@ const (
 	// recheckAge is how old a page's list of repositories may be before a look
 	// at the page asks for a new one.
 	recheckAge = 30 * time.Second
-	// staleAfter is how long after its code's end a flow that led to nothing is
-	// still shown.
+	// staleAfter is how long after its code's end, or its own, a flow that led to
+	// nothing any more is still shown.
 	staleAfter = time.Hour
 	// serversLimit bounds the wait for the Hub's list of servers: the page comes
 	// without it rather than late.
@@ -59,7 +59,11 @@ func (s *Server) unavailableView(user string, cause *apierror.Error) web.View {
 
 // stale: how a flow ended is of no interest for long.
 func (s *Server) stale(user *flow.User) bool {
-	return user.Flow.State.Final() && user.Connection == nil && s.clock().Sub(user.Flow.ExpiresAt) > staleAfter
+	since := user.Flow.ExpiresAt
+	if user.Flow.EndedAt.After(since) {
+		since = user.Flow.EndedAt
+	}
+	return user.Flow.State.Final() && user.Connection == nil && s.clock().Sub(since) > staleAfter
 }
 
 func flowView(f *flow.Flow) *web.Flow {
