@@ -60,6 +60,7 @@ func TestDeliverForTwoHosts(t *testing.T) {
 					for path := range p.state() {
 						require.NotContains(t, path, Folder(optionsFor(leaves).Host))
 					}
+					require.NotContains(t, p.read(".config/ghscoped/gitconfig"), Folder(optionsFor(leaves).Host))
 
 					require.Equal(t, "done", p.remove(optionsFor(stays)))
 					require.Equal(t, untouched, p.state())

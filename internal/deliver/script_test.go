@@ -193,6 +193,17 @@ func TestScriptLeavesNoCredentialAtTheFormerPlace(t *testing.T) {
 	}
 }
 
+// The user has taken the settings away that name the former place.
+func TestScriptLeavesNoCredentialAtTheUsualPlace(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	require.Equal(t, "done", p.deliver(Options{}))
+	require.NoError(t, os.Remove(p.home+"/.config/ghscoped/github.com/gitconfig"))
+	require.Equal(t, "done", p.deliver(Options{CredentialPath: "~/now"}))
+	require.NoFileExists(t, p.home+"/.config/ghscoped/github.com/credential")
+	require.Contains(t, p.fill("https", "github.com"), token)
+}
+
 func TestScriptKeepsWhatIsNotTheFormerCredential(t *testing.T) {
 	t.Parallel()
 	former, now := Options{CredentialPath: "~/former"}, Options{CredentialPath: "~/now"}
