@@ -230,7 +230,7 @@ func (b *build) measureScripts(t *test) error {
 	if err := os.WriteFile(b.noted(), nil, 0o600); err != nil {
 		return err
 	}
-	result, _ := runTests(b.noting, t.of, []string{t.pattern}, time.Hour, "MUTANT=", "-test.short")
+	result, _ := runTests(b.noting, t.of, []string{t.pattern}, time.Minute+5*t.took, "MUTANT=", "-test.short")
 	numbers, err := os.ReadFile(b.noted())
 	t.reach(string(numbers))
 	for _, m := range b.mutants {
