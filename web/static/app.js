@@ -143,7 +143,6 @@
 
   let reading = null;
   let readAgain = null; // the next reading's moveFocus
-  let settled = false; // the session of this document has been of use
   let left = false; // for GitHub, by a link of this page
   let back = false; // from there: the next reading has the service look at GitHub
 
@@ -169,10 +168,7 @@
       const answer = await fetch(`${settings.prefix}fragment${look ? "?back" : ""}`, { redirect: "manual", cache: "no-store", headers: { Accept: "text/html" } });
       if (signedOut(answer)) return;
       find("#offline").hidden = answer.status < 500;
-      if (answer.ok) {
-        settled = true;
-        swap(await answer.text(), moveFocus);
-      }
+      if (answer.ok) swap(await answer.text(), moveFocus);
       if (look && !stream) setTimeout(refresh, pollLive);
     } catch {
       find("#offline").hidden = false;
@@ -186,11 +182,17 @@
     find("#signed-out").hidden = !out;
     if (!out) return false;
     unfollow();
-    if (settled && !document.hidden) {
-      settled = false;
-      location.reload();
-    }
+    if (!document.hidden && reloadsRarely()) location.reload();
     return true;
+  }
+  // Not twice in a minute, should that be of no use.
+  function reloadsRarely() {
+    const key = "connect-github-reloaded";
+    try {
+      const rarely = Date.now() - Number(sessionStorage.getItem(key)) > 60_000;
+      if (rarely) sessionStorage.setItem(key, String(Date.now()));
+      return rarely;
+    } catch { return false; }
   }
 
   // Following: server-sent events while they work, else asking every so often.
