@@ -80,7 +80,7 @@ func (s *script) show(text string) {
 }
 
 // say prints a line of the script's.
-func (s *script) say(text string) { s.show("ghscoped " + s.server.mark + " " + text + "\r\n") }
+func (s *script) say(text string) { s.show("ghscoped " + s.server.known() + " " + text + "\r\n") }
 
 // ready asks for the input, and shows a token as the server's own.
 func (s *script) ready(token string) {
@@ -88,7 +88,7 @@ func (s *script) ready(token string) {
 		s.say("ready " + token)
 		return
 	}
-	s.message("input_request", map[string]any{"prompt": "ghscoped " + s.server.mark + " ready " + token, "password": true})
+	s.message("input_request", map[string]any{"prompt": "ghscoped " + s.server.known() + " ready " + token, "password": true})
 }
 
 // read takes the input.
@@ -172,6 +172,18 @@ func (j *jupyter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (j *jupyter) known() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.mark
+}
+
+func (j *jupyter) received() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.got
+}
+
 // know finds the marks in a text that holds the script.
 func (j *jupyter) know(text string) {
 	j.mu.Lock()
@@ -219,7 +231,9 @@ func (j *jupyter) serve(w http.ResponseWriter, r *http.Request) {
 		s.request = request.Header
 		j.know(string(data))
 		if !request.Content.Silent {
+			j.mu.Lock()
 			j.got += "the code, which everybody sees who has the kernel open"
+			j.mu.Unlock()
 		}
 		if request.Content.Stdin { // else it may ask for nothing
 			run(s)
@@ -303,11 +317,11 @@ func TestDeliverUsesWhatTheServerSupports(t *testing.T) {
 		{"a terminal, which ends by itself", &jupyter{}, 0, "terminal", nil},
 		{"a terminal that does not end", &jupyter{script: func(s *script) { s.stays = true; s.succeed() }}, 0, "terminal", []string{"terminals/1"}},
 		{"a terminal whose output comes in pieces", &jupyter{script: func(s *script) {
-			for _, part := range []string{"ghsco", "ped " + s.server.mark, " rea", "dy own\r", "\n"} {
+			for _, part := range []string{"ghsco", "ped " + s.server.known(), " rea", "dy own\r", "\n"} {
 				s.show(part)
 			}
 			s.read()
-			s.show("done is not said yet: ghscoped " + s.server.mark)
+			s.show("done is not said yet: ghscoped " + s.server.known())
 			s.show(" do")
 			s.show("ne\r\nand more")
 		}}, 0, "terminal", nil},
@@ -340,8 +354,8 @@ func TestDeliverUsesWhatTheServerSupports(t *testing.T) {
 			s.message("status", map[string]any{"execution_state": "idle"})
 			s.request = ours
 			s.message("stream", map[string]any{"text": 5})
-			s.message("execute_input", map[string]any{"text": "ghscoped " + s.server.mark + " error quota"})
-			s.show("one line\nghscoped " + s.server.mark)
+			s.message("execute_input", map[string]any{"text": "ghscoped " + s.server.known() + " error quota"})
+			s.show("one line\nghscoped " + s.server.known())
 			s.succeed()
 		}}, 0, "kernel", []string{"kernels/7"}},
 	} {
@@ -351,7 +365,7 @@ func TestDeliverUsesWhatTheServerSupports(t *testing.T) {
 			transport, err := c.server.deliver(t.Context(), t, newDeliverer(t, Options{Timeout: cmp.Or(c.timeout, 10*time.Second)}), gitCredential())
 			require.NoError(t, err)
 			require.Equal(t, c.transport, transport)
-			require.Regexp(t, "^username=.*\npassword="+token+"\n.*\nend "+c.server.mark+"\n$", c.server.got)
+			require.Regexp(t, "^username=.*\npassword="+token+"\n.*\nend "+c.server.known()+"\n$", c.server.received())
 			require.Equal(t, c.deleted, c.server.deleted())
 			require.Less(t, time.Since(began), 5*time.Second)
 		})
