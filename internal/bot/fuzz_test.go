@@ -44,7 +44,7 @@ func FuzzRepositoryFile(f *testing.F) {
 			return
 		}
 		require.False(t, file.Allows(Caller{}, map[string]string{"contents": "read"}))
-		require.False(t, file.Allows(Caller{Kind: Service, Name: "a"}, map[string]string{"nothing": "read"}))
+		require.False(t, file.Allows(Caller{Kind: Service, Name: "a"}, map[string]string{"no-permission": "read"}))
 	})
 }
 
