@@ -80,13 +80,26 @@ func TestMintAccountsForAnAnswerThatIsLost(t *testing.T) {
 	}
 }
 
+// unshared makes a connection for each request: one that was kept open may have taken
+// the request.
+type unshared struct{}
+
+func (unshared) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Close = true
+	return loopback{}.RoundTrip(r)
+}
+
 func TestMintThatReachedNobodyIsNoLostAnswer(t *testing.T) {
 	t.Parallel()
-	sim, client, names := manyRepositories(t, 1)
-	_, err := client.InstallationFor(t.Context(), "octo-org", names[0])
+	sim, c, _, key := botWorld(t)
+	o := options(t, sim.URL(), c.Now)
+	o.Signer, o.HTTP = appkey.New(key), &http.Client{Transport: unshared{}}
+	client := newClient(t, o)
+	_, err := client.InstallationFor(t.Context(), "octo-org", "shared")
 	require.NoError(t, err)
 	require.NoError(t, sim.Close())
-	_, err = client.Mint(t.Context(), "octo-org", names, write)
+	_, err = client.Mint(t.Context(), "octo-org", []string{"shared"}, write)
 	requireCode(t, err, "github_unreachable", true)
 }
 
