@@ -26,7 +26,6 @@ var permissions = map[string][]string{
 
 var readWrite = []string{"read", "write"}
 
-// levels are in order: each includes those before it.
 var levels = []string{"read", "write", "admin"}
 
 // What permissions are called, and those of organisations and accounts, which are
@@ -36,11 +35,6 @@ var (
 	beyond          = regexp.MustCompile(`^(organization_.*|enterprise_.*|.*_for_organizations|members|team_discussions|blocking|` +
 		`email_addresses|emails|followers|git_ssh_keys|ssh_signing_keys|gpg_keys|interaction_limits|plan|profile|starring|watching|gists)$`)
 )
-
-// covers reports whether a permission at level have includes level want.
-func covers(have, want string) bool {
-	return slices.Index(levels, have) >= slices.Index(levels, want)
-}
 
 // permissionProblem says what is wrong with a permission; "": nothing.
 func permissionProblem(name, level string) string {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // Policy says who may have which token. Make it with [ParsePolicy].
@@ -160,7 +162,7 @@ func lacking(have, want map[string]string) string {
 }
 
 func had(have map[string]string, name, level string) bool {
-	return covers(have[name], level) || (name == "metadata" && level == "read" && len(have) > 0)
+	return github.Covers(have[name], level) || (name == "metadata" && level == "read" && len(have) > 0)
 }
 
 // lackingFirst names the same one each time; it costs more than finding out

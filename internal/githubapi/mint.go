@@ -223,17 +223,11 @@ func (c *Client) whyNotPermitted(ctx context.Context, i Installation, permission
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(permissions)) {
-		if !covers(app.Permissions[name], permissions[name]) {
+		if !github.Covers(app.Permissions[name], permissions[name]) {
 			return &apierror.Error{Code: apierror.CodeAppLacksPermission, Message: "The GitHub App has no permission " + name + ":" + permissions[name] + ".",
 				Hint: "Whoever manages the App must add it, in the App's settings at GitHub; then each owner accepts it: " + c.appURL, Err: cause}
 		}
 	}
 	return &apierror.Error{Code: apierror.CodePermissionNotAccepted, Message: i.Account.Login + " has not accepted a permission that the GitHub App asks for.",
 		Hint: "Somebody who administers it on GitHub can accept it: " + c.ownPage(i.HTMLURL, c.installPage()), Err: cause}
-}
-
-// covers reports whether a permission at level have includes level want.
-func covers(have, want string) bool {
-	order := []string{"", "read", "write", "admin"}
-	return slices.Index(order, have) >= slices.Index(order, want)
 }

@@ -56,7 +56,8 @@ func (c *Client) readRequests(ctx context.Context) []installationRequest {
 	if err != nil {
 		return nil
 	}
-	q := query{target: target{"installation_requests", gateApp}, method: http.MethodGet, url: c.api.JoinPath("app", "installation-requests"), bearer: bearer}
+	q := c.appQuery("installation_requests", http.MethodGet, "app", "installation-requests")
+	q.bearer = bearer
 	var all []installationRequest
 	_, _ = eachPage(ctx, c, q, func(page []installationRequest, _ answer) (more bool) { // what was read until an error counts
 		all = append(all, page...)

@@ -169,9 +169,7 @@ func (s *Server) writeConnection(w http.ResponseWriter, status int, user *flow.U
 	if !connection.AnyServer {
 		answer.Servers = append([]string{}, connection.Servers...)
 	}
-	if name, email := s.author(connection); name != "" && email != "" {
-		answer.Git = &gitIdentityAnswer{name, email}
-	}
+	answer.Git = s.author(connection)
 	for _, repository := range connection.Access.Repositories {
 		answer.Repositories = append(answer.Repositories, repositoryAnswer{repository.FullName, repository.Push, repository.Archived})
 	}

@@ -51,16 +51,12 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) error {
 		return s.unavailable(w, r, "", err)
 	}
 	s.takeUp(r.Context(), session)
-	again := r.URL.Query().Has(backFromGitHub)
-	if again || r.URL.Query().Has("setup_action") {
-		err := s.flows.BackFromGitHub(r.Context(), of(session).forFlow())
-		s.logNotTakenUp(session, err)
-	}
+	s.lookIfBack(r, session)
 	view, err := s.view(r.Context(), session)
 	if err != nil {
 		return s.unavailable(w, r, session.User, err)
 	}
-	view.RequestSent, view.LoadAgain = sent, again
+	view.RequestSent, view.LoadAgain = sent, r.URL.Query().Has(backFromGitHub)
 	if hubauth.Navigation(r) {
 		view.CSRF = session.CSRF.Reveal()
 	}
@@ -92,15 +88,21 @@ func (s *Server) fragment(w http.ResponseWriter, r *http.Request) error {
 	if err := s.keepUp(r, session); err != nil {
 		return err
 	}
-	if r.URL.Query().Has(backFromGitHub) {
-		s.logNotTakenUp(session, s.flows.BackFromGitHub(r.Context(), of(session).forFlow()))
-	}
+	s.lookIfBack(r, session)
 	view, err := s.view(r.Context(), session)
 	if err != nil {
 		return err
 	}
 	s.writeHTML(w, r, http.StatusOK, func(lang string, out *page) error { return s.pages.Fragment(out, lang, view) })
 	return nil
+}
+
+// lookIfBack plans a look at GitHub for somebody who comes back from there, by a link of
+// the page or by GitHub's own (setup_action).
+func (s *Server) lookIfBack(r *http.Request, session hubauth.Session) {
+	if query := r.URL.Query(); query.Has(backFromGitHub) || query.Has("setup_action") {
+		s.logNotTakenUp(session, s.flows.BackFromGitHub(r.Context(), of(session).forFlow()))
+	}
 }
 
 // keepUp continues what stands still for want of the user's Hub token while they have

@@ -82,8 +82,8 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 		Login: c.Account.Login, Since: c.Since, ExpiresAt: c.Token.ExpiresAt,
 		Access: web.AccessState(c.Access.State), FixURL: c.Access.Fix, AddURL: s.installURL(), Program: c.Program,
 	}
-	if name, email := s.author(c); name != "" && email != "" {
-		view.Author = name + " <" + email + ">"
+	if author := s.author(c); author != nil {
+		view.Author = author.Name + " <" + author.Email + ">"
 	}
 	for _, repository := range c.Access.Repositories {
 		view.Repositories = append(view.Repositories, web.Repository{FullName: repository.FullName, Push: repository.Push, Archived: repository.Archived})
@@ -94,13 +94,17 @@ func (s *Server) connectionView(c *flow.Connection) *web.Connection {
 	return view
 }
 
-// author is what git should call the person where they have no name there; empty
-// where the deployer leaves that alone.
-func (s *Server) author(c *flow.Connection) (name, email string) {
+// author is what git should call the person where they have no name there; nil where
+// the deployer leaves that alone, or GitHub does not say enough.
+func (s *Server) author(c *flow.Connection) *gitIdentityAnswer {
 	if !s.gitIdentity {
-		return "", ""
+		return nil
 	}
-	return c.Account.Author(s.gitHubURL.Hostname())
+	name, email := c.Account.Author(s.gitHubURL.Hostname())
+	if name == "" || email == "" {
+		return nil
+	}
+	return &gitIdentityAnswer{name, email}
 }
 
 // installURL is GitHub's page where a person chooses repositories for the App.
