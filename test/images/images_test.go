@@ -101,10 +101,12 @@ func (w *world) cluster(ctx context.Context, t *testing.T, terminal *hubtest.Ter
 	said := must(folder + "/ghscoped doctor")
 	require.Contains(t, said, "scope: the service takes this server's token")
 	must("git clone -q " + private + " && cd notes && git -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m one && git push -q")
-	must("! grep ghscoped ~/.gitconfig && test ! -e ~/.git-credentials") // the variables did it, and the user's helper got no copy
+	// The variables did it, the login added a name for commits and no more, and the
+	// user's helper got no copy.
+	must("git config --file ~/.gitconfig.ghscoped user.name && ! grep -q helper ~/.gitconfig.ghscoped && test ! -e ~/.git-credentials")
 
 	// The file, in place of the variables.
-	must("unset GIT_CONFIG_COUNT && rm ~/.gitconfig")
+	must("unset GIT_CONFIG_COUNT && rm ~/.gitconfig ~/.gitconfig.ghscoped")
 	_, status, err = terminal.Run(ctx, "git ls-remote "+private)
 	require.NoError(t, err)
 	require.NotZero(t, status, "without either")
