@@ -52,7 +52,7 @@ func (in invocation) botExec(ctx context.Context, o botOptions, command []string
 	if len(command) == 0 {
 		return &commandError{exit: exitUsage, code: "usage", message: "No command is named.", hint: "As in: ghscoped bot exec --repo … --permission … -- make publish"}
 	}
-	service, err := in.service()
+	service, err := in.botService()
 	if err != nil {
 		return err
 	}

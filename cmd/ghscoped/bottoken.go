@@ -79,7 +79,7 @@ func (in invocation) botToken(ctx context.Context, o botOptions, fresh bool) (cl
 	if err != nil {
 		return client.BotToken{}, err
 	}
-	service, err := in.service()
+	service, err := in.botService()
 	if err != nil {
 		return client.BotToken{}, err
 	}

@@ -46,6 +46,8 @@ type invocation struct {
 	stdout, stderr *os.File
 	clock          func() time.Time
 	http           *http.Client
+	// identityFile is where a pod has its projected token by convention.
+	identityFile string
 }
 
 // run answers git, and leaves everything else to cobra. git waits for its

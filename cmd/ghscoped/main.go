@@ -16,5 +16,6 @@ func main() {
 		args: os.Args, getenv: os.Getenv, lookupenv: os.LookupEnv,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		clock: time.Now, http: &http.Client{Transport: client.Transport(http.ProxyFromEnvironment)},
+		identityFile: identityFile,
 	}))
 }

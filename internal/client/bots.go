@@ -43,7 +43,7 @@ type BotRequest struct {
 func (c *Client) BotToken(ctx context.Context, asked BotRequest) (BotToken, error) {
 	var got BotToken
 	if err := c.call(ctx, http.MethodPost, "api/bot-tokens", asked, &got); err != nil {
-		return BotToken{}, forBots(err)
+		return BotToken{}, c.forBots(err)
 	}
 	if got.Token.Empty() || got.ExpiresAt.IsZero() {
 		return BotToken{}, notTheService(http.StatusOK, errors.New("no token in it"))
@@ -53,20 +53,24 @@ func (c *Client) BotToken(ctx context.Context, asked BotRequest) (BotToken, erro
 }
 
 // RevokeBotToken ends a token, named by its SHA-256. One that has ended already
-// is no error.
+// is no error. For a workload that is [errors.ErrUnsupported]: it revokes its token at
+// GitHub.
 func (c *Client) RevokeBotToken(ctx context.Context, id string) error {
+	if c.identity != nil {
+		return errors.ErrUnsupported
+	}
 	err := c.call(ctx, http.MethodDelete, "api/bot-tokens/"+url.PathEscape(id), nil, nil)
 	if Is(err, apierror.CodeTokenUnknown) {
 		return nil
 	}
-	return forBots(err)
+	return c.forBots(err)
 }
 
-// forBots says to a bot what other callers, servers of users, are told in their
-// own words.
-func forBots(err error) error {
+// forBots says to a bot with a Hub token what other callers, servers of users, are
+// told in their own words.
+func (c *Client) forBots(err error) error {
 	var e *Error
-	if !errors.As(err, &e) {
+	if c.identity != nil || !errors.As(err, &e) {
 		return err
 	}
 	switch e.Code {

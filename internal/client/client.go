@@ -23,11 +23,12 @@ const (
 	tolerated = 30 * time.Second
 )
 
-// Client calls one service for the holder of one Hub token. Safe for concurrent
-// use.
+// Client calls one service for the holder of one Hub token, or of an identity. Safe
+// for concurrent use.
 type Client struct {
 	base      *url.URL
 	token     secret.String
+	identity  Identity // nil: token is a Hub token
 	transport http.RoundTripper
 	clock     func() time.Time
 	skew      atomic.Int64 // a [time.Duration]
@@ -37,6 +38,16 @@ type Client struct {
 // transport, which follows no redirects: none may take the token along.
 func New(base *url.URL, token secret.String, transport http.RoundTripper, clock func() time.Time) *Client {
 	return &Client{base: base, token: token, transport: transport, clock: clock}
+}
+
+// Identity gets an OIDC token by which a workload says who it is. The service accepts
+// one for one request, so it is asked each time.
+type Identity func(ctx context.Context) (secret.String, error)
+
+// NewForWorkload is New for a workload, which the Hub does not know. It can ask for
+// bot tokens and nothing else.
+func NewForWorkload(base *url.URL, identity Identity, transport http.RoundTripper, clock func() time.Time) *Client {
+	return &Client{base: base, identity: identity, transport: transport, clock: clock}
 }
 
 // Skew is how far the service's clock is ahead of this machine's, as of its
@@ -166,7 +177,11 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	token, err := c.bearer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token.Reveal())
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := c.transport.RoundTrip(request)
 	if err != nil {
@@ -177,7 +192,18 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		return answer, nil
 	}
 	defer answer.Body.Close()
-	return nil, ofAnswer(answer)
+	refusal := ofAnswer(answer)
+	if c.identity == nil {
+		refusal.forServers()
+	}
+	return nil, refusal
+}
+
+func (c *Client) bearer(ctx context.Context) (secret.String, error) {
+	if c.identity == nil {
+		return c.token, nil
+	}
+	return c.identity(ctx)
 }
 
 func (c *Client) readClock(answer *http.Response) {

@@ -81,15 +81,20 @@ func ofAnswer(answer *http.Response) *Error {
 	if wait, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && answer.StatusCode == http.StatusServiceUnavailable {
 		known.Retryable, known.RetryAfter = true, time.Duration(wait)*time.Second
 	}
-	switch known.Code {
-	case apierror.CodeNotFound:
+	if known.Code == apierror.CodeNotFound {
 		known.Message, known.Hint = "The service is older than this program and cannot do that.", "Contact your Hub's administrators."
-	case apierror.CodeNoAccess:
-		known.Message = "This server's token does not allow access to the service “Connect GitHub”."
-		known.Hint = "An administrator of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
-	case apierror.CodeBadToken:
-		known.Message = "The Hub does not know this server's token (any more)."
-		known.Hint = BadTokenHint
 	}
 	return &known
+}
+
+// forServers says what is wrong with a Hub token to a user, whose server has it.
+func (e *Error) forServers() {
+	switch e.Code {
+	case apierror.CodeNoAccess:
+		e.Message = "This server's token does not allow access to the service “Connect GitHub”."
+		e.Hint = "An administrator of the Hub must add access:services!service=connect-github to the role “server”; then restart your server."
+	case apierror.CodeBadToken:
+		e.Message = "The Hub does not know this server's token (any more)."
+		e.Hint = BadTokenHint
+	}
 }
