@@ -73,6 +73,20 @@ func TestPolicyExplainIsAsTheDocumentShows(t *testing.T) {
 		require.Regexp(t, `(?m)^policy\.yaml:`+regexp.QuoteMeta(strings.Join([]string{strconv.Itoa(step.Line), ` rule "` + step.Rule + `"`, " " + step.Why}, ":"))+"$", document)
 	}
 	require.Contains(t, document, "refused: "+decision.Why+"\n")
+
+	policy, err = bot.ParsePolicy([]byte(botExamples(t, "rules")[1]))
+	require.NoError(t, err)
+	claims := map[string]string{"repository_id": "1296269", "repository_owner_id": "583231", "ref": "refs/heads/x", "event_name": "schedule"}
+	decision = policy.Explain(bot.Caller{Kind: bot.Actions, Name: "octo-org/deploy", Claims: claims},
+		bot.Request{Repositories: []string{"octo-org/deploy"}, Permissions: map[string]string{"contents": "write"}})
+	require.Len(t, decision.Steps, 3)
+	for _, step := range decision.Steps {
+		require.Contains(t, document, "workflows.yaml:"+strconv.Itoa(step.Line)+`: rule "`+step.Rule+`": `+step.Why+"\n")
+	}
+	require.Contains(t, document, "refused: "+decision.Why+"\n")
+	claims["ref"] = "refs/heads/main"
+	require.True(t, policy.Explain(bot.Caller{Kind: bot.Actions, Name: "octo-org/deploy", Claims: claims},
+		bot.Request{Repositories: []string{"octo-org/deploy"}, Permissions: map[string]string{"contents": "write"}}).Allowed)
 }
 
 func TestPermissionsThatTheDocumentNamesExist(t *testing.T) {

@@ -54,7 +54,7 @@ func (in invocation) diagnose(cmd *cobra.Command, asJSON bool) error {
 	quiet := slog.New(slog.DiscardHandler) // each check says itself what is wrong
 	redis.LogTo(quiet)
 	d, err := app.NewDoctor(cfg, app.Dependencies{
-		Logger: quiet, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
+		Logger: quiet, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Issuers: proxiedTo, Registry: prometheus.NewRegistry(),
 	}, opsURL(cfg.Service, "readyz"))
 	if err != nil {
 		return &failure{exitFault, err}

@@ -20,23 +20,37 @@ func newPolicy(in invocation) *cobra.Command {
 Exit codes: 0 good, or allowed; 1 mistakes in the file, or refused; 2 the
 command line, or a file that cannot be read.`,
 	})
+	var ofFile string
 	check := &cobra.Command{
 		Use: "check [FILE]", Short: "Name everything that is wrong with it, by line", Args: atMost(1),
-		RunE: in.policyCheck,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if ofFile != "" {
+				return in.checkRepositoryFile(ofFile)
+			}
+			return in.policyCheck(args)
+		},
 	}
+	check.Flags().StringVar(&ofFile, "repository-file", "", "check a repository's .github/ghscoped.yaml, `FILE`, in place of a policy")
+	var ofRepositoryFile bool
 	schema := &cobra.Command{
 		Use: "schema", Short: "Print the policy's JSON schema", Args: atMost(0),
 		RunE: func(*cobra.Command, []string) error {
-			_, err := in.stdout.Write(bot.Schema)
+			text := bot.Schema
+			if ofRepositoryFile {
+				text = bot.RepositoryFileSchema
+			}
+			_, err := in.stdout.Write(text)
 			return err
 		},
 	}
+	schema.Flags().BoolVar(&ofRepositoryFile, "repository-file", false, "that of a repository's .github/ghscoped.yaml")
 	var asked question
 	explain := &cobra.Command{
 		Use: "explain [FILE]", Short: "Say which rule allows a request, or why none does", Args: atMost(1),
 		RunE: func(_ *cobra.Command, args []string) error { return in.policyExplain(asked, args) },
 	}
-	explain.Flags().StringVar(&asked.as, "as", "", "the `caller`, service:NAME or user:NAME")
+	explain.Flags().StringVar(&asked.as, "as", "", "the `caller`, service:NAME, user:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER")
+	explain.Flags().StringArrayVar(&asked.claims, "claim", nil, "what a workload's identity token says, `name=value`, as the audit has it")
 	explain.Flags().StringArrayVar(&asked.groups, "group", nil, "a `group` the user is in")
 	explain.Flags().StringArrayVar(&asked.repositories, "repo", nil, "a repository, `owner/name`")
 	explain.Flags().StringArrayVar(&asked.permissions, "permission", nil, "a permission, `name:level`")
@@ -46,11 +60,27 @@ command line, or a file that cannot be read.`,
 
 // question is a request as the command line has it.
 type question struct {
-	as                                string
-	groups, repositories, permissions []string
+	as                                        string
+	groups, claims, repositories, permissions []string
 }
 
-func (in invocation) policyCheck(_ *cobra.Command, args []string) error {
+// checkRepositoryFile names what is wrong with a repository's file, for its owner.
+func (in invocation) checkRepositoryFile(path string) error {
+	content, err := in.readFile(path)
+	if err != nil {
+		return err
+	}
+	file, err := bot.ParseRepositoryFile(content)
+	if problems, ok := errors.AsType[bot.Problems](err); ok {
+		in.showProblems(path, problems)
+		return &failure{code: exitFault}
+	}
+	in.showProblems(path, file.Doubts)
+	fmt.Fprintf(in.stdout, "%s: %v, without a mistake\n", path, file)
+	return nil
+}
+
+func (in invocation) policyCheck(args []string) error {
 	policy, path, err := in.readPolicy(args)
 	if err != nil {
 		return err
@@ -94,7 +124,7 @@ func (in invocation) showProblems(path string, problems bot.Problems) {
 }
 
 func (in invocation) policyExplain(asked question, args []string) error {
-	caller, err := parseCaller(asked.as, asked.groups)
+	caller, err := parseCaller(asked)
 	if err != nil {
 		return err
 	}
@@ -124,15 +154,27 @@ func (in invocation) explain(path string, decision bot.Decision) error {
 	return nil
 }
 
-func parseCaller(as string, groups []string) (bot.Caller, error) {
-	kind, name, _ := strings.Cut(as, ":")
-	if name == "" || (kind != bot.Service && kind != bot.User) {
-		return bot.Caller{}, errors.New("--as must be service:NAME or user:NAME")
+func parseCaller(asked question) (bot.Caller, error) {
+	kind, name, _ := strings.Cut(asked.as, ":")
+	caller := bot.Caller{Kind: kind, Name: name, Groups: asked.groups}
+	hub, workload := kind == bot.Service || kind == bot.User, kind == bot.Actions || kind == bot.Kubernetes || kind == bot.OIDC
+	switch {
+	case name == "" || (!hub && !workload):
+		return caller, errors.New("--as must be service:NAME, user:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER")
+	case kind != bot.User && len(asked.groups) > 0:
+		return caller, errors.New("--group is for users: nobody else is in a group")
+	case hub && len(asked.claims) > 0:
+		return caller, errors.New("--claim is for workloads: a Hub's token has no claims")
 	}
-	if kind == bot.Service && len(groups) > 0 {
-		return bot.Caller{}, errors.New("--group is for users: a service is in no group")
+	caller.Claims = map[string]string{}
+	for _, claim := range asked.claims {
+		name, value, found := strings.Cut(claim, "=")
+		if _, twice := caller.Claims[name]; !found || twice {
+			return caller, fmt.Errorf("--claim %q must be NAME=VALUE, each name once", claim)
+		}
+		caller.Claims[name] = value
 	}
-	return bot.Caller{Kind: kind, Name: name, Groups: groups}, nil
+	return caller, nil
 }
 
 func parseRequest(repositories, permissions []string) (bot.Request, error) {

@@ -31,6 +31,16 @@ rules:
     permissions: {issues: write}
 `
 
+const workloads = `version: 1
+rules:
+  - name: deploy
+    reason: The deployment's workflow.
+    callers: [actions:octo/deploy]
+    where: {repository_id: "1", repository_owner_id: "2", ref: refs/heads/main}
+    repositories: [octo/deploy]
+    permissions: {contents: write}
+`
+
 const badPolicy = `version: 1
 rules:
   - name: nightly
@@ -59,7 +69,8 @@ func withFiles(files map[string]string, environ []string, stdin string, args ...
 
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{"good.yaml": goodPolicy, "bad.yaml": badPolicy, "empty.yaml": ""}
+	files := map[string]string{"good.yaml": goodPolicy, "bad.yaml": badPolicy, "empty.yaml": "", "workloads.yaml": workloads,
+		"ours.yaml": "version: 1\nallow:\n  - callers: [service:nbbot]\n    permissions: {contents: write}\n"}
 	explain := func(args ...string) []string { return append([]string{"explain"}, args...) }
 	for name, tc := range map[string]struct {
 		args           []string
@@ -84,17 +95,29 @@ func TestPolicy(t *testing.T) {
 		"refused": {explain("--as", "service:nbbot", "--repo", "octo-org/secrets", "--permission", "contents:write"), exitFault,
 			"good.yaml:3: rule \"nightly\": it does not include octo-org/secrets\ngood.yaml:10: rule \"teachers\": it does not name service:nbbot\n" +
 				"refused: no rule allows this to service:nbbot\n", ""},
-		"by group":                {explain("--as", "user:tess", "--group", "teachers", "--repo", "octo-org/course", "--permission", "issues:read"), exitOK, `allowed: rule "teachers"`, ""},
-		"without the group":       {explain("--as", "user:tess", "--repo", "octo-org/course", "--permission", "issues:read"), exitFault, "refused: no rule allows this to user:tess", ""},
-		"what cannot be asked":    {explain("--as", "service:nbbot", "--repo", "octo-org/*", "--permission", "contents:write"), exitFault, "refused: \"octo-org/*\" names no single repository", ""},
-		"with a broken policy":    {explain("--as", "service:nbbot", "--repo", "o/r", "--permission", "contents:write", "bad.yaml"), exitFault, "", "bad.yaml:5:"},
-		"nobody":                  {explain("--repo", "o/r", "--permission", "contents:write"), exitUsage, "", "--as must be service:NAME or user:NAME"},
-		"a group as the caller":   {explain("--as", "group:teachers"), exitUsage, "", "--as must be service:NAME or user:NAME"},
-		"a service in a group":    {explain("--as", "service:a", "--group", "b"), exitUsage, "", "a service is in no group"},
-		"a permission twice":      {explain("--as", "service:a", "--permission", "contents:read", "--permission", "contents:write"), exitUsage, "", "each name once"},
-		"a permission by halves":  {explain("--as", "service:a", "--permission", "contents"), exitUsage, "", "must be NAME:LEVEL"},
-		"the schema with a word":  {[]string{"schema", "x"}, exitUsage, "", `unexpected argument "x"`},
-		"the schema as published": {[]string{"schema"}, exitOK, string(bot.Schema), ""},
+		"by group":              {explain("--as", "user:tess", "--group", "teachers", "--repo", "octo-org/course", "--permission", "issues:read"), exitOK, `allowed: rule "teachers"`, ""},
+		"without the group":     {explain("--as", "user:tess", "--repo", "octo-org/course", "--permission", "issues:read"), exitFault, "refused: no rule allows this to user:tess", ""},
+		"what cannot be asked":  {explain("--as", "service:nbbot", "--repo", "octo-org/*", "--permission", "contents:write"), exitFault, "refused: \"octo-org/*\" names no single repository", ""},
+		"with a broken policy":  {explain("--as", "service:nbbot", "--repo", "o/r", "--permission", "contents:write", "bad.yaml"), exitFault, "", "bad.yaml:5:"},
+		"nobody":                {explain("--repo", "o/r", "--permission", "contents:write"), exitUsage, "", "--as must be service:NAME, user:NAME, actions:OWNER/NAME"},
+		"a group as the caller": {explain("--as", "group:teachers"), exitUsage, "", "--as must be service:NAME, user:NAME, actions:OWNER/NAME"},
+		"a service in a group":  {explain("--as", "service:a", "--group", "b"), exitUsage, "", "nobody else is in a group"},
+		"a claim of a service":  {explain("--as", "service:a", "--claim", "ref=x"), exitUsage, "", "a Hub's token has no claims"},
+		"a claim by halves":     {explain("--as", "actions:o/r", "--claim", "ref"), exitUsage, "", "must be NAME=VALUE"},
+		"a claim twice":         {explain("--as", "actions:o/r", "--claim", "ref=a", "--claim", "ref=b"), exitUsage, "", "each name once"},
+		"a workflow": {explain("--as", "actions:octo/deploy", "--claim", "repository_id=1", "--claim", "repository_owner_id=2", "--claim", "ref=refs/heads/main",
+			"--repo", "octo/deploy", "--permission", "contents:write", "workloads.yaml"), exitOK, `allowed: rule "deploy" (line 3) allows this to actions:octo/deploy`, ""},
+		"a workflow of a branch": {explain("--as", "actions:octo/deploy", "--claim", "repository_id=1", "--claim", "repository_owner_id=2", "--claim", "ref=refs/heads/x",
+			"--repo", "octo/deploy", "--permission", "contents:write", "workloads.yaml"), exitFault,
+			"workloads.yaml:3: rule \"deploy\": ref is \"refs/heads/x\", not \"refs/heads/main\"\nrefused: ", ""},
+		"a repository's file":           {[]string{"check", "--repository-file", "ours.yaml"}, exitOK, "ours.yaml: a file of 1 entries, without a mistake\n", ""},
+		"a repository's file, with one": {[]string{"check", "--repository-file", "good.yaml"}, exitFault, "", "good.yaml:2: the file knows no key \"rules\""},
+		"no repository's file":          {[]string{"check", "--repository-file", "none.yaml"}, exitUsage, "", "none.yaml: file does not exist"},
+		"the schema of repositories":    {[]string{"schema", "--repository-file"}, exitOK, string(bot.RepositoryFileSchema), ""},
+		"a permission twice":            {explain("--as", "service:a", "--permission", "contents:read", "--permission", "contents:write"), exitUsage, "", "each name once"},
+		"a permission by halves":        {explain("--as", "service:a", "--permission", "contents"), exitUsage, "", "must be NAME:LEVEL"},
+		"the schema with a word":        {[]string{"schema", "x"}, exitUsage, "", `unexpected argument "x"`},
+		"the schema as published":       {[]string{"schema"}, exitOK, string(bot.Schema), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"time"
@@ -50,7 +52,7 @@ func (in invocation) serveWith(ctx context.Context, cfg config.Config) int {
 		logger.Warn("core dumps could not be switched off", "error", err)
 	}
 	s, err := in.build(cfg, app.Dependencies{
-		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Registry: prometheus.NewRegistry(),
+		Logger: logger, Audit: in.stdout, Clock: time.Now, HTTP: direct(), GitHub: proxied(), Issuers: proxiedTo, Registry: prometheus.NewRegistry(),
 		Version: release.Version(),
 	})
 	if err != nil {
@@ -97,6 +99,13 @@ func direct() *http.Client {
 // proxied is the client for GitHub, which is often reached through a proxy
 // (HTTPS_PROXY). Inside the tunnel everything is encrypted for GitHub.
 func proxied() *http.Client { return &http.Client{Transport: pooled()} }
+
+// proxiedTo is proxied for hosts whose certificates one of roots has signed.
+func proxiedTo(roots *x509.CertPool) *http.Client {
+	transport := pooled()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+	return &http.Client{Transport: transport}
+}
 
 func pooled() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()

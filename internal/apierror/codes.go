@@ -112,6 +112,12 @@ const (
 	// Bot tokens.
 	CodeBotsOff                = "bots_off"
 	CodeNoCaller               = "no_caller"
+	CodeIdentityInvalid        = "identity_invalid"
+	CodeIdentityExpired        = "identity_expired"
+	CodeIdentityIssuer         = "identity_issuer"
+	CodeIdentityAudience       = "identity_audience"
+	CodeIdentityReplayed       = "identity_replayed"
+	CodeIdentityUnavailable    = "identity_unavailable"
 	CodeBotRefused             = "bot_refused"
 	CodeRepositoryRefused      = "repository_refused"
 	CodeNotInstalled           = "not_installed"
@@ -213,6 +219,11 @@ var codes = map[string]property{
 	CodeDeviceFlowDisabled:    {admins: true},
 	CodeBotsOff:               {status: http.StatusNotFound},
 	CodeNoCaller:              {status: http.StatusForbidden},
+	CodeIdentityInvalid:       {status: http.StatusUnauthorized},
+	CodeIdentityExpired:       {status: http.StatusUnauthorized},
+	CodeIdentityIssuer:        {status: http.StatusUnauthorized},
+	CodeIdentityAudience:      {status: http.StatusUnauthorized},
+	CodeIdentityReplayed:      {status: http.StatusUnauthorized},
 	CodeBotRefused:            {status: http.StatusForbidden},
 	CodeRepositoryRefused:     {status: http.StatusForbidden},
 	CodeNotInstalled:          {status: http.StatusUnprocessableEntity},

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ import (
 const (
 	// headerLimit bounds how long and how large a request's headers may be.
 	headerTime  = 10 * time.Second
-	headerBytes = 64 << 10
+	headerBytes = 128 << 10 // so that a token of any size is refused by a code of ours
 	// readTime bounds a request's body, writeTime an answer and what it takes to
 	// make it. A stream of events stays open and has a limit for each event.
 	readTime  = 30 * time.Second
@@ -36,7 +37,10 @@ type Dependencies struct {
 	// environment, which could read the tokens that go over plain HTTP.
 	HTTP *http.Client
 	// GitHub reaches GitHub, through a proxy where the environment names one.
-	GitHub   *http.Client
+	GitHub *http.Client
+	// Issuers reaches issuers of workloads' identity tokens, whose certificates are
+	// signed by one of roots, or for nil as the system has it; as GitHub, through a proxy.
+	Issuers  func(roots *x509.CertPool) *http.Client
 	Registry *prometheus.Registry
 	// Audit takes one line of JSON for each thing that happened to a token.
 	Audit   io.Writer

@@ -119,7 +119,7 @@ func drip(t *testing.T, conn net.Conn) {
 func TestStartRefusesHugeHeaders(t *testing.T) {
 	t.Parallel()
 	service := began(t, func(*http.Server) {})
-	for size, status := range map[int]int{60 << 10: http.StatusOK, 80 << 10: http.StatusRequestHeaderFieldsTooLarge} {
+	for size, status := range map[int]int{120 << 10: http.StatusOK, 160 << 10: http.StatusRequestHeaderFieldsTooLarge} {
 		conn := dial(t, service)
 		go func() { // it may be cut off before all is said
 			_, _ = fmt.Fprintf(conn, "GET %shealthz HTTP/1.1\r\nHost: service\r\nX-Huge: %s\r\n\r\n", prefix, strings.Repeat("x", size))

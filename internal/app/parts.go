@@ -22,6 +22,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/store"
 	"github.com/ghscoped/ghscoped-service/internal/store/bolt"
 	"github.com/ghscoped/ghscoped-service/internal/store/redis"
+	"github.com/ghscoped/ghscoped-service/internal/workload"
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
@@ -41,12 +42,14 @@ type parts struct {
 	engine  *flow.Engine
 	bots    *bot.Issuer // nil where bot tokens are not enabled
 	policy  *bot.PolicyFile
-	auth    *hubauth.Auth
-	server  *server.Server
+	// workloads verifies identity tokens; nil where no issuer is configured.
+	workloads *workload.Verifier
+	auth      *hubauth.Auth
+	server    *server.Server
 }
 
 func (p *parts) join() error {
-	for _, part := range []func() error{p.openStore, p.joinHub, p.joinFlow, p.joinBots, p.joinAuth, p.joinServer} {
+	for _, part := range []func() error{p.openStore, p.joinHub, p.joinFlow, p.joinBots, p.joinWorkloads, p.joinAuth, p.joinServer} {
 		if err := part(); err != nil {
 			return err
 		}
@@ -225,7 +228,7 @@ func (p *parts) joinServer() error {
 		hubOrigin = cfg.Hub.Origin
 	}
 	p.server = server.New(server.Options{
-		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots,
+		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots, Workloads: p.workloads,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, Refresh: cfg.Delivery.Refresh, CanStart: cfg.Hub.CanStart,
 		GitIdentity: cfg.Delivery.GitIdentity,

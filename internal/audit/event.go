@@ -43,6 +43,7 @@ type OfBot struct {
 	// Caller is who asked, as policies name it (service:nbbot, user:ada); for a
 	// revocation whose token it was, and By who revoked it.
 	Caller      string            `json:"caller,omitempty"`
+	Claims      map[string]string `json:"claims,omitempty"` // of a workload's identity token, some
 	By          string            `json:"by,omitempty"`
 	Rule        string            `json:"rule,omitempty"`
 	Permissions map[string]string `json:"permissions,omitempty"`

@@ -34,12 +34,17 @@ func fit(event Event) (Event, []byte, error) {
 }
 
 // shorten leaves out an eighth of the repositories, or of the permissions where
-// no repository is left. False: there is nothing to leave out.
+// no repository is left, or in the end the claims. False: there is nothing to leave
+// out.
 func shorten(event *Event) bool {
 	if n := len(event.Repositories); n > 0 {
 		out := (n + 7) / 8
 		event.Repositories = event.Repositories[:n-out]
 		event.RepositoriesLeftOut += out
+		return true
+	}
+	if len(event.Permissions) == 0 && len(event.Claims) > 0 {
+		event.Claims = nil
 		return true
 	}
 	names := slices.Sorted(maps.Keys(event.Permissions))
@@ -62,15 +67,22 @@ func clip(e Event, most int) Event {
 	for i := range e.Repositories {
 		e.Repositories[i] = cut(e.Repositories[i], most)
 	}
-	if e.Permissions != nil {
-		permissions := make(map[string]string, len(e.Permissions))
-		for name, level := range e.Permissions {
-			permissions[cut(name, most)] = cut(level, most)
-		}
-		e.PermissionsLeftOut += len(e.Permissions) - len(permissions)
-		e.Permissions = permissions
-	}
+	permissions := cutAll(e.Permissions, most)
+	e.PermissionsLeftOut += len(e.Permissions) - len(permissions)
+	e.Permissions, e.Claims = permissions, cutAll(e.Claims, most)
 	return e
+}
+
+// cutAll cuts names and values; nil stays nil.
+func cutAll(texts map[string]string, most int) map[string]string {
+	if texts == nil {
+		return nil
+	}
+	cutTexts := make(map[string]string, len(texts))
+	for name, text := range texts {
+		cutTexts[cut(name, most)] = cut(text, most)
+	}
+	return cutTexts
 }
 
 // cut ends a text that is too long between two letters, and shows that it did.

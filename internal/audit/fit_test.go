@@ -16,7 +16,7 @@ import (
 // full is an event whose every text is the same, and whose lists are as long as
 // a caller can make them.
 func full(text string) audit.Event {
-	event := audit.Event{Time: noon, OfBot: audit.OfBot{Permissions: map[string]string{}}, ExpiresAt: noon}
+	event := audit.Event{Time: noon, OfBot: audit.OfBot{Permissions: map[string]string{}, Claims: map[string]string{}}, ExpiresAt: noon}
 	for i := range reflect.TypeFor[audit.Event]().NumField() {
 		if field := reflect.ValueOf(&event).Elem().Field(i); field.Kind() == reflect.String {
 			field.SetString(text)
@@ -25,6 +25,7 @@ func full(text string) audit.Event {
 	for i := range 500 {
 		event.Repositories = append(event.Repositories, fmt.Sprint(text, i))
 		event.Permissions[fmt.Sprint(text, i)] = text
+		event.Claims[fmt.Sprint(text, i)] = text
 	}
 	return event
 }

@@ -68,6 +68,9 @@ func (r *reader) check(n *yaml.Node, t reflect.Type, what string) bool {
 	case reflect.Struct:
 		return r.is(n, yaml.MappingNode, what, "a mapping") && r.checkFields(n, t, what)
 	case reflect.Map:
+		if t == reflect.TypeFor[conditions]() {
+			return r.is(n, yaml.MappingNode, what, "a mapping") && r.checkConditions(n, what)
+		}
 		return r.is(n, yaml.MappingNode, what, "a mapping") && r.checkPermissions(n, what)
 	case reflect.Slice:
 		return r.is(n, yaml.SequenceNode, what, "a list") && r.checkList(n, t.Elem(), what)

@@ -11,7 +11,9 @@ func FuzzPolicy(f *testing.F) {
 	for _, bad := range badPolicies {
 		f.Add([]byte(bad.text))
 	}
-	root := readSchema(f)
+	root := readSchema(f, Schema)
+	f.Add([]byte(goodWorkloads))
+	workload := deploy(map[string]string{})
 	caller := Caller{Kind: Service, Name: "nbbot", Groups: []string{"teachers-1"}}
 	request := Request{Repositories: []string{"octo-org/shared"}, Permissions: map[string]string{"contents": "write"}}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -29,12 +31,15 @@ func FuzzPolicy(f *testing.F) {
 		last := len(explained.Steps) - 1
 		require.Equal(t, explained.Allowed, last >= 0 && explained.Steps[last].Allowed)
 		require.False(t, p.Explain(Caller{}, request).Allowed)
+		require.False(t, p.Explain(workload, request).Allowed, "whose token has no numbers")
 	})
 }
 
 func FuzzRepositoryFile(f *testing.F) {
+	root := readSchema(f, RepositoryFileSchema)
 	for _, seed := range []string{"", "version: 1\nallow: []\n", "version: 1\nallow:\n  - callers: [service:nbbot]\n    permissions: {contents: write}\n",
-		"version: 1\nallow: &a [*a]\n", "version: 1\nallow: [{callers: ['user:*'], permissions: {contents: read}, reason: x}]\n", "{", "- - -", "version: !!binary x"} {
+		"version: 1\nallow: &a [*a]\n", "version: 1\nallow: [{callers: ['user:*'], permissions: {contents: read}, reason: x}]\n", "{", "- - -", "version: !!binary x",
+		"version: 1\nallow:\n  - callers: [actions:octo/deploy]\n    where: {repository_owner_id: '583231', repository_id: ['1296269']}\n    permissions: {contents: write}\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -44,6 +49,10 @@ func FuzzRepositoryFile(f *testing.F) {
 			return
 		}
 		require.False(t, file.Allows(Caller{}, map[string]string{"contents": "read"}))
+		require.False(t, file.Allows(deploy(map[string]string{}), map[string]string{"contents": "read"}))
+		value, ok := asJSON(t, string(data))
+		require.True(t, ok)
+		require.True(t, root.valid(value))
 		require.False(t, file.Allows(Caller{Kind: Service, Name: "a"}, map[string]string{"no-permission": "read"}))
 	})
 }

@@ -68,12 +68,12 @@ type Token struct {
 // has the code too_many_refusals, bot_refused (the policy), repository_refused (a
 // repository's file) or one of those of a request that cannot be ([Invalid]).
 func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID string) (Token, error) {
-	if err := i.refusals.take(c.String()); err != nil {
+	if err := i.refusals.take(c.who()); err != nil {
 		i.issued.WithLabelValues(Paced).Inc()
 		return Token{}, err
 	}
 	event := audit.Event{Time: i.Clock(), Action: ActionIssue,
-		OfBot:        audit.OfBot{Caller: c.String(), RequestID: requestID, Permissions: r.Permissions},
+		OfBot:        audit.OfBot{Caller: c.String(), Claims: told(c.Claims), RequestID: requestID, Permissions: r.Permissions},
 		Repositories: r.Repositories}
 	token, err := i.issue(ctx, c, r, &event)
 	if err == nil {
@@ -97,11 +97,28 @@ func (i *Issuer) Issue(ctx context.Context, c Caller, r Request, requestID strin
 		err = errors.Join(&retry, err)
 	}
 	if event.Rule != "" { // it was given back, and has failed after all
-		i.refusals.add(c.String())
+		i.refusals.add(c.who())
 	}
 	event.Code = e.Code
 	i.issued.WithLabelValues(event.Outcome).Inc()
 	return Token{}, errors.Join(err, i.Audit.Keep(ctx, event))
+}
+
+// unidentified is the one caller that stands for all whose token was not taken.
+const unidentified = "unidentified"
+
+// Unidentified keeps that somebody has shown a token that was not taken, and for the
+// like of them how often beyond that. It returns the error that it is given, perhaps
+// with that of the audit.
+func (i *Issuer) Unidentified(ctx context.Context, err error, requestID string) error {
+	if i.refusals.take(unidentified) != nil {
+		i.issued.WithLabelValues(Paced).Inc()
+		return err
+	}
+	i.issued.WithLabelValues(Refused).Inc()
+	event := audit.Event{Time: i.Clock(), Action: ActionIssue, Outcome: Refused, Code: apierror.CodeOf(err),
+		OfBot: audit.OfBot{Caller: unidentified, RequestID: requestID, Why: cause(err)}}
+	return errors.Join(err, i.Audit.Keep(ctx, event))
 }
 
 func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *audit.Event) (Token, error) {
@@ -115,10 +132,10 @@ func (i *Issuer) issue(ctx context.Context, c Caller, r Request, event *audit.Ev
 	if !decision.Allowed {
 		event.Outcome, event.Why = Refused, decision.Why
 		return Token{}, &apierror.Error{Code: apierror.CodeBotRefused, Message: "No rule of the bot policy allows this.",
-			Hint: "An administrator can see why: ghscoped-service policy explain --as " + c.String() + "."}
+			Hint: "An administrator can see why: ghscoped-service policy explain --as " + c.who() + "."}
 	}
 	event.Rule, event.Reason = decision.Rule, decision.Reason
-	i.refusals.giveBack(c.String()) // whatever takes time now may run many times at once
+	i.refusals.giveBack(c.who()) // whatever takes time now may run many times at once
 	if decision.Reuse > 0 && !a.exclusive {
 		done, err := i.turns.take(ctx, fmt.Sprint(c, a.fullNames(), a.permissions))
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
@@ -67,12 +68,18 @@ func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, tok
 	}
 	file, err := ParseRepositoryFile(data)
 	if err != nil {
-		return repositoryRefused(full, "has a "+RepositoryFilePath+" with mistakes", err)
+		return repositoryRefused(full, "has a mistake in its "+RepositoryFilePath+": "+first(err), err)
 	}
 	if !file.Allows(c, a.permissions) {
-		return repositoryRefused(full, "does not allow this to "+c.String()+" in its "+RepositoryFilePath, nil)
+		return repositoryRefused(full, "does not allow this to "+c.who()+" in its "+RepositoryFilePath, nil)
 	}
 	return nil
+}
+
+// first is the first mistake in a file, with its line.
+func first(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
 }
 
 func repositoryRefused(full, why string, err error) *apierror.Error {

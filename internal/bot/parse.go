@@ -30,7 +30,8 @@ type policyFormat struct {
 type ruleFormat struct {
 	Name         ruleName        `yaml:"name" doc:"Names the rule in the audit; each name once."`
 	Reason       string          `yaml:"reason" doc:"What the rule is for."`
-	Callers      []caller        `yaml:"callers" doc:"Hub services, users and groups; * stands for any run of characters in the name."`
+	Callers      []caller        `yaml:"callers" doc:"Hub services, users and groups, workflows of a repository, service accounts of the cluster, or an issuer; * stands for any run of characters in the name."`
+	Where        conditions      `yaml:"where,omitempty" doc:"What claims of a workload's identity token must be: one text or several, * stands for any run of characters."`
 	Repositories []repository    `yaml:"repositories" doc:"OWNER/NAME, or OWNER/* for all repositories of an owner."`
 	Except       []at[exception] `yaml:"except,omitempty" doc:"Repositories that OWNER/* does not include."`
 	Permissions  grants          `yaml:"permissions" doc:"Repository permissions of the App; write includes read."`
@@ -53,8 +54,12 @@ type (
 var (
 	// It can stand in a log, a list and a sentence as it is.
 	ruleNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	// The Hub could have a service, user or group of that name.
-	callerNames = regexp.MustCompile(`^(service|user|group):[^ :](.{0,253}[^ ])?$`)
+	// The Hub could have a service, user or group of that name, GitHub a repository, a
+	// cluster a service account.
+	callerNames = regexp.MustCompile(`^(service|user|group):[^ :](.{0,253}[^ ])?$|` +
+		`^actions:[A-Za-z0-9_][A-Za-z0-9_-]{0,38}/[A-Za-z0-9._*-]{1,100}$|` +
+		`^kubernetes:[a-z0-9][a-z0-9-]{0,62}/[a-z0-9*][a-z0-9.*-]{0,252}$|` +
+		`^oidc:https://[A-Za-z0-9][A-Za-z0-9.:-]{0,252}(/[A-Za-z0-9._~/-]{0,500})?$`)
 	// As far as an expression can say what github.ParseFullName takes: a name is not
 	// only dots.
 	repositoryNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,38}/([A-Za-z0-9._-]{0,99}[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}|\*)$`)
@@ -68,7 +73,7 @@ func (ruleName) form() form {
 
 func (caller) form() form {
 	return form{what: "the caller", pattern: callerNames, valid: canCall,
-		must: "service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals"}
+		must: "service:NAME, user:NAME, group:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER; the Hub's names of users have no capitals"}
 }
 
 // canCall: JupyterHub keeps names of users in small letters.
@@ -137,7 +142,7 @@ func (r *reader) rule(item at[ruleFormat]) rule {
 	format := item.Value
 	one := rule{
 		name: string(format.Name), line: item.Line, reason: format.Reason,
-		callers: patterns(format.Callers), named: map[pattern]bool{}, permissions: format.Permissions,
+		callers: patterns(format.Callers), where: format.Where, named: map[pattern]bool{}, permissions: format.Permissions,
 		repositories: map[string]bool{}, owners: map[string]bool{}, except: map[string]bool{},
 	}
 	for _, p := range one.callers {
@@ -156,6 +161,7 @@ func (r *reader) rule(item at[ruleFormat]) rule {
 		one.except[strings.ToLower(string(full.Value))] = true
 	}
 	r.exceptions(one, format.Except)
+	r.workloads(one.line, one.callers, one.where)
 	return one
 }
 
@@ -163,6 +169,9 @@ func patterns(callers []caller) []pattern {
 	var all []pattern
 	for _, text := range callers {
 		kind, name, _ := strings.Cut(string(text), ":")
+		if kind == Actions {
+			name = strings.ToLower(name)
+		}
 		all = append(all, pattern{kind, name})
 	}
 	return all
@@ -238,7 +247,7 @@ func (r *rule) within(other *rule) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(r.callers, func(p pattern) bool { return !other.coversPattern(p) })
+	return r.where.within(other.where) && !slices.ContainsFunc(r.callers, func(p pattern) bool { return !other.coversPattern(p) })
 }
 
 // coversPattern reports whether everyone whom p names is named by r. A pattern

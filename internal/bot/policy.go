@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,7 @@ type rule struct {
 	line         int
 	reason       string
 	callers      []pattern
+	where        conditions
 	named        map[pattern]bool // the callers
 	repositories map[string]bool  // OWNER/NAME
 	owners       map[string]bool  // OWNER of OWNER/*
@@ -42,8 +44,11 @@ type pattern struct {
 func (p pattern) String() string { return p.kind + ":" + p.name }
 
 func (p pattern) matches(c Caller) bool {
-	if p.kind == group {
+	switch {
+	case p.kind == group:
 		return slices.ContainsFunc(c.Groups, func(name string) bool { return glob(p.name, name) })
+	case p.kind == Actions:
+		return c.Kind == Actions && glob(p.name, strings.ToLower(c.Name))
 	}
 	return p.kind == c.Kind && glob(p.name, c.Name)
 }
@@ -97,12 +102,19 @@ type Step struct {
 // decide says whether a caller may have what it asks for. One rule has to allow
 // all of it.
 func (p *Policy) decide(c Caller, a ask) Decision {
+	why := "no rule allows this to " + c.who()
 	for i := range p.rules {
-		if r := &p.rules[i]; r.covers(c) && r.refusal(a) == "" {
+		r := &p.rules[i]
+		if !r.covers(c) || r.refusal(a) != "" {
+			continue
+		}
+		missed := r.where.refusal(c)
+		if missed == "" {
 			return r.decision(c)
 		}
+		why += fmt.Sprintf("; of rule %q (line %d): %s", r.name, r.line, missed)
 	}
-	return Decision{Why: "no rule allows this to " + c.String()}
+	return Decision{Why: why}
 }
 
 // Explain is the same decision, with what each rule said.
@@ -114,9 +126,9 @@ func (p *Policy) Explain(c Caller, r Request) Decision {
 	decision := p.decide(c, a)
 	for i := range p.rules {
 		r := &p.rules[i]
-		step := Step{Rule: r.name, Line: r.line, Why: r.refusal(a)}
+		step := Step{Rule: r.name, Line: r.line, Why: cmp.Or(r.where.refusal(c), r.refusal(a))}
 		if !r.covers(c) {
-			step.Why = "it does not name " + c.String()
+			step.Why = "it does not name " + c.who()
 		}
 		if step.Allowed = step.Why == ""; step.Allowed {
 			step.Why = "it allows all of it"
@@ -131,7 +143,7 @@ func (p *Policy) Explain(c Caller, r Request) Decision {
 
 func (r *rule) decision(c Caller) Decision {
 	return Decision{Allowed: true, Rule: r.name, Line: r.line, Reason: r.reason, Reuse: r.reuse,
-		Why: fmt.Sprintf("rule %q (line %d) allows this to %s", r.name, r.line, c)}
+		Why: fmt.Sprintf("rule %q (line %d) allows this to %s", r.name, r.line, c.who())}
 }
 
 func (r *rule) covers(c Caller) bool {

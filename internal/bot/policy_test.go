@@ -203,7 +203,7 @@ var badPolicies = map[string]struct {
 	"another of an organisation's":    {ruleWith("permissions", "{organization_secrets: read}"), `line 7: "organization_secrets" is no permission`, false},
 	"a level of no permission":        {ruleWith("permissions", "{something_new: all}"), "line 7: the permission something_new can be read or write or admin, not", false},
 	"a caller that ends with space":   {ruleWith("callers", "['user:a ']"), `line 5: the caller "user:a "`, true},
-	"a user's name with a capital":    {ruleWith("callers", "['user:Ada']"), `line 5: the caller "user:Ada" must be service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals`, false},
+	"a user's name with a capital":    {ruleWith("callers", "['user:Ada']"), `line 5: the caller "user:Ada" must be service:NAME, user:NAME, group:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER; the Hub's names of users have no capitals`, false},
 	"all permissions":                 {ruleWith("permissions", `{"*": write}`), `line 7: "*" is no permission`, true},
 	"a key misspelt":                  {ruleWith("reuze", "1m"), `line 8: a rule knows no key "reuze" (did you mean reuse?)`, true},
 	"an unknown level":                {ruleWith("permissions", "{contents: admin}"), "line 7: the permission contents can be read or write, not", true},
@@ -219,6 +219,26 @@ var badPolicies = map[string]struct {
 	"an exception that takes its all": {ruleWith("except", "[O/r]"), `line 8: "o/r" is named in repositories and in except: it can never match`, false},
 	"an exception twice":              {ruleWith("except", "[o/x, O/X]"), `line 8: "O/X" stands twice in except, first in line 8`, false},
 	"an exception by pattern":         {ruleWith("except", `["o/*"]`), `line 8: the exception "o/*" must be OWNER/NAME`, true},
+	"a workflow of no repository":     {ruleWith("callers", "[actions:octo]"), `line 5: the caller "actions:octo"`, true},
+	"any owner's workflows":           {ruleWith("callers", "['actions:*/deploy']"), `line 5: the caller "actions:*/deploy"`, true},
+	"any namespace":                   {ruleWith("callers", "['kubernetes:*/bump']"), `line 5: the caller "kubernetes:*/bump"`, true},
+	"an issuer in the clear":          {ruleWith("callers", "['oidc:http://gitlab.example.org']"), `line 5: the caller "oidc:http`, true},
+	"a pattern of issuers":            {ruleWith("callers", "['oidc:https://*.example.org']"), `line 5: the caller "oidc:https://*`, true},
+	"a workflow without numbers":      {ruleWith("callers", "[actions:octo/deploy]"), "line 3: where lacks repository_owner_id, GitHub's number of each: whoever takes over the name would be allowed as well (gh api users/octo --jq .id)", false},
+	"an issuer's everybody":           {ruleWith("callers", "['oidc:https://gitlab.example.org']"), "line 3: oidc:ISSUER without a claim that says who", false},
+	"an issuer's anything":            {ruleWith("callers", "['oidc:https://gitlab.example.org']") + "    where: {sub: '*'}\n", "line 3: oidc:ISSUER without a claim that says who", false},
+	"claims of a Hub's service":       {ruleWith("where", "{sub: x}"), "line 3: where is about the tokens of workloads", false},
+	"claims of two kinds":             {ruleWith("callers", "[kubernetes:a/b, actions:o/r]") + "    where: {sub: x}\n", "line 3: callers of several kinds", false},
+	"a workflow and a service":        {ruleWith("callers", "[service:a, actions:o/r]"), "line 3: callers of several kinds", false},
+	"no claims":                       {ruleWith("where", "{}"), "line 8: where is empty", true},
+	"claims as a list":                {ruleWith("where", "[sub]"), "line 8: where must be a mapping", true},
+	"a claim that is a number":        {ruleWith("where", "{sub: 1}"), `line 8: sub must be a text; put "1" in quotes`, true},
+	"a claim that is a mapping":       {ruleWith("where", "{sub: {a: b}}"), "line 8: sub must be a text", true},
+	"a claim of no text":              {ruleWith("where", "{sub: []}"), "line 8: sub is empty, so nothing can ever match", true},
+	"a claim of a number in a list":   {ruleWith("where", "{sub: [a, 1]}"), `line 8: a claim must be a text; put "1" in quotes`, true},
+	"a claim's text twice":            {ruleWith("where", "{sub: [a, a]}"), `line 8: "a" stands twice in sub`, true},
+	"a claim twice":                   {ruleWith("where", "{sub: a, sub: b}"), `line 8: the key "sub" stands twice`, false},
+	"a claim as no name is":           {ruleWith("where", "{'a b': x}"), `line 8: "a b" is no name of a claim`, true},
 	"a rule's name twice": {ruleWith("permissions", "{contents: read}\n  - {name: one, reason: b, callers: [user:x], repositories: [o/r], permissions: {issues: read}}"),
 		`line 8: the name "one" is that of the rule in line 3 already`, false},
 	"a rule that can never match": {ruleWith("permissions", "{contents: read}\n  - {name: two, reason: b, callers: [service:a], repositories: [o/r], permissions: {contents: read}}"),
@@ -248,8 +268,8 @@ line 3: the name "a b" must be 1 to 64 letters, digits, dots, dashes and undersc
 line 3: a rule lacks the key "reason"
 line 3: a rule lacks the key "repositories"
 line 3: a rule lacks the key "permissions"
-line 4: the caller "x" must be service:NAME, user:NAME or group:NAME; the Hub's names of users have no capitals
-line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse`)
+line 4: the caller "x" must be service:NAME, user:NAME, group:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER; the Hub's names of users have no capitals
+line 5: a rule knows no key "colour"; it has callers, except, name, permissions, reason, repositories, reuse, where`)
 }
 
 func TestParsePolicyNamesNothingButTheProblem(t *testing.T) {

@@ -14,12 +14,13 @@ import (
 
 // plainRule is a rule as a person reads it.
 type plainRule struct {
-	Name         string            `yaml:"name"`
-	Reason       string            `yaml:"reason"`
-	Callers      []string          `yaml:"callers"`
-	Repositories []string          `yaml:"repositories"`
-	Except       []string          `yaml:"except,omitempty"`
-	Permissions  map[string]string `yaml:"permissions"`
+	Name         string              `yaml:"name"`
+	Reason       string              `yaml:"reason"`
+	Callers      []string            `yaml:"callers"`
+	Where        map[string][]string `yaml:"where,omitempty"`
+	Repositories []string            `yaml:"repositories"`
+	Except       []string            `yaml:"except,omitempty"`
+	Permissions  map[string]string   `yaml:"permissions"`
 }
 
 // plainly says whether a rule allows one permission on one repository to a
@@ -35,10 +36,28 @@ func (r plainRule) plainly(c Caller, repository, permission, level string) bool 
 			candidates = c.Groups
 		} else if kind != c.Kind {
 			continue
+		} else if kind == "actions" { // letters are the same to GitHub
+			whole = regexp.MustCompile("(?i)" + whole.String())
 		}
 		for _, candidate := range candidates {
 			named = named || whole.MatchString(candidate)
 		}
+	}
+	for claim, texts := range r.Where {
+		met := false
+		for _, text := range texts {
+			whole := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*") + "$")
+			value, there := c.Claims[claim]
+			met = met || (there && whole.MatchString(value))
+		}
+		named = named && met
+	}
+	if c.Kind == "actions" && c.Claims["event_name"] == "pull_request" {
+		literally := false
+		for _, text := range r.Where["event_name"] {
+			literally = literally || text == "pull_request"
+		}
+		named = named && literally
 	}
 	included := false
 	for _, entry := range r.Repositories {
@@ -103,6 +122,9 @@ func (w world) rule(n int) plainRule {
 			}
 			return w.repository()
 		})}
+	if w.IntN(3) == 0 {
+		r.Callers, r.Where = w.some(2, func() string { return "actions:" + w.pick("o", "O", "p") + "/" + w.pick("a", "b*") }), w.where()
+	}
 	for _, entry := range r.Repositories {
 		owner, name, _ := strings.Cut(entry, "/")
 		if name != "*" || w.IntN(2) == 0 {
@@ -116,7 +138,28 @@ func (w world) rule(n int) plainRule {
 	return r
 }
 
+func (w world) where() map[string][]string {
+	claims := map[string][]string{"repository_id": {"1", "2"}, "repository_owner_id": {"1", "2"}}
+	if w.IntN(2) == 0 {
+		claims["ref"] = w.some(2, func() string { return w.pick("main", "m*", "dev", "*") })
+	}
+	if w.IntN(2) == 0 {
+		claims["event_name"] = w.some(2, func() string { return w.pick("push", "pull_request", "p*", "*") })
+	}
+	return claims
+}
+
+// claims lack one now and then.
+func (w world) claims() map[string]string {
+	claims := map[string]string{"repository_id": w.pick("1", "2", "3"), "repository_owner_id": w.pick("1", "2"), "ref": w.pick("main", "dev", "mad"), "event_name": w.pick("push", "pull_request", "schedule")}
+	delete(claims, w.pick("ref", "event_name", "repository_id", "x", "y", "z"))
+	return claims
+}
+
 func (w world) caller() Caller {
+	if w.IntN(3) == 0 {
+		return Caller{Kind: "actions", Name: w.pick("o", "O", "p") + "/" + w.pick("a", "A", "b", "bx"), Claims: w.claims(), Part: w.pick("1", "2")}
+	}
 	return Caller{Kind: w.pick("service", "user"), Name: w.pick("a", "b", "ab", "ba", "bxa"), Groups: w.some(2, func() string { return w.pick("a", "b", "c") })}
 }
 

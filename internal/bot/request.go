@@ -19,15 +19,29 @@ const (
 	group   = "group"
 )
 
-// Caller is who asks, as the Hub said it.
+// Caller is who asks, as the Hub, or the issuer of a workload's identity token, said
+// it.
 type Caller struct {
-	Kind   string // Service or User
+	Kind   string // Service or User; Actions, Kubernetes or OIDC
 	Name   string
 	Groups []string
+	// Claims are what a workload's token says.
+	Claims map[string]string
+	// Part is what tells workloads of one name apart, such as a workflow's runs: each
+	// has tokens of its own, which the others do not see.
+	Part string
 }
 
-// String is the form in which policies and the audit name a caller.
-func (c Caller) String() string { return c.Kind + ":" + c.Name }
+// String is the form in which the audit names a caller, and its tokens their holder.
+func (c Caller) String() string {
+	if c.Part == "" {
+		return c.who()
+	}
+	return c.who() + "#" + c.Part
+}
+
+// who is the caller as policies name it.
+func (c Caller) who() string { return c.Kind + ":" + c.Name }
 
 // Request is what is asked for: full names of repositories, and permissions by
 // name to "read" or "write".

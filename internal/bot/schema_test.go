@@ -35,6 +35,8 @@ type schema struct {
 	MaxItems      int               `json:"maxItems,omitempty"`
 	UniqueItems   bool              `json:"uniqueItems,omitempty"`
 	MinProperties int               `json:"minProperties,omitempty"`
+	AnyOf         []schema          `json:"anyOf,omitempty"`
+	Patterns      map[string]schema `json:"patternProperties,omitempty"`
 	Additional    *bool             `json:"additionalProperties,omitempty"`
 	Names         *schema           `json:"propertyNames,omitempty"`
 	Required      []string          `json:"required,omitempty"`
@@ -59,6 +61,10 @@ func schemaOf(t reflect.Type) schema {
 		}
 		return s
 	case reflect.Map:
+		if t == reflect.TypeFor[conditions]() {
+			value := schema{AnyOf: []schema{schemaOf(reflect.TypeFor[claimText]()), schemaOf(reflect.TypeFor[[]claimText]())}}
+			return schema{Type: "object", MinProperties: 1, Patterns: map[string]schema{claimNames.String(): value}, Additional: &closed}
+		}
 		s := schema{Type: "object", MinProperties: 1, Properties: map[string]schema{}, Names: &schema{Type: "string", Pattern: permissionNames.String()}}
 		for name, levels := range permissions {
 			s.Properties[name] = schema{Enum: levels}
@@ -81,23 +87,32 @@ func schemaOf(t reflect.Type) schema {
 
 func TestSchemaIsThatOfTheFormat(t *testing.T) {
 	t.Parallel()
-	made := schemaOf(reflect.TypeFor[policyFormat]())
-	made.Schema, made.Title = "https://json-schema.org/draft/2020-12/schema", "Bot policy of ghscoped-service"
-	made.Description = "Who may have a GitHub App installation token, for which repositories and permissions. " +
+	policy, file := schemaOf(reflect.TypeFor[policyFormat]()), schemaOf(reflect.TypeFor[fileFormat]())
+	policy.Title = "Bot policy of ghscoped-service"
+	policy.Description = "Who may have a GitHub App installation token, for which repositories and permissions. " +
 		"What no rule allows is refused. The first rule that allows the whole request decides."
-	text, err := json.MarshalIndent(made, "", "  ")
-	require.NoError(t, err)
-	if *update {
-		require.NoError(t, os.WriteFile("policy.schema.json", append(text, '\n'), 0o644))
-		return
+	file.Title = "A repository's " + RepositoryFilePath + " for ghscoped-service"
+	file.Description = "What bots may be given in this repository, where the bot policy allows it, too. " +
+		"One entry has to allow all the permissions that are asked for."
+	for name, tc := range map[string]struct {
+		made schema
+		have []byte
+	}{"policy.schema.json": {policy, Schema}, "repository.schema.json": {file, RepositoryFileSchema}} {
+		tc.made.Schema = "https://json-schema.org/draft/2020-12/schema"
+		text, err := json.MarshalIndent(tc.made, "", "  ")
+		require.NoError(t, err)
+		if *update {
+			require.NoError(t, os.WriteFile(name, append(text, '\n'), 0o644))
+			continue
+		}
+		require.Equal(t, string(text)+"\n", string(tc.have), "go test ./internal/bot -run Schema -update writes it again")
 	}
-	require.Equal(t, string(text)+"\n", string(Schema), "go test ./internal/bot -run Schema -update writes it again")
 }
 
-func readSchema(t testing.TB) schema {
+func readSchema(t testing.TB, text []byte) schema {
 	t.Helper()
 	var s schema
-	decoder := json.NewDecoder(bytes.NewReader(Schema))
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	require.NoError(t, decoder.Decode(&s))
 	return s
@@ -106,6 +121,9 @@ func readSchema(t testing.TB) schema {
 func (s schema) valid(value any) bool {
 	if s.Const != nil && value != s.Const {
 		return false
+	}
+	if s.AnyOf != nil {
+		return slices.ContainsFunc(s.AnyOf, func(one schema) bool { return one.valid(value) })
 	}
 	switch v := value.(type) {
 	case map[string]any:
@@ -130,6 +148,11 @@ func (s schema) validObject(v map[string]any) bool {
 			return false
 		}
 		property, known := s.Properties[key]
+		for pattern, of := range s.Patterns {
+			if regexp.MustCompile(pattern).MatchString(key) {
+				property, known = of, true
+			}
+		}
 		if (!known && s.Additional != nil && !*s.Additional) || (known && !property.valid(value)) {
 			return false
 		}
@@ -171,13 +194,13 @@ func asJSON(t testing.TB, text string) (any, bool) {
 
 func TestSchemaAndTheReaderAgree(t *testing.T) {
 	t.Parallel()
-	root := readSchema(t)
+	root := readSchema(t, Schema)
 	accepts := func(text string) bool {
 		value, ok := asJSON(t, text)
 		return ok && root.valid(value)
 	}
 	for _, good := range []string{goodPolicy, "version: 1\nrules: []\n", ruleWith("reuse", "1m"), ruleWith("reuse", "50m"),
-		ruleWith("callers", "['user:*', 'group:a b', 'service:x']"), ruleWith("repositories", "[o/.github, 'o_x/*']")} {
+		ruleWith("callers", "['user:*', 'group:a b', 'service:x']"), goodWorkloads, ruleWith("repositories", "[o/.github, 'o_x/*']")} {
 		require.NoError(t, func() error { _, err := ParsePolicy([]byte(good)); return err }(), good)
 		require.True(t, accepts(good), good)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -144,5 +145,27 @@ func (l *loader) checkBot() {
 		l.report("bot_policy", "not set", "the App's private key is set, but no policy says who may use it", "set GHSCOPED_BOT_POLICY, or unset app_private_key_file")
 	case l.config.Bot.RepositoryFile && !policy:
 		l.report("bot_repository_file", l.source("bot_repository_file"), "there are no bot tokens to allow", "set bot_policy and app_private_key_file, or unset it")
+	}
+	l.checkIssuers(policy)
+}
+
+func (l *loader) checkIssuers(policy bool) {
+	bot := l.config.Bot
+	if bot.IssuersCAFile != "" {
+		if text, err := l.read(bot.IssuersCAFile); err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
+			l.report("bot_issuers_ca_file", l.source("bot_issuers_ca_file"), "it has no certificate in the form PEM", "put certificates of authorities into it, each from -----BEGIN CERTIFICATE----- on")
+		}
+	}
+	if len(bot.Issuers) == 0 {
+		if bot.IssuersCAFile != "" {
+			l.report("bot_issuers_ca_file", l.source("bot_issuers_ca_file"), "there are no issuers", "set bot_issuers, or unset it")
+		}
+		return
+	}
+	if !policy {
+		l.report("bot_issuers", l.source("bot_issuers"), "there are no bot tokens to ask for", "set bot_policy and app_private_key_file, or unset it")
+	}
+	if l.config.Service.PublicURL == nil && !l.failed["JUPYTERHUB_PUBLIC_URL"] && !l.failed["JUPYTERHUB_PUBLIC_HUB_URL"] {
+		l.report("bot_issuers", l.source("bot_issuers"), "the service does not know its public address, for which identity tokens are made", "set JUPYTERHUB_PUBLIC_URL, or public_url at the Hub")
 	}
 }

@@ -112,6 +112,17 @@ type Bot struct {
 	Policy string
 	// RepositoryFile demands that the repository's own file allows it as well.
 	RepositoryFile bool
+	// Issuers are those whose identity tokens are taken. IssuersCAFile has certificates
+	// of authorities for them, beside the system's; empty: none.
+	Issuers       []Issuer
+	IssuersCAFile string
+}
+
+// Issuer is one of workloads' identity tokens.
+type Issuer struct {
+	Kind string // actions, kubernetes or oidc
+	// URL is the address below which its discovery document lies.
+	URL *url.URL
 }
 
 // Store is where records are kept.

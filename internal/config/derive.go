@@ -12,11 +12,23 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
+// ClusterAPI is where pods reach their cluster's API.
+const ClusterAPI = "kubernetes.default.svc"
+
 // derive fills what nobody set from what somebody did.
 func (l *loader) derive() {
 	c := &l.config
 	if c.GitHub.URL != nil {
 		c.GitHub.APIURL = webaddr.GitHubAPI(c.GitHub.URL)
+	}
+	for i, issuer := range c.Bot.Issuers {
+		switch {
+		case issuer.URL != nil:
+		case issuer.Kind == kubernetesIssuer:
+			c.Bot.Issuers[i].URL = &url.URL{Scheme: "https", Host: ClusterAPI}
+		case c.GitHub.URL != nil:
+			c.Bot.Issuers[i].URL = webaddr.ActionsIssuer(c.GitHub.URL)
+		}
 	}
 	if c.Service.Prefix == "" && c.Service.Name != "" {
 		c.Service.Prefix = c.Hub.BaseURL + "services/" + url.PathEscape(c.Service.Name) + "/"

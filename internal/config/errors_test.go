@@ -8,13 +8,25 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/config"
 )
 
+// authority is a certificate of nobody's.
+const authority = "-----BEGIN CERTIFICATE-----\n" +
+	"MIIBezCCASGgAwIBAgIUJzB1+00HlKRVAScKaqp6mfm+RK0wCgYIKoZIzj0EAwIw\n" +
+	"EjEQMA4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMjgxMjMxMjhaGA8yMTI2MTEwNDEy\n" +
+	"MzEyOFowEjEQMA4GA1UEAwwHZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEH\n" +
+	"A0IABMBpJOIyidZscNIefffzQhmMf+j/ygtw4kJzp+/H1dsEqYKLCOtKwhJy/Fdn\n" +
+	"/bTNuGEPWMXNAioLpyldBA/OUKijUzBRMB0GA1UdDgQWBBRLBiUZnjKISmrtlbpn\n" +
+	"ns00BeQLczAfBgNVHSMEGDAWgBRLBiUZnjKISmrtlbpnns00BeQLczAPBgNVHRMB\n" +
+	"Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDwjVEwVt9EU8dWNitfFQk8sNwC\n" +
+	"RsOjxaNlr1jUGg6z+QIgW9mR6G8KZoeyo9yjsqWmwYl6ZlOIYrj++XQ/2euAhaM=\n" +
+	"-----END CERTIFICATE-----\n"
+
 // pair is the part of an error that a case names.
 type pair struct{ setting, problem string }
 
 func TestLoadNamesTheSourceOfAnError(t *testing.T) {
 	t.Parallel()
 	disk := files{
-		"/file": "content", "/empty": "\n",
+		"/file": "content", "/empty": "\n", "/ca.pem": authority,
 		"bad.yaml":  "identity: [",
 		"list.yaml": "- one",
 		"keys.yaml": "identity: any\ncolour: blue\nidentity: match\nlogo: {a: b}\nhub_token: x\n",
@@ -147,6 +159,34 @@ func TestLoadNamesTheSourceOfAnError(t *testing.T) {
 		"the repository's word without bots": {
 			more: []string{"GHSCOPED_BOT_REPOSITORY_FILE=true"},
 			want: config.Error{Setting: "bot_repository_file", Source: "environment GHSCOPED_BOT_REPOSITORY_FILE", Problem: "there are no bot tokens to allow", Fix: "set bot_policy and app_private_key_file, or unset it"},
+		},
+		"issuers without bots": {
+			more: []string{"GHSCOPED_BOT_ISSUERS=actions", "JUPYTERHUB_PUBLIC_URL=https://hub.example.org/services/x/"},
+			want: config.Error{Setting: "bot_issuers", Source: "environment GHSCOPED_BOT_ISSUERS", Problem: "there are no bot tokens to ask for", Fix: "set bot_policy and app_private_key_file, or unset it"},
+		},
+		"an issuer that is none": {
+			more: []string{"GHSCOPED_BOT_ISSUERS=actions github"},
+			want: config.Error{Setting: "bot_issuers", Source: "environment GHSCOPED_BOT_ISSUERS", Problem: "entry 2 is no issuer", Fix: "write actions, kubernetes, or the issuer's https address without a user, password or query"},
+		},
+		"an issuer without encryption": {
+			more: []string{"GHSCOPED_BOT_ISSUERS=http://gitlab.example.org"},
+			want: config.Error{Setting: "bot_issuers", Source: "environment GHSCOPED_BOT_ISSUERS", Problem: "entry 1 is no issuer", Fix: "write actions, kubernetes, or the issuer's https address without a user, password or query"},
+		},
+		"an issuer twice": {
+			more: []string{"GHSCOPED_BOT_ISSUERS=actions,actions=https://github.example.org/_services/token"},
+			want: config.Error{Setting: "bot_issuers", Source: "environment GHSCOPED_BOT_ISSUERS", Problem: "entry 2 stands twice", Fix: "leave one of them; a second actions is named by its address alone"},
+		},
+		"authorities without issuers": {
+			more: []string{"GHSCOPED_BOT_ISSUERS_CA_FILE=/ca.pem"},
+			want: config.Error{Setting: "bot_issuers_ca_file", Source: "environment GHSCOPED_BOT_ISSUERS_CA_FILE", Problem: "there are no issuers", Fix: "set bot_issuers, or unset it"},
+		},
+		"authorities that are none": {
+			more: []string{"GHSCOPED_BOT_ISSUERS_CA_FILE=/file", "GHSCOPED_BOT_ISSUERS=actions", "GHSCOPED_BOT_POLICY=/file", "GHSCOPED_APP_PRIVATE_KEY_FILE=/file", "JUPYTERHUB_PUBLIC_URL=https://hub.example.org/services/x/"},
+			want: config.Error{Setting: "bot_issuers_ca_file", Source: "environment GHSCOPED_BOT_ISSUERS_CA_FILE", Problem: "it has no certificate in the form PEM", Fix: "put certificates of authorities into it, each from -----BEGIN CERTIFICATE----- on"},
+		},
+		"issuers without a public address": {
+			more: []string{"GHSCOPED_BOT_ISSUERS=actions", "GHSCOPED_BOT_POLICY=/file", "GHSCOPED_APP_PRIVATE_KEY_FILE=/file", "GHSCOPED_DELIVERY=pull"},
+			want: config.Error{Setting: "bot_issuers", Source: "environment GHSCOPED_BOT_ISSUERS", Problem: "the service does not know its public address, for which identity tokens are made", Fix: "set JUPYTERHUB_PUBLIC_URL, or public_url at the Hub"},
 		},
 		"an admin scope that nobody signs in with": {
 			more: []string{"GHSCOPED_ADMIN_SCOPE=custom:connect-github:admin"},

@@ -75,6 +75,24 @@ func errorsOf(t *testing.T, err error) config.Errors {
 	return errs
 }
 
+func TestLoadDerivesTheIssuers(t *testing.T) {
+	t.Parallel()
+	for gitHub, actions := range map[string]string{
+		"https://github.com":         "https://token.actions.githubusercontent.com",
+		"https://octo.ghe.com":       "https://token.actions.octo.ghe.com",
+		"https://github.example.org": "https://github.example.org/_services/token",
+	} {
+		cfg, err := config.Load("", append(managed(), "GHSCOPED_GITHUB_URL="+gitHub, "GHSCOPED_APP_URL="+gitHub+"/apps/x", "GHSCOPED_BOT_POLICY=/file", "GHSCOPED_APP_PRIVATE_KEY_FILE=/file",
+			"JUPYTERHUB_PUBLIC_URL=https://hub.example.org/services/x/", "GHSCOPED_BOT_ISSUERS=actions kubernetes, https://gitlab.example.org"), files{"/file": "x"}.read)
+		require.NoError(t, err)
+		var all []string
+		for _, issuer := range cfg.Bot.Issuers {
+			all = append(all, issuer.Kind+" "+issuer.URL.String())
+		}
+		require.Equal(t, []string{"actions " + actions, "kubernetes https://kubernetes.default.svc", "oidc https://gitlab.example.org"}, all)
+	}
+}
+
 func TestLoadNeedsOnlyTheAppAndTheProxyForAManagedService(t *testing.T) {
 	t.Parallel()
 	c, err := load(managed(), nil)

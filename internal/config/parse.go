@@ -31,6 +31,7 @@ type (
 	// file is the path of a file that can be read.
 	file     string
 	scopes   []string
+	issuers  []Issuer
 	logLevel int
 
 	// webURL is an http or https address.
@@ -61,6 +62,7 @@ func parsers(read ReadFile) map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[Identity]():      oneOf(IdentityAny, IdentityBound, IdentityMatch),
 		reflect.TypeFor[DeliveryMode]():  oneOf(Push, Pull),
 		reflect.TypeFor[scopes]():        parseScopes,
+		reflect.TypeFor[issuers]():       parseIssuers,
 		reflect.TypeFor[time.Duration](): parseLifetime,
 		reflect.TypeFor[logLevel]():      parseLevel,
 		reflect.TypeFor[listenAddress](): parseListenAddress,
@@ -137,6 +139,40 @@ func parseScopes(text string) (any, error) {
 	var list scopes
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
 		return nil, &problem{"it is not a JSON list of strings", `write it as ["one","two"]`}
+	}
+	return list, nil
+}
+
+// Kinds of issuers.
+const (
+	actionsIssuer    = "actions"
+	kubernetesIssuer = "kubernetes"
+	otherIssuer      = "oidc"
+)
+
+// parseIssuers takes words and addresses; where a word has no address, that follows
+// from other settings.
+func parseIssuers(text string) (any, error) {
+	var list issuers
+	for n, entry := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' }) {
+		kind, address, given := strings.Cut(entry, "=")
+		if kind != actionsIssuer && kind != kubernetesIssuer {
+			kind, address, given = otherIssuer, entry, true
+		}
+		issuer := Issuer{Kind: kind}
+		if given {
+			u, err := parseURL(address, true)
+			if err != nil {
+				return nil, &problem{fmt.Sprintf("entry %d is no issuer", n+1), "write actions, kubernetes, or the issuer's https address without a user, password or query"}
+			}
+			issuer.URL = u
+		}
+		if slices.ContainsFunc(list, func(i Issuer) bool {
+			return i.Kind == kind && kind != otherIssuer || i.URL != nil && given && i.URL.String() == address
+		}) {
+			return nil, &problem{fmt.Sprintf("entry %d stands twice", n+1), "leave one of them; a second " + kind + " is named by its address alone"}
+		}
+		list = append(list, issuer)
 	}
 	return list, nil
 }

@@ -60,6 +60,8 @@ type settings struct {
 
 	AppPrivateKeyFile SecretFile `env:"GHSCOPED_APP_PRIVATE_KEY_FILE" group:"Bot tokens" doc:"file with the App's private key; with a policy, enables bot tokens"`
 	BotPolicy         file       `env:"GHSCOPED_BOT_POLICY" doc:"file that says which bot may do what where"`
+	BotIssuers        issuers    `env:"GHSCOPED_BOT_ISSUERS" doc:"whose identity tokens are taken beside the Hub's: actions (GitHub Actions), kubernetes (the cluster that this runs in), an issuer's https address; separated by commas, and as actions=ADDRESS or kubernetes=ADDRESS where the address is another than usual"`
+	BotIssuersCAFile  file       `env:"GHSCOPED_BOT_ISSUERS_CA_FILE" derived:"for kubernetes, what the cluster gives to pods" doc:"file with certificates of authorities that issuers may have beside the system's (PEM)"`
 	BotRepositoryFile bool       `env:"GHSCOPED_BOT_REPOSITORY_FILE" envDefault:"false" doc:"demand that .github/ghscoped.yaml in the repository allows it as well"`
 }
 
@@ -148,7 +150,7 @@ func (s settings) config() Config {
 			URL: s.GitHubURL.URL, ClientID: string(s.ClientID), AppURL: s.AppURL.URL,
 			ClientSecret: s.ClientSecretFile, Identity: s.Identity,
 		},
-		Bot:   Bot{PrivateKey: s.AppPrivateKeyFile, Policy: string(s.BotPolicy), RepositoryFile: s.BotRepositoryFile},
+		Bot:   Bot{PrivateKey: s.AppPrivateKeyFile, Policy: string(s.BotPolicy), RepositoryFile: s.BotRepositoryFile, Issuers: s.BotIssuers, IssuersCAFile: string(s.BotIssuersCAFile)},
 		Store: Store{Path: s.Store.Path, Redis: s.Store.Redis, KeyFile: string(s.KeyFile)},
 		Delivery: Delivery{
 			Mode: s.Delivery, Refresh: s.Refresh, RevokeOnStop: s.RevokeOnStop, GitIdentity: s.GitIdentity, RewriteSSH: s.RewriteSSH,

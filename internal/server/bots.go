@@ -12,6 +12,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/workload"
 )
 
 // maxBotRequest bounds a request for a bot's token, in bytes: more than 500
@@ -21,6 +22,8 @@ const maxBotRequest = 256 << 10
 var (
 	errNoBots = refuse(apierror.CodeBotsOff, "This service gives no bot tokens.",
 		"An administrator enables them with GHSCOPED_APP_PRIVATE_KEY_FILE and GHSCOPED_BOT_POLICY.")
+	errNoIssuers = refuse(apierror.CodeIdentityIssuer, "This service takes no identity tokens.",
+		"An administrator names their issuers in GHSCOPED_BOT_ISSUERS.")
 	errNoCaller = refuse(apierror.CodeNoCaller, "The Hub does not say whose token this is.",
 		"Use the token of a Hub service or of a user's server.")
 )
@@ -28,8 +31,9 @@ var (
 // botHandler is a handler that knows which bot calls.
 type botHandler func(w http.ResponseWriter, r *http.Request, c bot.Caller) error
 
-// bots wraps a handler for the holder of a Hub token, a service's or a user's.
-// A browser's session is refused: any script on this origin could use it.
+// bots wraps a handler for the holder of a Hub token, a service's or a user's, and
+// for a workload with an identity token. A browser's session is refused: any script on
+// this origin could use it.
 func (s *Server) bots(next botHandler) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		if s.issuer == nil {
@@ -40,15 +44,38 @@ func (s *Server) bots(next botHandler) http.HandlerFunc {
 		if token.Empty() {
 			return errTokenOnly
 		}
-		holder, err := s.holder(r, token, !reads(r.Method))
+		caller, err := s.caller(r, token)
 		if err != nil {
 			return err
 		}
-		if holder.Name == "" || (holder.Kind != bot.Service && holder.Kind != bot.User) {
-			return errNoCaller
-		}
-		return next(w, r, bot.Caller{Kind: holder.Kind, Name: holder.Name, Groups: holder.Groups})
+		return next(w, r, caller)
 	})
+}
+
+func (s *Server) caller(r *http.Request, token secret.String) (bot.Caller, error) {
+	if workload.Resembles(token) {
+		return s.workload(r, token)
+	}
+	holder, err := s.holder(r, token, !reads(r.Method))
+	if err != nil {
+		return bot.Caller{}, err
+	}
+	if holder.Name == "" || (holder.Kind != bot.Service && holder.Kind != bot.User) {
+		return bot.Caller{}, errNoCaller
+	}
+	return bot.Caller{Kind: holder.Kind, Name: holder.Name, Groups: holder.Groups}, nil
+}
+
+// workload is who shows an identity token. That one is not taken goes into the audit.
+func (s *Server) workload(r *http.Request, token secret.String) (bot.Caller, error) {
+	if s.workloads == nil {
+		return bot.Caller{}, errNoIssuers
+	}
+	who, err := s.workloads.Verify(r.Context(), token)
+	if err != nil {
+		return bot.Caller{}, s.issuer.Unidentified(r.Context(), err, requestID(r))
+	}
+	return bot.Caller{Kind: who.Kind, Name: who.Name, Part: who.Part, Claims: who.Claims}, nil
 }
 
 // holder is who shows a Hub token that allows access to this service.

@@ -44,6 +44,12 @@ rules:
     callers: [group:teachers]
     repositories: [octo-org/course]
     permissions: {issues: write}
+  - name: deploy
+    reason: The workflow of the deployment.
+    callers: [actions:octo/deploy]
+    where: {repository_id: "1", repository_owner_id: "2", ref: refs/heads/main}
+    repositories: [octo/deploy]
+    permissions: {contents: write}
 `
 
 // botGitHub mints whatever it is asked for, and remembers what it revoked.

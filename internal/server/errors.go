@@ -35,7 +35,7 @@ var (
 	errNoPage    = refuse(apierror.CodeNoPage, "GitHub sends a person's browser to this address, and no script or frame.", "Open “Connect GitHub” from the Hub's Services menu.")
 	errBadToken  = refuse(apierror.CodeBadToken, "The Hub does not know this token.", "Use a current token of this Hub; a restarted server has a new one.")
 	errUsersOnly = refuse(apierror.CodeUsersOnly, "Only a Hub user's token is of use here.", "Services ask for bot tokens instead.")
-	errTokenOnly = refuse(apierror.CodeTokenOnly, "This address answers to a Hub token only, never to a browser's session.",
+	errTokenOnly = refuse(apierror.CodeTokenOnly, "This address answers to a token only, never to a browser's session.",
 		"Call it from a server with its JUPYTERHUB_API_TOKEN.")
 	errManyStreams = refuse(apierror.CodeManyStreams, "Too many event streams are open.",
 		"Close pages of yours that you do not need, or ask GET api/flows/current every few seconds instead.")

@@ -16,6 +16,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/hub"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
+	"github.com/ghscoped/ghscoped-service/internal/workload"
 	"github.com/ghscoped/ghscoped-service/web"
 )
 
@@ -35,6 +36,8 @@ type Options struct {
 	Hub       Hub
 	// Bots gives installation tokens; nil: there are none.
 	Bots *bot.Issuer
+	// Workloads says whose identity token it is; nil: none are taken.
+	Workloads *workload.Verifier
 
 	// Prefix is JUPYTERHUB_SERVICE_PREFIX; begins and ends with "/".
 	Prefix string
@@ -76,12 +79,14 @@ type Options struct {
 // Server serves one Hub. Use [Server.Handler] for the Hub's proxy and
 // [Server.Ops] for an address of its own with metrics and health.
 type Server struct {
-	auth    *hubauth.Auth
-	flows   *flow.Engine
-	issuer  *bot.Issuer // nil: there are no bots
-	hub     Hub
-	history History
-	pages   *web.Pages
+	auth   *hubauth.Auth
+	flows  *flow.Engine
+	issuer *bot.Issuer // nil: there are no bots
+	// workloads is nil where no identity tokens are taken.
+	workloads *workload.Verifier
+	hub       Hub
+	history   History
+	pages     *web.Pages
 
 	prefix               string
 	publicURL, hubOrigin *url.URL
@@ -104,7 +109,7 @@ type Server struct {
 // New returns a Server.
 func New(o Options) *Server {
 	s := &Server{
-		auth: o.Auth, flows: o.Flows, issuer: o.Bots, hub: o.Hub, history: o.History, pages: o.Pages,
+		auth: o.Auth, flows: o.Flows, issuer: o.Bots, workloads: o.Workloads, hub: o.Hub, history: o.History, pages: o.Pages,
 		prefix: o.Prefix, publicURL: o.PublicURL, hubOrigin: o.HubOrigin, gitHubURL: o.GitHubURL, appURL: o.AppURL,
 		adminScope: o.AdminScope, webFlow: o.WebFlow, pull: o.Pull, refresh: o.Refresh, canStart: o.CanStart,
 		gitIdentity: o.GitIdentity, hideOps: o.HideOps, checkReady: o.Ready,

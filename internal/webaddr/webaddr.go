@@ -19,6 +19,19 @@ func GitHubAPI(web *url.URL) *url.URL {
 	return web.JoinPath("api/v3")
 }
 
+// ActionsIssuer is the issuer of the identity tokens that a GitHub gives to workflows,
+// which follows from its web address ("OpenID Connect reference").
+func ActionsIssuer(web *url.URL) *url.URL {
+	host := CanonicalHost(web.Scheme, web.Host)
+	switch name, _ := splitPort(host); {
+	case name == "github.com":
+		return &url.URL{Scheme: web.Scheme, Host: "token.actions.githubusercontent.com"}
+	case strings.HasSuffix(name, ".ghe.com"):
+		return &url.URL{Scheme: web.Scheme, Host: "token.actions." + host}
+	}
+	return web.JoinPath("_services/token")
+}
+
 // Private reports whether nobody on the way can read what is sent to an
 // address: https, or for demonstrations and tests http to this very machine.
 func Private(address *url.URL) bool {

@@ -33,6 +33,21 @@ func TestGitHubAPIFollowsFromTheWebAddress(t *testing.T) {
 	}
 }
 
+func TestActionsIssuerFollowsFromTheWebAddress(t *testing.T) {
+	t.Parallel()
+	for web, issuer := range map[string]string{
+		"https://github.com":           "https://token.actions.githubusercontent.com",
+		"https://GitHub.com:443/":      "https://token.actions.githubusercontent.com",
+		"https://octo.ghe.com":         "https://token.actions.octo.ghe.com",
+		"https://github.example.org":   "https://github.example.org/_services/token",
+		"https://github.com.evil.test": "https://github.com.evil.test/_services/token",
+	} {
+		u, err := url.Parse(web)
+		require.NoError(t, err)
+		require.Equal(t, issuer, webaddr.ActionsIssuer(u).String(), web)
+	}
+}
+
 func TestPrivateIsHTTPSOrThisMachine(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]bool{
