@@ -26,7 +26,7 @@ LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
 SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
 SWEPT  := ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
-.PHONY: help build demo demo-check test lint vuln test-unit test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages lab-pictures rig clean
+.PHONY: help build demo demo-check test lint vuln test-unit test-action test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages lab-pictures rig clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ demo-check: build ## the demo's whole journey, unattended
 	@demo/install.sh $(HUB) proxy chromium
 	@bin/demo -check -hub $(HUB)
 
-test: rig lint test-unit test-python test-slow ## the tests
+test: rig lint test-unit test-action test-python test-slow ## the tests
 
 lint: ## go vet, staticcheck, gofmt, actionlint, shellcheck
 	$(GO) vet ./...
@@ -61,6 +61,9 @@ vuln: ## known vulnerabilities in what the programs call; asks vuln.go.dev, and 
 
 test-unit: ## the tests that need nothing but Go, git, git-lfs, busybox and redis-server
 	$(GO) test -short -skip '^TestValkey' $$($(GO) list ./... | grep -v -E '$(SLOW)')
+
+test-action: ## the tests of the action for GitHub Actions that need nothing but Node and git
+	@node --test action/test/*.test.mjs
 
 test-race: rig ## the same, and those with Valkey, with the race detector
 	PATH="$(CURDIR)/.demo/bin:$$PATH" $(GO) test -race -short $$($(GO) list ./... | grep -v -E '$(SLOW)')

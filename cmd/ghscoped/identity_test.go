@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -230,19 +229,25 @@ func TestBotServiceKeepsWhatTheServiceSaysToAWorkload(t *testing.T) {
 	}
 }
 
-// TestTokenAgentRevokesAWorkloadsTokenAtGitHub: the service lets a workload ask for
-// tokens, and nothing else.
-func TestTokenAgentRevokesAWorkloadsTokenAtGitHub(t *testing.T) {
+// TestTokenAgentRevokesAsAWorkload: by a new identity token at the service, or at GitHub
+// where there is none.
+func TestTokenAgentRevokesAsAWorkload(t *testing.T) {
 	t.Parallel()
 	issuer, recorder := newIssuer(t), newRecorder(t)
 	service, err := bot(recorder.URL, inActions(issuer)).botService()
 	require.NoError(t, err)
-	require.ErrorIs(t, service.RevokeBotToken(t.Context(), "x"), errors.ErrUnsupported)
-
 	github := &fakeService{}
 	a := &tokenAgent{service: service, github: github, clock: time.Now}
+
 	requireToken(t, a, "ghs_1")
 	require.NoError(t, a.end(t.Context()))
+	require.Empty(t, github.ended)
+	claims := recorder.claims(t)
+	require.Len(t, claims, 2)
+	require.NotEqual(t, claims[0]["jti"], claims[1]["jti"])
+
+	requireToken(t, a, "ghs_1")
+	issuer.Outage(http.StatusServiceUnavailable)
+	require.NoError(t, a.end(t.Context()))
 	require.Equal(t, []string{"ghs_1"}, github.ended)
-	require.Len(t, recorder.bearers, 1)
 }

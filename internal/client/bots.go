@@ -53,12 +53,8 @@ func (c *Client) BotToken(ctx context.Context, asked BotRequest) (BotToken, erro
 }
 
 // RevokeBotToken ends a token, named by its SHA-256. One that has ended already
-// is no error. For a workload that is [errors.ErrUnsupported]: it revokes its token at
-// GitHub.
+// is no error.
 func (c *Client) RevokeBotToken(ctx context.Context, id string) error {
-	if c.identity != nil {
-		return errors.ErrUnsupported
-	}
 	err := c.call(ctx, http.MethodDelete, "api/bot-tokens/"+url.PathEscape(id), nil, nil)
 	if Is(err, apierror.CodeTokenUnknown) {
 		return nil

@@ -44,8 +44,8 @@ func New(base *url.URL, token secret.String, transport http.RoundTripper, clock 
 // one for one request, so it is asked each time.
 type Identity func(ctx context.Context) (secret.String, error)
 
-// NewForWorkload is New for a workload, which the Hub does not know. It can ask for
-// bot tokens and nothing else.
+// NewForWorkload is New for a workload, which the Hub does not know. The service lets
+// it have bot tokens and nothing else.
 func NewForWorkload(base *url.URL, identity Identity, transport http.RoundTripper, clock func() time.Time) *Client {
 	return &Client{base: base, identity: identity, transport: transport, clock: clock}
 }
