@@ -3,6 +3,7 @@ package deliver
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -54,7 +55,6 @@ func TestScriptNamesAnErrorAndLeavesNothingBehind(t *testing.T) {
 			require.NoError(p.t, os.Symlink(".gitconfig", p.home+"/.gitconfig"))
 		}, "git_config_not_writable"},
 		{"NUL in the git configuration", func(p *place) { p.write(".gitconfig", "[user]\n\tname = A\x00da\n") }, "git_config_damaged"},
-		{"git configuration switched off", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=/dev/null") }, "git_config_not_a_file"},
 		{"git configuration named by nothing", func(p *place) { p.env = append(p.env, "GIT_CONFIG_GLOBAL=") }, "git_config_off"},
 		{"git configuration in a folder that is not there", func(p *place) {
 			p.env = append(p.env, "GIT_CONFIG_GLOBAL="+p.home+"/no/config")
@@ -191,6 +191,47 @@ func TestScriptInAHomeOfSomebodyElse(t *testing.T) {
 	require.Equal(t, "home_not_owned", p.deliver(Options{}))
 	require.NoDirExists(t, "/.config/ghscoped")
 	require.NoFileExists(t, "/.gitconfig")
+}
+
+func TestScriptRefusesAGitConfigurationThatItCannotRead(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	require.Zero(t, os.Geteuid(), "only root can be somebody else here")
+	p.user = 65534
+	config := p.write(".gitconfig", "[user]\n\tname = Ada\n")
+	require.NoError(t, os.Chmod(config, 0))
+	for _, path := range []string{p.home, config} {
+		require.NoError(t, os.Chown(path, 65534, 65534))
+	}
+	require.NoError(t, os.Chmod(filepath.Dir(p.home), 0o755))
+	require.Equal(t, "git_config_not_writable", p.deliver(Options{}))
+	left, err := os.ReadFile(config)
+	require.NoError(t, err)
+	require.Equal(t, "[user]\n\tname = Ada\n", string(left))
+	require.NoFileExists(t, p.home+"/.config/ghscoped/github.com/credential")
+}
+
+// What cannot be read is not taken for empty: that would lose it.
+func TestScriptReadsTheGitConfigurationOrLeavesIt(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ instead, want string }{
+		"reading fails":         {"exit 1", "git_config_not_writable"},
+		"it goes at the moment": {`rm -f "$HOME/.gitconfig"; exit 1`, "done"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			folder := t.TempDir()
+			stub := "#!/bin/sh\nif [ \"$1\" = '\\000' ]; then " + tc.instead + "; fi\nexec " + program(t, "tr") + " \"$@\"\n"
+			require.NoError(t, os.WriteFile(folder+"/tr", []byte(stub), 0o755))
+			p.path = folder + ":" + p.path
+			p.write(".gitconfig", "[user]\n\tname = Ada\n")
+			require.Equal(t, tc.want, p.deliver(Options{}))
+			left, err := os.ReadFile(p.home + "/.gitconfig")
+			require.NoError(t, err)
+			require.Equal(t, tc.want == "git_config_not_writable", string(left) == "[user]\n\tname = Ada\n")
+		})
+	}
 }
 
 func TestScriptDoesNotMixFilesOfSeveralDeliveriesAtOnce(t *testing.T) {

@@ -46,6 +46,10 @@ func goWriter() string {
 	return "done"
 }
 
+// device is a /dev of the test's own, where a home may be in a folder of the real one:
+// a writer that has lost its guard replaces a device by a file.
+const device = "exec 9</dev/shm && mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && mount --no-canonicalize --bind /proc/self/fd/9 /dev/shm"
+
 // TestWritersOfTheGitConfiguration: a delivery's script and "ghscoped setup" choose
 // the same file, refuse the same, and what they write is what git reads.
 func TestWritersOfTheGitConfiguration(t *testing.T) {
@@ -55,8 +59,6 @@ func TestWritersOfTheGitConfiguration(t *testing.T) {
 		require.NoError(p.t, os.MkdirAll(filepath.Dir(p.home+"/"+from), 0o755))
 		require.NoError(p.t, os.Symlink(to, p.home+"/"+from))
 	}
-	// device is a /dev of its own; the home may be in a folder of the real one.
-	const device = "exec 9</dev/shm && mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && mkdir /dev/shm && mount --no-canonicalize --bind /proc/self/fd/9 /dev/shm"
 	for _, c := range []struct {
 		name    string
 		prepare func(p *place)

@@ -7,7 +7,6 @@ read_gitconfig() {
 	text='' kept='' flag='' inside='' since='' there=''
 	[ -e "$real" ] || return 0
 	[ -f "$real" ] || fail git_config_not_a_file
-	[ -r "$real" ] || fail git_config_not_writable
 	text=$({ tr '\000' '\001' <"$real" && echo .; } 2>/dev/null)
 	if [ "$text" = "${text%.}" ]; then
 		[ -e "$real" ] || return 0
@@ -80,7 +79,6 @@ choose_gitconfig() {
 	/*) [ -d "${real%/*}/" ] || fail git_config_not_writable ;;
 	*) fail git_config_not_writable ;;
 	esac
-	if [ -e "$real" ] && [ ! -f "$real" ]; then fail git_config_not_a_file; fi
 	gitconfig=$real
 }
 
