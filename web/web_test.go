@@ -424,7 +424,7 @@ var forPrograms = []string{
 	"bad_token", "users_only", "token_only", "other_host", "session_only", "bad_request", "too_large", "method_not_allowed",
 	"not_installed", "not_granted", "installation_suspended", "repository_renamed", "app_lacks_permission", "permission_not_accepted", "address_not_allowed",
 	"repository_unnamed", "repository_not_chosen", "repository_unknown", "too_many_tokens", "token_unknown",
-	"app_not_public", "api_needs_login", "bots_off", "identity_invalid", "identity_expired", "identity_issuer", "identity_audience", "identity_replayed", "identity_unavailable", "no_caller", "bot_refused", "repository_refused", "github_granted_otherwise",
+	"app_not_public", "api_needs_login", "bots_off", "identity_invalid", "identity_expired", "identity_issuer", "identity_audience", "identity_replayed", "identity_unavailable", "no_caller", "bot_refused", "repository_refused", "repository_unguarded", "github_granted_otherwise",
 	"too_many_refusals", "repositories_missing", "too_many_repositories", "permissions_missing", "permission_invalid",
 	"repository_invalid", "several_owners", "unavailable",
 }

@@ -120,6 +120,7 @@ const (
 	CodeIdentityUnavailable    = "identity_unavailable"
 	CodeBotRefused             = "bot_refused"
 	CodeRepositoryRefused      = "repository_refused"
+	CodeRepositoryUnguarded    = "repository_unguarded"
 	CodeNotInstalled           = "not_installed"
 	CodeNotGranted             = "not_granted"
 	CodeRepositoryRenamed      = "repository_renamed"
@@ -226,6 +227,7 @@ var codes = map[string]property{
 	CodeIdentityReplayed:      {status: http.StatusUnauthorized},
 	CodeBotRefused:            {status: http.StatusForbidden},
 	CodeRepositoryRefused:     {status: http.StatusForbidden},
+	CodeRepositoryUnguarded:   {status: http.StatusForbidden},
 	CodeNotInstalled:          {status: http.StatusUnprocessableEntity},
 	CodeNotGranted:            {status: http.StatusUnprocessableEntity},
 	CodeRepositoryRenamed:     {status: http.StatusUnprocessableEntity},

@@ -129,6 +129,9 @@ func TestRepositoryFileInTheRealRepositoryDecides(t *testing.T) {
 
 	require.NoError(t, sim.Commit("octo-org/shared", "allow the bot", map[string]string{
 		bot.RepositoryFilePath: "version: 1\nallow:\n  - callers: [service:nbbot]\n    permissions: {contents: write}\n"}))
+	_, err = issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
+	requireCode(t, err, "repository_unguarded")
+	require.NoError(t, sim.Protect("octo-org/shared", "main"))
 	token, err := issuer.Issue(t.Context(), nbbot, push("octo-org/shared"), "r")
 	require.NoError(t, err)
 	out, err := tryPush(t, sim, "octo-org/shared", token, "allowed")

@@ -71,6 +71,7 @@ type stage struct {
 	policy                      *bot.Policy
 	repositoryFile, listAll     bool
 	fileErr                     error
+	unguarded                   string // a repository
 	registry                    *prometheus.Registry
 }
 
@@ -150,6 +151,13 @@ func (s *stage) RevokeInstallationToken(ctx context.Context, token github.Instal
 func bounded(ctx context.Context) error {
 	if end, limited := ctx.Deadline(); limited && time.Until(end) > time.Minute {
 		return errors.New("this may take hours")
+	}
+	return nil
+}
+
+func (s *stage) Guarded(_ context.Context, _ github.InstallationToken, owner, repository string) error {
+	if s.unguarded == owner+"/"+repository {
+		return &apierror.Error{Code: apierror.CodeRepositoryUnguarded, Message: "Nothing keeps it."}
 	}
 	return nil
 }
@@ -580,6 +588,42 @@ func TestIssueGivesTheOwnerOfEachRepositoryTheLastWord(t *testing.T) {
 	_, err := s.Issue(t.Context(), nbbot, push("octo-org/secrets"), "r")
 	requireCode(t, err, "bot_refused")
 	require.Empty(t, s.asked, "a file cannot widen the policy, so it is not even read")
+}
+
+// Who may push could widen the file that lets them.
+func TestIssueAsksWhatKeepsTheRepositoryFile(t *testing.T) {
+	t.Parallel()
+	const all = "version: 1\nallow:\n  - {callers: ['service:*'], permissions: {contents: write, administration: write, issues: write}}\n"
+	for name, tc := range map[string]struct {
+		permissions map[string]string
+		unguarded   string
+		code        string
+	}{
+		"may push, and the branch is guarded":     {map[string]string{"contents": "write"}, "", ""},
+		"may push, and it is not":                 {map[string]string{"contents": "write"}, "octo-org/handbook", "repository_unguarded"},
+		"may read":                                {map[string]string{"contents": "read"}, "octo-org/handbook", ""},
+		"may change issues":                       {map[string]string{"issues": "write"}, "octo-org/handbook", ""},
+		"may change the rules of the repository":  {map[string]string{"administration": "write"}, "", "repository_refused"},
+		"may look at the rules of the repository": {map[string]string{"administration": "read"}, "octo-org/handbook", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := strings.Replace(policyText, "pull_requests: write", "issues: write, administration: write", 1)
+			s := newStage(t, policy, func(s *stage) {
+				s.repositoryFile, s.unguarded = true, tc.unguarded
+				s.files = map[string]string{"octo-org/shared": all, "octo-org/handbook": all}
+			})
+			_, err := s.Issue(t.Context(), nbbot, bot.Request{Repositories: []string{"octo-org/shared", "octo-org/handbook"}, Permissions: tc.permissions}, "r")
+			if tc.code == "" {
+				require.NoError(t, err)
+				return
+			}
+			requireCode(t, err, tc.code)
+			require.Equal(t, bot.Refused, s.events[0].Outcome)
+			require.NotEmpty(t, s.events[0].Why)
+			require.Len(t, s.asked, 1, "no token was minted but that which reads")
+		})
+	}
 }
 
 func TestLiveTokensCanBeRevokedOneOrAll(t *testing.T) {

@@ -47,7 +47,7 @@ func (i *Issuer) askOwners(ctx context.Context, c Caller, a ask, event *audit.Ev
 	group.Wait()
 	for _, err := range refusals {
 		var e *apierror.Error
-		if errors.As(err, &e) && e.Code == apierror.CodeRepositoryRefused {
+		if errors.As(err, &e) && (e.Code == apierror.CodeRepositoryRefused || e.Code == apierror.CodeRepositoryUnguarded) {
 			event.Outcome, event.Why = Refused, e.Message
 		}
 		if err != nil {
@@ -73,7 +73,19 @@ func (i *Issuer) askOwner(ctx context.Context, c Caller, a ask, name string, tok
 	if !file.Allows(c, a.permissions) {
 		return repositoryRefused(full, "does not allow this to "+c.who()+" in its "+RepositoryFilePath, nil)
 	}
-	return nil
+	return i.keepsItsFile(ctx, a, name, token)
+}
+
+// keepsItsFile is an error where the token could be used to change what the file says:
+// who may push could widen it.
+func (i *Issuer) keepsItsFile(ctx context.Context, a ask, name string, token github.InstallationToken) error {
+	if github.Covers(a.permissions["administration"], "write") {
+		return repositoryRefused(a.owner+"/"+name, "has the last word, and administration:write could take it away", nil)
+	}
+	if !github.Covers(a.permissions["contents"], "write") {
+		return nil
+	}
+	return i.GitHub.Guarded(ctx, token, a.owner, name)
 }
 
 // first is the first mistake in a file, with its line.

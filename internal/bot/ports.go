@@ -21,6 +21,9 @@ type GitHub interface {
 	// RevokeInstallationToken makes a token invalid. One that is dead already
 	// is no error.
 	RevokeInstallationToken(ctx context.Context, token github.InstallationToken) error
+	// Guarded is nil where whoever may push to a repository cannot change its default
+	// branch alone; else the error repository_unguarded.
+	Guarded(ctx context.Context, token github.InstallationToken, owner, repository string) error
 	// File reads a file of at most limit bytes from a repository's default
 	// branch; found is false where there is none.
 	File(ctx context.Context, token github.InstallationToken, owner, repository, path string, limit int) (content []byte, found bool, err error)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/appkey"
 	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/githubapi"
@@ -51,6 +52,26 @@ func TestMintGivesExactlyWhatWasAskedFor(t *testing.T) {
 	require.Equal(t, "revoked", sim.Tokens()[0].State)
 	c.Advance(time.Minute)
 	require.NoError(t, client.RevokeInstallationToken(t.Context(), token), "a dead token is no error")
+}
+
+func TestGuardedWantsARuleThatTakesSomebodyElse(t *testing.T) {
+	t.Parallel()
+	sim, _, client, _ := botWorld(t)
+	token, err := client.Mint(t.Context(), "octo-org", []string{"shared", "handbook"}, map[string]string{"contents": "read"})
+	require.NoError(t, err)
+	guarded := func(repository string) error { return client.Guarded(t.Context(), token, "octo-org", repository) }
+	require.NoError(t, sim.Protect("octo-org/handbook", "release"))
+	for _, repository := range []string{"shared", "handbook"} {
+		err := guarded(repository)
+		var e *apierror.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, apierror.CodeRepositoryUnguarded, e.Code)
+		require.Contains(t, e.Hint, sim.URL()+"/octo-org/"+repository+"/settings/rules")
+	}
+	require.NoError(t, sim.Protect("octo-org/shared", "main"))
+	require.NoError(t, guarded("shared"))
+	require.Error(t, guarded("none"))
+	require.Error(t, guarded("../x"))
 }
 
 func TestMintWithoutNamesIsRefusedBeforeGitHubIsAsked(t *testing.T) {

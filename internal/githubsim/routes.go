@@ -65,6 +65,7 @@ func (s *Server) apiRoutes() []route {
 
 		{get, "/repos/{owner}/{repo}", s.api(anyone, s.getRepo)},
 		{get, "/repos/{owner}/{repo}/contents/*", s.api(anyone, s.getContents)},
+		{get, "/repos/{owner}/{repo}/rules/branches/*", s.api(anyone, s.branchRules)},
 		{get, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.listPulls)},
 		{post, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.createPull)},
 		{get, "/repos/{owner}/{repo}/installation", s.api(appsOnly, s.repoInstallation)},

@@ -82,6 +82,10 @@ func (g *botGitHub) RevokeInstallationToken(_ context.Context, token github.Inst
 	return nil
 }
 
+func (g *botGitHub) Guarded(context.Context, github.InstallationToken, string, string) error {
+	return nil
+}
+
 func (g *botGitHub) File(context.Context, github.InstallationToken, string, string, string, int) ([]byte, bool, error) {
 	return nil, false, errors.New("not asked for")
 }
