@@ -19,8 +19,8 @@ DEMO_FLAGS := -hub $(HUB) \
 # these, those that take their time are left to test-long.
 SLOW   := /(internal/hubtest|test)(/|$$)
 CHAOS  := ./test/crash ./test/replicas
-DEPLOY := ./test/helm ./test/image ./test/images
-LONG   := /test/(attack|crash|replicas|helm|image|images|bench)$$
+DEPLOY := ./test/action ./test/helm ./test/image ./test/images
+LONG   := /test/(action|attack|crash|replicas|helm|image|images|bench)$$
 # Tests of which -short tries a part of the cases, and where they are, besides those
 # of internal/deliver.
 SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
@@ -83,8 +83,8 @@ test-attack: rig ## the attacks that once got through, on real JupyterHubs, serv
 test-chaos: rig ## the service killed at every point; two replicas on one Redis for two minutes
 	$(GO) test -v -count=1 -p 1 -timeout 20m $(CHAOS)
 
-test-deploy: rig ## the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers
-	@demo/install.sh helm cluster buildah wheel qemu
+test-deploy: rig ## the action in a workflow, the chart on a real kube-apiserver (built once, 10 minutes), the image, the ways into servers
+	@demo/install.sh act helm cluster buildah wheel qemu
 	$(GO) test -count=1 -p 1 -timeout 20m $(DEPLOY)
 
 # By number, not by time: where the time ends while an input is tried, Go 1.26

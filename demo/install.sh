@@ -11,6 +11,7 @@
 #   demo/install.sh axe                  axe-core, which looks for barriers on a page (the tests)
 #   demo/install.sh chromium             the browser (the check and the tests)
 #   demo/install.sh helm                 helm and kubeconform, built from their Go modules
+#   demo/install.sh act                  act, which runs workflows, built from its Go module
 #   demo/install.sh cluster              kube-apiserver and etcd, too (some minutes, once)
 #   demo/install.sh buildah              buildah
 #   demo/install.sh qemu                 an emulator of aarch64, for that platform's wheel (its test)
@@ -185,6 +186,10 @@ install_helm() {
   go_program kubeconform github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 }
 
+install_act() {
+  go_program act github.com/nektos/act@v0.2.89
+}
+
 # install_cluster builds from a module of its own: that of Kubernetes replaces
 # others, which go install does not follow.
 install_cluster() {
@@ -222,7 +227,7 @@ install_rivals() {
 }
 
 if [ $# = 0 ]; then
-  say "usage: demo/install.sh hub6|hub5|hub4|labgit|proxy|valkey|wheel|labextension|axe|chromium|helm|cluster|buildah|qemu|rivals|system ..."
+  say "usage: demo/install.sh hub6|hub5|hub4|labgit|proxy|valkey|wheel|labextension|axe|chromium|helm|act|cluster|buildah|qemu|rivals|system ..."
   exit 2
 fi
 require_programs
@@ -235,13 +240,14 @@ for part in "$@"; do
   labextension) install_labextension ;;
   chromium) install_chromium ;;
   helm) install_helm ;;
+  act) install_act ;;
   cluster) install_cluster ;;
   buildah) install_buildah ;;
   qemu) install_qemu ;;
   rivals) install_rivals ;;
   system) install_system ;;
   *)
-    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, labgit, proxy, valkey, wheel, labextension, axe, chromium, helm, cluster, buildah, qemu, rivals, system"
+    say "demo/install.sh: no part named $part; there are hub6, hub5, hub4, labgit, proxy, valkey, wheel, labextension, axe, chromium, helm, act, cluster, buildah, qemu, rivals, system"
     exit 2
     ;;
   esac
