@@ -30,6 +30,7 @@ var matrix = map[string]string{
 	"secrets by value":     enough + "secrets: {values: {client-secret: marker-secret, keys: bWFya2VyLWtleS1tYXJrZXIta2V5LW1hcmtlci1rZXk=}}",
 	"the web flow":         enough + "secrets: {existingSecret: mine, existingKeys: [client-secret]}",
 	"bot tokens":           withBots + "botPolicy: {version: 1, rules: []}",
+	"workloads":            forWorkloads,
 	"settings in a Secret": "secrets: {existingSecret: mine, existingKeys: [config.yaml]}",
 	"monitoring": enough + `
 metrics:
@@ -180,6 +181,16 @@ func TestPodIsConfined(t *testing.T) {
 		}, at(t, pod, "containers", 0, "securityContext"), name)
 		require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "requests"), name)
 		require.NotEmpty(t, at(t, pod, "containers", 0, "resources", "limits", "memory"), name)
+	}
+}
+
+// Only a pod with a token of its own is told the keys of service accounts' tokens.
+func TestPodHasATokenOfItsOwnWhereItAsksTheCluster(t *testing.T) {
+	t.Parallel()
+	for values, has := range map[string]bool{forWorkloads: true, enough: false,
+		strings.Replace(forWorkloads, "actions,kubernetes", "actions,kubernetes=https://oidc.example.org", 1): false} {
+		pod := at(t, objects(t, render(t, values))[deployment], "spec", "template", "spec")
+		require.Equal(t, has, at(t, pod, "automountServiceAccountToken"), values)
 	}
 }
 

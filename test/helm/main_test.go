@@ -56,6 +56,14 @@ config:
   app_url: https://github.com/apps/example
 `
 
+// forWorkloads takes identity tokens of workflows and of the cluster's service accounts.
+const forWorkloads = `
+config: {client_id: Iv23example, app_url: "https://github.com/apps/x", bot_issuers: "actions,kubernetes"}
+hub: {publicUrl: https://hub.example.org/hub/}
+secrets: {existingSecret: mine, existingKeys: [app-private-key.pem]}
+botPolicy: {version: 1, rules: []}
+`
+
 // withBots lacks only a policy.
 const withBots = enough + `
 secrets: {existingSecret: mine, existingKeys: [app-private-key.pem]}

@@ -76,6 +76,10 @@ func TestNetworkPolicyOpensTheseWaysAndNoOthers(t *testing.T) {
 		policy = objects(t, render(t, strings.Replace(withRedis, "redis:6380/0", address, 1)))["NetworkPolicy/"+release]
 		require.Equal(t, opened, ways(t, policy, "egress", "to"), address)
 	}
+	policy = objects(t, render(t, forWorkloads))["NetworkPolicy/"+release]
+	require.Equal(t, append(out, way{443, ""}, way{6443, ""}), ways(t, policy, "egress", "to"), "the cluster's API")
+	policy = objects(t, render(t, strings.Replace(forWorkloads, "actions,kubernetes", "actions,kubernetes=https://oidc.example.org", 1)))["NetworkPolicy/"+release]
+	require.Equal(t, out, ways(t, policy, "egress", "to"), "an issuer in the internet")
 	policy = objects(t, render(t, enough+"networkPolicy: {github: [{cidr: 10.1.2.3/32}], metricsFrom: [{podSelector: {matchLabels: {component: prometheus}}}]}"))["NetworkPolicy/"+release]
 	require.Contains(t, ways(t, policy, "egress", "to"), way{443, "10.1.2.3/32"})
 	require.Contains(t, ways(t, policy, "ingress", "from"), way{"metrics", "prometheus"})

@@ -95,6 +95,11 @@ bolt:/var/lib/ghscoped/ghscoped.db
 {{- if or .Values.autoscaling.enabled (gt (int .Values.replicas) 1) }}true{{ end -}}
 {{- end -}}
 
+{{- /* Whether identity tokens of this cluster's service accounts are taken. */ -}}
+{{- define "ghscoped.asksCluster" -}}
+{{- regexMatch "(^|[ ,])kubernetes($|[ ,])" (.Values.config.bot_issuers | default "") -}}
+{{- end -}}
+
 {{- /* What the schema cannot say, and what it says once more for those who skip it. */ -}}
 {{- define "ghscoped.check" -}}
 {{- $keys := include "ghscoped.secretKeys" . | fromJsonArray -}}

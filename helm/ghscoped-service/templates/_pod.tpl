@@ -1,7 +1,8 @@
 {{- /* The parts of a pod that the service and the doctor share. */ -}}
 
 {{- define "ghscoped.podSecurity" -}}
-automountServiceAccountToken: false
+# The cluster says the keys of service accounts' tokens to pods with a token only.
+automountServiceAccountToken: {{ include "ghscoped.asksCluster" . }}
 # Without this, Kubernetes adds GHSCOPED_SERVICE_PORT and others of the kind for
 # the Service of this name, and the service refuses settings that it does not know.
 enableServiceLinks: false
