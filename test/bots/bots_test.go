@@ -18,6 +18,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/oidcsim"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -154,7 +155,24 @@ func TestBotTokenOpensAPullRequestThatStartsWorkflows(t *testing.T) {
 // TestBotTokensOfACompromisedBotReachNothingOfTheOthers holds the Hub token of docsbot.
 func TestBotTokensOfACompromisedBotReachNothingOfTheOthers(t *testing.T) {
 	w := shared
-	status, own := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
+	for name, token := range map[string]func() string{
+		"a Hub service": func() string { return w.docsToken },
+		"a workflow":    func() string { return w.workflow(oidcsim.Job{}) },
+	} {
+		t.Run(name, func(t *testing.T) { w.reachesNothingElse(t, token) })
+	}
+	for name, job := range map[string]oidcsim.Job{
+		"a branch": {Ref: "refs/heads/x"}, "a pull request": {EventName: "pull_request"}, "another repository": {Repository: "octo/other", RepositoryID: 3},
+		"who took over the repository": {RepositoryID: 3}, "who took over the owner": {RepositoryOwnerID: 3},
+	} {
+		status, answer := w.call(t, w.workflow(job), http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
+		require.Equal(t, http.StatusForbidden, status, "%s: %s", name, answer)
+	}
+}
+
+// reachesNothingElse tries what is another's with tokens that may push to the handbook.
+func (w *world) reachesNothingElse(t *testing.T, mine func() string) {
+	status, own := w.call(t, mine(), http.MethodPost, "api/bot-tokens", ask("octo-org/handbook", "contents", "write"))
 	require.Equal(t, http.StatusOK, status, own)
 	token := w.must(t, "ghscoped bot-token --repo octo-org/shared --permission contents:write\n")
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
@@ -174,20 +192,20 @@ func TestBotTokensOfACompromisedBotReachNothingOfTheOthers(t *testing.T) {
 		"its own, and administration":       `{"repositories":["octo-org/handbook"],"permissions":{"contents":"write","administration":"write"}}`,
 		"somebody's whom no rule names":     ask("octocat/notes", "contents", "read"),
 	} {
-		status, answer := w.call(t, w.docsToken, http.MethodPost, "api/bot-tokens", body)
+		status, answer := w.call(t, mine(), http.MethodPost, "api/bot-tokens", body)
 		require.Equal(t, http.StatusForbidden, status, "%s: %s", name, answer)
 		require.Contains(t, answer, `"bot_refused"`, name)
 	}
-	_, list := w.call(t, w.docsToken, http.MethodGet, "api/bot-tokens", "")
+	_, list := w.call(t, mine(), http.MethodGet, "api/bot-tokens", "")
 	require.NotContains(t, list, foreign)
-	status, _ = w.call(t, w.docsToken, http.MethodDelete, "api/bot-tokens/"+foreign, "")
+	status, _ = w.call(t, mine(), http.MethodDelete, "api/bot-tokens/"+foreign, "")
 	require.Equal(t, http.StatusNotFound, status)
 	require.Equal(t, "live", rig.TokenState(w.GitHub, foreign))
 	for _, path := range []string{"api/credential", "api/flows", "api/deliveries"} {
-		status, _ = w.call(t, w.docsToken, http.MethodPost, path, "{}")
-		require.Equal(t, http.StatusForbidden, status, path)
+		status, _ = w.call(t, mine(), http.MethodPost, path, "{}")
+		require.Contains(t, []int{http.StatusForbidden, http.StatusUnauthorized}, status, path)
 	}
-	status, err := w.Hub.API(t.Context(), w.docsToken, http.MethodGet, "/services/nbbot", nil, nil)
+	status, err := w.Hub.API(t.Context(), mine(), http.MethodGet, "/services/nbbot", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusForbidden, status, "the Hub tells it nothing of the other bot")
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/githubsim"
 	"github.com/ghscoped/ghscoped-service/internal/hubtest"
+	"github.com/ghscoped/ghscoped-service/internal/oidcsim"
 	"github.com/ghscoped/ghscoped-service/test/rig"
 )
 
@@ -42,6 +43,12 @@ rules:
     callers: [service:docsbot]
     repositories: [octo-org/handbook]
     permissions: {contents: write}
+  - name: site
+    reason: The workflow that builds the documentation commits to it.
+    callers: [actions:octo/deploy]
+    where: {repository_id: "1", repository_owner_id: "2", ref: refs/heads/main}
+    repositories: [octo-org/handbook]
+    permissions: {contents: write}
   - name: teachers
     reason: People who teach keep the course up to date.
     callers: [group:teachers]
@@ -55,6 +62,7 @@ type world struct {
 	folder, bin, policy string
 	docsToken           string // Hub token of the service docsbot
 	metricsToken        string // of a Hub service that may read metrics
+	actions             *oidcsim.Issuer
 }
 
 var shared *world
@@ -79,6 +87,11 @@ func start(s *rig.Shared) error {
 	if err != nil {
 		return err
 	}
+	if w.actions, err = oidcsim.Start(oidcsim.Options{}); err != nil {
+		return err
+	}
+	s.Cleanup(w.actions.Close)
+	settings = append(settings, "GHSCOPED_BOT_ISSUERS=actions="+w.actions.URL())
 	_, org := github.Install("octo-org")
 	_, person := github.Install("octocat")
 	extra, err := w.extra(github)
@@ -182,6 +195,11 @@ func (w *world) call(t testing.TB, token, method, path, body string) (status int
 	t.Helper()
 	status = rig.Call(t, w.Hub.Holder(token), method, path, body, &answer)
 	return status, answer
+}
+
+// workflow is the identity token of a job, a new one each time.
+func (w *world) workflow(job oidcsim.Job) string {
+	return w.actions.Sign(w.actions.JobClaims(job, w.Hub.ServiceURL))
 }
 
 func ask(repository, permission, level string) string {
