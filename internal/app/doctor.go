@@ -35,6 +35,12 @@ func NewDoctor(cfg config.Config, deps Dependencies, readyURL string) (*doctor.D
 	if cfg.Bot.Policy != "" {
 		o.BotFiles = func() error { return CheckBots(cfg.Bot) }
 	}
+	if len(cfg.Bot.Issuers) > 0 {
+		if err := p.joinWorkloads(); err != nil {
+			return nil, err
+		}
+		o.Issuers = p.workloads.Try
+	}
 	return doctor.New(o), nil
 }
 

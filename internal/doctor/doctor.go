@@ -56,7 +56,7 @@ type GitHub interface {
 	Skew() time.Duration
 }
 
-// Options are what a [Doctor] is made of. All are needed but BotFiles.
+// Options are what a [Doctor] is made of. All are needed but BotFiles and Issuers.
 type Options struct {
 	Config config.Config
 	Store  Store
@@ -67,6 +67,9 @@ type Options struct {
 	// BotFiles reports what is wrong with the bot policy and the App's key; nil
 	// where there are none.
 	BotFiles func() error
+	// Issuers reports which issuers of identity tokens do not say their keys; nil where
+	// none are configured.
+	Issuers func(ctx context.Context) error
 	// ReadyURL is where a service that runs with these settings answers on this
 	// machine.
 	ReadyURL string

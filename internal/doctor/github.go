@@ -25,6 +25,7 @@ func (d *Doctor) gitHubChecks() []checker {
 		{"app-key", []string{"github-api"}, d.appKey},
 		{"app-public", []string{"github-api"}, d.appPublic},
 		{"permissions", []string{"github-api"}, d.permissions},
+		{"issuers", nil, d.issuers},
 		{"token-expiry", []string{"store"}, d.tokenExpiry},
 		{"clock", nil, d.clock},
 	}
@@ -121,6 +122,18 @@ func (d *Doctor) appKey(ctx context.Context) check.Result {
 		d.app = app
 	}
 	return check.Passed("GitHub takes it as that of the App " + app.Slug + ".")
+}
+
+// issuers reads the keys with which the tokens of workloads are signed.
+func (d *Doctor) issuers(ctx context.Context) check.Result {
+	if d.Issuers == nil {
+		return check.Passed("None are configured: no identity tokens are taken.")
+	}
+	if err := d.Issuers(ctx); err != nil {
+		return check.Failed(sentence("These do not say their keys: "+strings.ReplaceAll(err.Error(), "\n", "; ")),
+			"Let this machine reach them (firewall, proxy, GHSCOPED_BOT_ISSUERS_CA_FILE), or correct GHSCOPED_BOT_ISSUERS.")
+	}
+	return check.Passed(fmt.Sprintf("Each of %d says its keys.", len(d.Config.Bot.Issuers)))
 }
 
 func (d *Doctor) appPublic(context.Context) check.Result {

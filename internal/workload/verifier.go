@@ -131,6 +131,17 @@ func (v *Verifier) Verify(ctx context.Context, token secret.String) (Identity, e
 	return who, v.once(ctx, from.kind, raw, c)
 }
 
+// Try reads the keys of each issuer. The error names those that do not say them.
+func (v *Verifier) Try(ctx context.Context) error {
+	var failures []error
+	for _, s := range v.sources {
+		if _, err := s.keys(ctx, ""); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", s.address, errors.Unwrap(err)))
+		}
+	}
+	return errors.Join(failures...)
+}
+
 // from is the source of an issuer's keys.
 func (v *Verifier) from(ctx context.Context, issuer string) (*source, error) {
 	for _, s := range v.sources {

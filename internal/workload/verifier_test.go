@@ -359,6 +359,17 @@ func says(text string) http.Handler {
 }
 
 // Nobody waits for an issuer that is slow where the keys are known.
+func TestTryNamesTheIssuersThatDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, workload.Actions)
+	require.NoError(t, w.Try(t.Context()))
+	w = newWorld(t, workload.Kubernetes)
+	w.issuer.Outage(http.StatusBadGateway)
+	err := w.Try(t.Context())
+	require.ErrorContains(t, err, w.issuer.URL()+": ")
+	require.ErrorContains(t, err, "answers with 502")
+}
+
 func TestVerifyWaitsForNoIssuerWhoseKeysAreKnown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, workload.Actions)

@@ -84,9 +84,7 @@ func TestDoctorNamesEachMisconfiguration(t *testing.T) {
 					continue
 				}
 				require.NotEmpty(t, f.Fix, f.Name)
-				if len(failed) == 0 {
-					said = f.Message
-				}
+				said += f.Message + "\n"
 				failed = append(failed, f.Name)
 			}
 			require.Equal(t, test.fails, failed, "%v", seen)
@@ -249,6 +247,12 @@ func brokenAtGitHub() map[string]broken {
 				require.NoError(t, err)
 				return with(w.Env, bots...)
 			}},
+		"issuer away": {fails: []string{"app-key", "issuers"}, says: "These do not say their keys: http://127.0.0.1:1: ",
+			set: func(t *testing.T, w *world) []string {
+				bots, _, err := rig.BotSettings(t.TempDir(), "version: 1\nrules: []\n")
+				require.NoError(t, err)
+				return with(w.Env, append(bots, "GHSCOPED_BOT_ISSUERS=actions=http://127.0.0.1:1")...)
+			}},
 		"tokens that never expire": {fails: []string{"token-expiry"}, says: "would never have expired",
 			set: func(t *testing.T, w *world) []string {
 				path, env := w.alone(t)
@@ -295,7 +299,7 @@ func eachCheckSaysSo(t *testing.T, w *world) {
 	require.NotContains(t, out, "\x1b", "no colours in a pipe")
 	require.NotContains(t, out, rig.Variable(w.Env, "JUPYTERHUB_API_TOKEN"))
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(out), "\n"), func(line string) bool { return strings.HasPrefix(line, " ") }) // what to do
-	require.Len(t, lines, 19)
+	require.Len(t, lines, 20)
 	for _, line := range lines {
 		want := "ok  "
 		if strings.Contains(line, "token-expiry") {
