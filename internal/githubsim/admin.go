@@ -108,6 +108,12 @@ func (s *Server) adminWorld(r chi.Router) {
 	}) (any, error) {
 		return nil, s.Protect(in.Repository, in.Branches...)
 	}))
+	r.Post("/require-signatures", do(func(in struct {
+		Repository string
+		Branches   []string
+	}) (any, error) {
+		return nil, s.RequireSignatures(in.Repository, in.Branches...)
+	}))
 }
 
 func (s *Server) adminFaults(r chi.Router) {

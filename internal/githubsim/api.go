@@ -100,16 +100,23 @@ func (s *Server) rate(c *call) (map[string]string, *reply) {
 	case c.app != nil:
 		key, limit, who = "app "+c.app.Slug, s.opts.Limits.UserPerHour, c.app.Slug
 	}
+	resource := "core"
+	if isGraphQL(c.Request) {
+		resource, key = "graphql", "graphql "+key
+	}
 	w := s.hour(s.rates, key)
 	over := w.count >= limit
 	if !over && !strings.HasSuffix(c.URL.Path, "/rate_limit") {
 		w.count++
 	}
 	header := map[string]string{
-		"X-RateLimit-Limit": strconv.Itoa(limit), "X-RateLimit-Used": strconv.Itoa(w.count), "X-RateLimit-Resource": "core",
+		"X-RateLimit-Limit": strconv.Itoa(limit), "X-RateLimit-Used": strconv.Itoa(w.count), "X-RateLimit-Resource": resource,
 		"X-RateLimit-Remaining": strconv.Itoa(limit - w.count), "X-RateLimit-Reset": strconv.FormatInt(w.start.Add(time.Hour).Unix(), 10)}
 	if over && !strings.HasSuffix(c.URL.Path, "/rate_limit") {
 		p := fail(http.StatusForbidden, "API rate limit exceeded for "+who)
+		if isGraphQL(c.Request) {
+			p = ok(map[string]any{"errors": []any{map[string]any{"type": "RATE_LIMITED", "message": "API rate limit exceeded for " + who}}})
+		}
 		return header, &p
 	}
 	return header, nil

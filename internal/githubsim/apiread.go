@@ -45,8 +45,7 @@ func (s *Server) getUserByLogin(c *call) reply {
 	login := chi.URLParam(c.Request, "login")
 	if slug, isBot := strings.CutSuffix(login, "[bot]"); isBot {
 		if app := s.appBySlug(slug); app != nil {
-			// A bot has an id of its own, other than its App's.
-			body := s.accountJSON(&Account{Login: login, ID: app.ID + 40_000_000})
+			body := s.accountJSON(&Account{Login: login, ID: botID(app)})
 			body["type"] = "Bot"
 			return ok(body)
 		}
@@ -57,6 +56,9 @@ func (s *Server) getUserByLogin(c *call) reply {
 	}
 	return ok(s.profile(a))
 }
+
+// botID is a bot's id, another than its App's.
+func botID(app *App) int64 { return app.ID + 40_000_000 }
 
 func (s *Server) repoJSON(r *repository, role int) map[string]any {
 	body := map[string]any{

@@ -15,20 +15,9 @@ import (
 
 // getContents serves a file or a folder out of the real repository.
 func (s *Server) getContents(c *call) reply {
-	s.mu.Lock()
-	r, refusal := s.visibleRepo(c)
-	// Seeing a private repository takes metadata only; its files take contents.
-	if refusal == nil && r.Private && !s.covers(c.token, r, "contents", "read") {
-		p := fail(http.StatusForbidden, "Resource not accessible by integration")
-		refusal = &p
-	}
-	s.mu.Unlock()
+	dir, _, refusal := s.readable(c)
 	if refusal != nil {
 		return *refusal
-	}
-	dir, err := s.bare(r)
-	if err != nil {
-		return fail(http.StatusInternalServerError, err.Error())
 	}
 	ref := c.URL.Query().Get("ref")
 	fill(&ref, "HEAD")

@@ -1,6 +1,7 @@
 // Package githubsim is a GitHub that runs on loopback: the device and web
-// flows, the pages a person sees, the REST calls that a GitHub App makes, git
-// over HTTP by git's own http-backend, and Git LFS. It is strict where GitHub is
+// flows, the pages a person sees, the REST calls that a GitHub App makes, the one
+// mutation of GraphQL that makes signed commits, git over HTTP by git's own
+// http-backend, and Git LFS. It is strict where GitHub is
 // (intervals, expiry, single use, PKCE, the times of a JWT) and misbehaves on
 // demand. It imports nothing of this module, so that a mistake in the product
 // is not repeated here, and it keeps everything in memory and one temporary
@@ -15,7 +16,7 @@
 //
 // Pages, OAuth and git answer at URL(), the API at URL()/api/v3 as on GitHub
 // Enterprise Server, and at the root of a second address if Options.APIListen
-// is set.
+// is set; GraphQL at URL()/api/graphql, or at /graphql of that address.
 //
 // # Names for browser tests
 //
@@ -50,5 +51,7 @@
 // is never too early, but DevicePolls.FirstAfter tells when it came.
 // Git LFS takes uploads with a permit of their own only, as storage elsewhere
 // does, and offers an object for download when it was verified; it knows no
-// locks. Approve does not count against the 50 code entries an hour, the page does.
+// locks. createCommitOnBranch makes an ordinary file of whatever stood at a path, and
+// takes requests of 52 MiB; only its commits are verified, and a branch for which
+// signatures are required takes no others. Approve does not count against the 50 code entries an hour, the page does.
 package githubsim

@@ -89,6 +89,7 @@ func (s *Server) layGround() error {
 		os.WriteFile(filepath.Join(hooks, "pre-receive"), []byte(preReceive), 0o700),
 		os.WriteFile(filepath.Join(hooks, "update"), []byte(updateHook), 0o700),
 		os.WriteFile(filepath.Join(hooks, "post-receive"), []byte(postReceive), 0o700),
+		os.WriteFile(s.verifiedFile(), nil, 0o600),
 		os.WriteFile(filepath.Join(s.dir, "gitconfig"), fmt.Appendf(nil, gitConfig, hooks), 0o600),
 	)
 }
@@ -99,8 +100,12 @@ func (s *Server) gitEnv() []string {
 }
 
 func (s *Server) runGit(dir string, stdin io.Reader, args ...string) ([]byte, error) {
+	return runGitWith(s.gitEnv(), dir, stdin, args...)
+}
+
+func runGitWith(env []string, dir string, stdin io.Reader, args ...string) ([]byte, error) {
 	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, s.gitEnv(), stdin
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, stdin
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -221,9 +226,13 @@ func (s *Server) backend(w http.ResponseWriter, r *http.Request, repo *repositor
 	inner.URL.Path = "/" + repo.owner + "/" + repo.name + ".git" + tail
 	inner.Body, inner.ContentLength, inner.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	inner.Header.Del("Authorization")
+	s.mu.Lock()
+	protected, signed := references(repo.Protected), references(repo.SignedOnly)
+	s.mu.Unlock()
 	h := &cgi.Handler{Path: filepath.Join(s.gitExec, "git-http-backend"), Dir: s.dir, Root: "/", Stderr: io.Discard,
 		Env: append(s.gitEnv(), "GIT_PROJECT_ROOT="+s.dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER="+a.actor,
-			"GITHUBSIM_PUSH="+note, "GITHUBSIM_WORKFLOWS="+a.workflows, "GITHUBSIM_PROTECTED="+strings.Join(s.protected(repo), " "))}
+			"GITHUBSIM_PUSH="+note, "GITHUBSIM_WORKFLOWS="+a.workflows, "GITHUBSIM_PROTECTED="+protected, "GITHUBSIM_SIGNED_ONLY="+signed,
+			"GITHUBSIM_VERIFIED="+s.verifiedFile(), "GITHUBSIM_RULES="+s.url+"/"+repo.FullName+"/rules")}
 	if strings.HasSuffix(tail, "/git-receive-pack") {
 		serveReport(h, w, inner)
 	} else {

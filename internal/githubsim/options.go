@@ -65,6 +65,7 @@ type Repository struct {
 	Files         map[string]string `json:"files,omitempty"`         // default: a README.md
 	Archived      bool              `json:"archived,omitempty"`      // takes no push
 	Protected     []string          `json:"protected,omitempty"`     // branches that change by pull requests only
+	SignedOnly    []string          `json:"signed_only,omitempty"`   // branches that take verified commits only
 	ID            int64             `json:"id,omitempty"`
 }
 

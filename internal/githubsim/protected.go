@@ -2,14 +2,18 @@ package githubsim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// updateHook refuses a protected branch by itself, and lets the other references
-// of the same push through.
+// updateHook refuses a branch by its rules, and lets the other references of the same
+// push through.
 const updateHook = `#!/bin/sh
 case " $GITHUBSIM_PROTECTED " in
 *" $1 "*)
@@ -17,6 +21,14 @@ case " $GITHUBSIM_PROTECTED " in
 	exit 1
 	;;
 esac
+case " $GITHUBSIM_SIGNED_ONLY " in *" $1 "*) ;; *) exit 0 ;; esac
+case $3 in *[!0]*) ;; *) exit 0 ;; esac
+unverified=$(git rev-list "$3" --not --all | grep -vxF -f "$GITHUBSIM_VERIFIED")
+[ -z "$unverified" ] && exit 0
+printf 'error: GH013: Repository rule violations found for %s.\nReview all repository rules at %s?ref=%s\n\n- Commits must have verified signatures.\n  Found %s:\n\n%s\n\n' \
+	"$1" "$GITHUBSIM_RULES" "$1" "$(printf '%s\n' "$unverified" | awk 'END { print NR (NR == 1 ? " violation" : " violations") }')" \
+	"$(printf '%s\n' "$unverified" | sed 's/^/  /')" >&2
+exit 1
 `
 
 // Archive archives a repository, or ends that: everybody can read it, and nobody
@@ -31,6 +43,33 @@ func (s *Server) Protect(fullName string, branches ...string) error {
 	return s.withRepository(fullName, func(r *repository) { r.Protected = branches })
 }
 
+// RequireSignatures makes branches of a repository take verified commits only, and all
+// others any.
+func (s *Server) RequireSignatures(fullName string, branches ...string) error {
+	return s.withRepository(fullName, func(r *repository) { r.SignedOnly = branches })
+}
+
+func (s *Server) verifiedFile() string { return filepath.Join(s.dir, "verified") }
+
+// verify notes that a commit carries GitHub's signature, for the hook.
+func (s *Server) verify(oid string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := os.OpenFile(s.verifiedFile(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(oid + "\n")
+	return errors.Join(err, f.Close())
+}
+
+func (s *Server) verified(oid string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, _ := os.ReadFile(s.verifiedFile()) // where there is none, nothing is
+	return bytes.Contains(all, []byte(oid+"\n"))
+}
+
 func (s *Server) withRepository(fullName string, change func(*repository)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,15 +81,17 @@ func (s *Server) withRepository(fullName string, change func(*repository)) error
 	return nil
 }
 
-// protected are a repository's protected references.
-func (s *Server) protected(r *repository) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	refs := make([]string, 0, len(r.Protected))
-	for _, branch := range r.Protected {
+// references are the full names of branches, for the hook.
+func references(branches []string) string {
+	refs := make([]string, 0, len(branches))
+	for _, branch := range branches {
 		refs = append(refs, "refs/heads/"+branch)
 	}
-	return refs
+	return strings.Join(refs, " ")
+}
+
+func named(branches []string, ref string) bool {
+	return slices.Contains(branches, strings.TrimPrefix(ref, "refs/heads/"))
 }
 
 // serveReport serves a push, with the report that git gives of an update hook in
@@ -72,25 +113,27 @@ func (a *wholeAnswer) Write(b []byte) (int, error) { return a.body.Write(b) }
 // inGitHubsWords changes the reason of a declined reference. The report is packets
 // within packets of the side band 1 (gitprotocol-pack); what is not so stays.
 func inGitHubsWords(body []byte) []byte {
-	var out, report bytes.Buffer
+	var out, report, said bytes.Buffer
 	for packet, rest, ok := cutPacket(body); ok; packet, rest, ok = cutPacket(rest) {
 		switch {
 		case packet == nil: // the end
 			if report.Len() > 0 {
-				writePacket(&out, append([]byte{1}, declined(report.Bytes())...))
+				writePacket(&out, append([]byte{1}, declined(report.Bytes(), said.String())...))
 			}
 			out.WriteString("0000")
 			return append(out.Bytes(), rest...)
 		case packet[0] == 1:
 			report.Write(packet[1:])
 		default:
+			said.Write(packet[1:])
 			writePacket(&out, packet)
 		}
 	}
 	return body
 }
 
-func declined(report []byte) []byte {
+// declined has the report of git in GitHub's words; said is what the hooks have.
+func declined(report []byte, said string) []byte {
 	var out bytes.Buffer
 	for packet, rest, ok := cutPacket(report); ok; packet, rest, ok = cutPacket(rest) {
 		if packet == nil {
@@ -100,6 +143,9 @@ func declined(report []byte) []byte {
 		line, ends := strings.CutSuffix(string(packet), "\n")
 		if reference, isOurs := strings.CutSuffix(line, " hook declined"); isOurs && strings.HasPrefix(line, "ng ") && !strings.HasSuffix(reference, " pre-receive") {
 			line = reference + " protected branch hook declined"
+			if strings.Contains(said, "GH013: Repository rule violations found for "+strings.TrimPrefix(reference, "ng ")+".") {
+				line = reference + " push declined due to repository rule violations"
+			}
 		}
 		if ends {
 			line += "\n"

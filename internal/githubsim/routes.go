@@ -53,6 +53,12 @@ func (s *Server) webRoutes() []route {
 	}
 }
 
+// graphQLRoute is the GraphQL endpoint, which a GitHub Enterprise Server has beside
+// its REST API and api.github.com has within.
+func (s *Server) graphQLRoute() route {
+	return route{http.MethodPost, "/graphql", s.api(anyone, s.graphQL)}
+}
+
 // apiRoutes are the REST endpoints.
 func (s *Server) apiRoutes() []route {
 	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
@@ -68,6 +74,8 @@ func (s *Server) apiRoutes() []route {
 		{get, "/repos/{owner}/{repo}/rules/branches/*", s.api(anyone, s.branchRules)},
 		{get, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.listPulls)},
 		{post, "/repos/{owner}/{repo}/pulls", s.api(anyone, s.createPull)},
+		{get, "/repos/{owner}/{repo}/commits/*", s.api(anyone, s.getCommit)},
+		{post, "/repos/{owner}/{repo}/git/refs", s.api(anyone, s.createRef)},
 		{get, "/repos/{owner}/{repo}/installation", s.api(appsOnly, s.repoInstallation)},
 
 		{get, "/apps/{slug}", s.api(anyone, s.getAppBySlug)},

@@ -1,6 +1,7 @@
 package githubsim
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,7 +10,8 @@ import (
 )
 
 // branchRules are those in force for a branch: the ones of [Server.Protect], with one
-// approval that whoever wrote the change cannot give.
+// approval that whoever wrote the change cannot give, and the one of
+// [Server.RequireSignatures].
 func (s *Server) branchRules(c *call) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -20,20 +22,21 @@ func (s *Server) branchRules(c *call) reply {
 	if c.token == nil && r.Private {
 		return fail(http.StatusNotFound, "Not Found")
 	}
-	rules := []map[string]any{}
-	if branch := strings.Trim(chi.URLParam(c.Request, "*"), "/"); slices.Contains(r.Protected, branch) {
-		source := map[string]any{"ruleset_source_type": "Repository", "ruleset_source": r.FullName, "ruleset_id": 42}
-		deletion := map[string]any{"type": "deletion"}
-		review := map[string]any{"type": "pull_request", "parameters": map[string]any{
+	branch := strings.Trim(chi.URLParam(c.Request, "*"), "/")
+	var inForce []map[string]any
+	if slices.Contains(r.Protected, branch) {
+		inForce = append(inForce, map[string]any{"type": "deletion"}, map[string]any{"type": "pull_request", "parameters": map[string]any{
 			"required_approving_review_count": 1, "dismiss_stale_reviews_on_push": false, "require_code_owner_review": false,
 			"require_last_push_approval": false, "required_review_thread_resolution": false,
-		}}
-		for _, rule := range []map[string]any{deletion, review} {
-			for name, value := range source {
-				rule[name] = value
-			}
-			rules = append(rules, rule)
-		}
+		}})
+	}
+	if slices.Contains(r.SignedOnly, branch) {
+		inForce = append(inForce, map[string]any{"type": "required_signatures"})
+	}
+	rules := []map[string]any{}
+	for _, rule := range inForce {
+		maps.Copy(rule, map[string]any{"ruleset_source_type": "Repository", "ruleset_source": r.FullName, "ruleset_id": 42})
+		rules = append(rules, rule)
 	}
 	return ok(rules)
 }

@@ -128,7 +128,7 @@ func (s *Server) listenAll() error {
 	s.serve(public, s.publicHandler())
 	s.serve(admin, s.adminHandler())
 	if api != nil {
-		s.serve(api, s.apiHandler())
+		s.serve(api, s.apiHandler(append(s.apiRoutes(), s.graphQLRoute())))
 	}
 	return nil
 }
@@ -194,16 +194,17 @@ func (s *Server) publicHandler() http.Handler {
 	for _, e := range s.webRoutes() {
 		r.Method(e.method, e.pattern, s.endpoint(e))
 	}
-	r.Mount("/api/v3", s.apiHandler())
+	r.Mount("/api/v3", s.apiHandler(s.apiRoutes()))
+	r.Method(http.MethodPost, "/api/graphql", s.endpoint(s.graphQLRoute()))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		s.write(w, r, s.pageError(http.StatusNotFound, "This page does not exist."))
 	})
 	return r
 }
 
-func (s *Server) apiHandler() http.Handler {
+func (s *Server) apiHandler(routes []route) http.Handler {
 	r := chi.NewRouter()
-	for _, e := range s.apiRoutes() {
+	for _, e := range routes {
 		r.Method(e.method, e.pattern, s.endpoint(e))
 	}
 	notFound := func(w http.ResponseWriter, r *http.Request) { s.write(w, r, fail(http.StatusNotFound, "Not Found")) }
