@@ -426,7 +426,7 @@ var forPrograms = []string{
 	"repository_unnamed", "repository_not_chosen", "repository_unknown", "too_many_tokens", "token_unknown",
 	"app_not_public", "api_needs_login", "bots_off", "identity_invalid", "identity_expired", "identity_issuer", "identity_audience", "identity_replayed", "identity_unavailable", "no_caller", "bot_refused", "repository_refused", "repository_unguarded", "github_granted_otherwise",
 	"too_many_refusals", "repositories_missing", "too_many_repositories", "permissions_missing", "permission_invalid",
-	"repository_invalid", "several_owners", "unavailable",
+	"repository_invalid", "several_owners", "unavailable", "branch_moved", "branch_protected", "not_permitted", "commit_unknown",
 }
 
 func TestRenderTroubleWhileAFlowContinues(t *testing.T) {

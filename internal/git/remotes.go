@@ -54,6 +54,16 @@ func (p Program) Remotes(ctx context.Context) ([]Remote, error) {
 	return remotes, ctx.Err()
 }
 
+// PushRemote is the remote that git push takes on a branch.
+func (p Program) PushRemote(ctx context.Context, branch string) string {
+	for _, setting := range []string{"branch." + branch + ".pushRemote", "remote.pushDefault", "branch." + branch + ".remote"} {
+		if name, ok := p.Value(ctx, setting); ok {
+			return name
+		}
+	}
+	return "origin"
+}
+
 // SendsPassword reports whether git, without any helper, sends a user name and a
 // password to an address: of ~/.netrc, for one. It asks whether a push could be made,
 // since reading may take no password.

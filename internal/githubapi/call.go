@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/secret"
@@ -33,6 +34,8 @@ type query struct {
 	// limit bounds that, in bytes.
 	stream func(io.Reader) error
 	limit  int64
+	// timeout, where it is set, is instead of the usual one.
+	timeout time.Duration
 }
 
 // rest is a call of the REST API with somebody's token.
@@ -56,7 +59,11 @@ func (c *Client) send(ctx context.Context, q query) (answer, error) {
 	if err != nil {
 		return answer{}, refused(err)
 	}
-	resp, err := c.http.Do(req)
+	caller := *c.http
+	if q.timeout > 0 {
+		caller.Timeout = q.timeout
+	}
+	resp, err := caller.Do(req)
 	if err != nil {
 		return answer{}, ofTransport(err)
 	}

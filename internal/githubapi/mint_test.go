@@ -137,6 +137,13 @@ func TestClientTakesA403WithALimitForNoRefusal(t *testing.T) {
 			_, _, err := c.File(ctx, token, "octo-org", "shared", "README.md", 1000)
 			return err
 		},
+		"make a commit": func(ctx context.Context, c *githubapi.Client, token github.InstallationToken) error {
+			_, err := c.CommitOnBranch(ctx, token, github.Commit{Repository: "octo-org/shared", Branch: "main", Headline: "x"})
+			return err
+		},
+		"make a branch": func(ctx context.Context, c *githubapi.Client, token github.InstallationToken) error {
+			return c.CreateBranch(ctx, token, "octo-org/shared", "new", strings.Repeat("1", 40))
+		},
 		"revoke a user's token without the secret": func(ctx context.Context, c *githubapi.Client, _ github.InstallationToken) error {
 			return c.Revoke(ctx, sec("ghu_of_nobody"))
 		},

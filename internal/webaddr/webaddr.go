@@ -32,6 +32,15 @@ func ActionsIssuer(web *url.URL) *url.URL {
 	return web.JoinPath("_services/token")
 }
 
+// GitHubGraphQL is the address of a GitHub's GraphQL API, beside the REST API at
+// /api/v3, and within that of another GitHub ("Forming calls with GraphQL").
+func GitHubGraphQL(api *url.URL) *url.URL {
+	if strings.HasSuffix("/"+api.Path, "/api/v3") {
+		return api.JoinPath("../graphql")
+	}
+	return api.JoinPath("graphql")
+}
+
 // Private reports whether nobody on the way can read what is sent to an
 // address: https, or for demonstrations and tests http to this very machine.
 func Private(address *url.URL) bool {

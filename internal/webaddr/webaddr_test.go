@@ -110,3 +110,20 @@ func TestSameHostOfNothing(t *testing.T) {
 	require.False(t, webaddr.SameHost("https", "", ""))
 	require.False(t, webaddr.SameHost("https", ":443", "."))
 }
+
+func TestGitHubGraphQLIsBesideTheAPIOfAnEnterpriseServer(t *testing.T) {
+	t.Parallel()
+	for web, graphQL := range map[string]string{
+		"https://github.com":           "https://api.github.com/graphql",
+		"https://github.com/":          "https://api.github.com/graphql",
+		"https://octo.ghe.com":         "https://api.octo.ghe.com/graphql",
+		"https://github.example.org":   "https://github.example.org/api/graphql",
+		"https://github.example.org/":  "https://github.example.org/api/graphql",
+		"http://127.0.0.1:8080":        "http://127.0.0.1:8080/api/graphql",
+		"https://host.test/behind/one": "https://host.test/behind/one/api/graphql",
+	} {
+		address, err := url.Parse(web)
+		require.NoError(t, err)
+		require.Equal(t, graphQL, webaddr.GitHubGraphQL(webaddr.GitHubAPI(address)).String(), web)
+	}
+}
