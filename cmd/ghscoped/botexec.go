@@ -166,8 +166,14 @@ func jobEnv(getenv func(string) string, github *url.URL, token client.BotToken, 
 	if github.Host != "github.com" { // as the program gh wants it
 		env = append(env, "GH_HOST="+github.Host, "GH_ENTERPRISE_TOKEN="+token.Token.Reveal())
 	}
+	helper := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + botHelperName
+	return append(env, configEnv(getenv, jobSettings(github, token.Repositories, helper))...)
+}
+
+// configEnv adds settings to those that git has from the environment.
+func configEnv(getenv func(string) string, settings [][2]string) (env []string) {
 	count, _ := strconv.Atoi(getenv("GIT_CONFIG_COUNT")) // git refuses what is no number; then ours counts alone
-	for _, setting := range jobSettings(github, token.Repositories, program) {
+	for _, setting := range settings {
 		n := strconv.Itoa(count)
 		env = append(env, "GIT_CONFIG_KEY_"+n+"="+setting[0], "GIT_CONFIG_VALUE_"+n+"="+setting[1])
 		count++
@@ -175,11 +181,10 @@ func jobEnv(getenv func(string) string, github *url.URL, token client.BotToken, 
 	return append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(count))
 }
 
-// jobSettings have git use the job's token and no other credential, whatever else is
+// jobSettings have git use the credential of a helper and no other, whatever else is
 // configured, each as key and value.
-func jobSettings(github *url.URL, repositories []string, program string) [][2]string {
+func jobSettings(github *url.URL, repositories []string, helper string) [][2]string {
 	address := strings.TrimSuffix(github.String(), "/")
-	helper := "!'" + strings.ReplaceAll(program, "'", `'\''`) + "' " + botHelperName
 	settings := [][2]string{
 		// The empty helper first: no other one gets a copy.
 		{"credential." + address + ".helper", ""}, {"credential." + address + ".helper", helper},

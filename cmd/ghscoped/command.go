@@ -114,9 +114,9 @@ credential helper there.`,
 	root.SetErr(in.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, err.Error()) })
 
-	bot := &cobra.Command{Use: "bot", Short: "Run a command as a bot"}
+	bot := &cobra.Command{Use: "bot", Short: "Run a command, or commit, as a bot"}
 	asGroup(bot)
-	bot.AddCommand(newBotExec(in))
+	bot.AddCommand(newBotExec(in), newBotCommit(in))
 	root.AddCommand(newLogin(in), newStatus(in), newLogout(in), newSetup(in), newDoctor(in), newBotToken(in), bot,
 		newGitHelper(), newBotHelper(), newAlias(in), newVersion())
 	return root

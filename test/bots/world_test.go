@@ -49,6 +49,12 @@ rules:
     where: {repository_id: "1", repository_owner_id: "2", ref: refs/heads/main}
     repositories: [octo-org/handbook]
     permissions: {contents: write}
+  - name: commits
+    reason: Each test of bot commit has a repository of its own.
+    callers: [service:docsbot]
+    repositories: [octo-org/*]
+    except: [octo-org/shared]
+    permissions: {contents: write}
   - name: teachers
     reason: People who teach keep the course up to date.
     callers: [group:teachers]
