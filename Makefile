@@ -89,9 +89,10 @@ test-deploy: rig ## the action in a workflow, the chart on a real kube-apiserver
 
 # By number, not by time: where the time ends while an input is tried, Go 1.26
 # calls that a failure (golang/go#75804).
-fuzz: ## half a million inputs, about a minute of Go's fuzzing, for each file that others write
+fuzz: ## half a million inputs, about a minute of Go's fuzzing, for each file that others write; fewer identity tokens
 	$(GO) test -run '^$$' -fuzz '^FuzzPolicy$$' -fuzztime 500000x -fuzzminimizetime 20x ./internal/bot
 	$(GO) test -run '^$$' -fuzz '^FuzzRepositoryFile$$' -fuzztime 500000x -fuzzminimizetime 20x ./internal/bot
+	$(GO) test -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime 100000x -fuzzminimizetime 20x ./internal/workload
 
 bench: rig build ## the benchmarks, on the real thing
 	@demo/install.sh rivals

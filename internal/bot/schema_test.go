@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,6 +119,17 @@ func readSchema(t testing.TB, text []byte) schema {
 	return s
 }
 
+// compiled are the expressions of the schemas, which the fuzz targets match often.
+var compiled sync.Map
+
+func matches(pattern, text string) bool {
+	expression, known := compiled.Load(pattern)
+	if !known {
+		expression, _ = compiled.LoadOrStore(pattern, regexp.MustCompile(pattern))
+	}
+	return expression.(*regexp.Regexp).MatchString(text)
+}
+
 func (s schema) valid(value any) bool {
 	if s.Const != nil && value != s.Const {
 		return false
@@ -132,7 +144,7 @@ func (s schema) valid(value any) bool {
 		return s.Type == "array" && s.validArray(v)
 	case string:
 		return (s.Type == "string" || s.Enum != nil) && (s.Enum == nil || slices.Contains(s.Enum, v)) &&
-			len(v) >= s.MinLength && (s.Pattern == "" || regexp.MustCompile(s.Pattern).MatchString(v))
+			len(v) >= s.MinLength && (s.Pattern == "" || matches(s.Pattern, v))
 	}
 	return s.Const != nil
 }
@@ -149,7 +161,7 @@ func (s schema) validObject(v map[string]any) bool {
 		}
 		property, known := s.Properties[key]
 		for pattern, of := range s.Patterns {
-			if regexp.MustCompile(pattern).MatchString(key) {
+			if matches(pattern, key) {
 				property, known = of, true
 			}
 		}
