@@ -197,8 +197,10 @@ func TestBotServiceSaysWhyThereIsNoIdentity(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := bot(service.URL, tc.env)
+			began := time.Now()
 			_, err := in.botToken(t.Context(), someToken, false)
 			require.Error(t, err)
+			require.Less(t, time.Since(began), mintLimit/2, "it is not tried again")
 			failure := asCommandError(err)
 			require.Equal(t, tc.code, failure.code)
 			require.Contains(t, failure.message+" "+failure.hint, tc.says)
