@@ -38,7 +38,8 @@ function words(text) {
 function permissions(text) {
   const found = {};
   for (const line of text.split("\n").map((line) => line.trim()).filter((line) => line !== "")) {
-    const [, name, level] = /^([\w-]+)\s*:\s*([\w-]+)$/.exec(line) ?? [];
+    const [, written, level] = /^([\w-]+)\s*:\s*([\w-]+)$/.exec(line) ?? [];
+    const name = written?.replaceAll("-", "_"); // workflows write pull-requests, Apps pull_requests
     if (name === undefined || Object.hasOwn(found, name)) {
       throw new ActionError("The input permissions has a line that is no NAME: LEVEL, or a second one for that name.", "As in “contents: write”, one a line.");
     }

@@ -83,6 +83,7 @@ test("main: names what is in the way", async (t) => {
     "no permissions": [{ permissions: "" }, {}, {}, /permissions is empty/],
     "a permission without a level": [{ permissions: "contents" }, {}, {}, /no NAME: LEVEL/],
     "a permission twice": [{ permissions: "contents: read\ncontents: write" }, {}, {}, /second one/],
+    "a permission twice, in both spellings": [{ permissions: "pull-requests: read\npull_requests: write" }, {}, {}, /second one/],
     "a flag that is none": [{ "configure-git": "yes" }, {}, {}, /configure-git is neither/],
   };
   for (const [name, [inputs, env, next, says]] of Object.entries(cases)) {
@@ -103,7 +104,7 @@ test("main: reads repositories and permissions as people write them", async (t) 
   await world.main({ repositories: "octo/deploy, octo/docs\n  octo/site\n", permissions: "contents:write\n\n  pull-requests : read\n" });
   const asked = JSON.parse(world.bodies[1]);
   assert.deepEqual(asked.repositories, ["octo/deploy", "octo/docs", "octo/site"]);
-  assert.deepEqual(asked.permissions, { contents: "write", "pull-requests": "read" });
+  assert.deepEqual(asked.permissions, { contents: "write", pull_requests: "read" });
 });
 
 test("configure-git: git uses the token for these repositories only, whatever is configured, and forgets it", async (t) => {
