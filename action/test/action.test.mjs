@@ -112,6 +112,9 @@ test("configure-git: git uses the token for these repositories only, whatever is
   await world.git("init", "-q");
   await world.git("config", "http.https://github.com/.extraheader", "AUTHORIZATION: basic of-actions-checkout");
   await world.git("config", "user.name", "somebody");
+  // Since v6 that has its own in a file which the repository includes.
+  await world.git("config", "--file", join(world.folder, "included"), "http.https://github.com/.extraheader", "AUTHORIZATION: basic of-actions-checkout");
+  await world.git("config", `includeIf.gitdir:${join(world.folder, "workspace/.git")}.path`, join(world.folder, "included"));
   const before = readFileSync(join(world.folder, "workspace/.git/config"), "utf8");
   world.env = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "init.defaultBranch", GIT_CONFIG_VALUE_0: "trunk" };
   const step = await world.main({ "configure-git": "true" });
@@ -122,6 +125,8 @@ test("configure-git: git uses the token for these repositories only, whatever is
   for (const address of ["https://github.com/octo/deploy", "https://github.com/octo/deploy.git", "https://github.com/octo/deploy.git/info/lfs"]) {
     assert.equal(await header(address), `AUTHORIZATION: basic ${basic}`, address);
   }
+  const last = await world.git("-c", "http.https://github.com/.extraheader=AUTHORIZATION: basic of-the-last", "config", "--get-urlmatch", "http.extraheader", "https://github.com/octo/deploy");
+  assert.equal(last.trim(), `AUTHORIZATION: basic ${basic}`, "in whatever order");
   for (const address of ["https://github.com/octo/deploy-more", "https://github.com/octo/other", "https://github.com/octo"]) {
     assert.equal(await header(address), "AUTHORIZATION: basic of-actions-checkout", address);
   }
