@@ -143,6 +143,86 @@ func TestPublisherStopsAtWhatDoesNotPass(t *testing.T) {
 	require.Equal(t, 1, f.asked)
 }
 
+func TestPublisherPlanTakesOnlyItsOwnCommitsForMade(t *testing.T) {
+	t.Parallel()
+	const there = "git fetch -q; git switch -q -C main origin/main; "
+	for name, test := range map[string]struct {
+		theirs string // made in another clone, on top of first
+		here   string
+		code   string
+		there  int
+	}{
+		"nothing":                     {there: 0},
+		"the first of them":           {theirs: "echo 2 >one; git commit -q -am second -m 'Co-authored-by: Ada <ada@example.org>'", there: 1},
+		"the same files, other words": {theirs: "echo 2 >one; git commit -q -am other", code: "branch_moved"},
+		"the same words, other files": {theirs: "echo 3 >one; git commit -q -am second -m 'Co-authored-by: Ada <ada@example.org>'", code: "branch_moved"},
+		"more than ours":              {theirs: "echo 2 >one; git commit -q -am second -m 'Co-authored-by: Ada <ada@example.org>'; git rm -q one; echo 3 >three; git add .; git commit -q -m third -m 'Co-authored-by: Ada <ada@example.org>'; git commit -q --allow-empty -m more", code: "branch_moved"},
+		"a history of its own":        {theirs: "git checkout -q --orphan new; git commit -q -m new", code: "branch_moved"},
+		"a merge here":                {here: "git switch -q -c side HEAD~1; git commit -q --allow-empty -m side; git switch -q main; git merge -q side", code: "merge_commit"},
+		"no message":                  {here: "git commit -q --allow-empty --allow-empty-message -m ''", code: "message_missing"},
+		"another branch's commits":    {theirs: "git commit -q --allow-empty -m theirs; git push -q origin HEAD:other; git reset -q --hard HEAD~1", here: "git fetch -q; git reset -q --hard origin/other; git commit -q --allow-empty -m mine", code: "commits_elsewhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, f := newFakePublisher(t)
+			if test.theirs != "" {
+				f.shell("clone", there+test.theirs+"; git push -q --force origin HEAD:main")
+			}
+			if test.here != "" {
+				f.shell("work", test.here)
+			}
+			plan, err := p.plan(t.Context())
+			if test.code != "" {
+				require.Equal(t, test.code, asCommandError(err).code, "%v", err)
+				return
+			}
+			require.NoError(t, err)
+			require.Len(t, plan.there, test.there)
+			require.Len(t, plan.commits, 2)
+		})
+	}
+}
+
+func TestCheckChange(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ path, before, after, code string }{
+		"a new file":                {"x", git.ModeNone, git.ModeFile, ""},
+		"a changed file":            {"x", git.ModeFile, git.ModeFile, ""},
+		"no file any more":          {"x", git.ModeFile, git.ModeNone, ""},
+		"no program any more":       {"x", git.ModeProgram, git.ModeNone, ""},
+		"no link any more":          {"x", git.ModeLink, git.ModeNone, ""},
+		"a new program":             {"x", git.ModeNone, git.ModeProgram, "executable_file"},
+		"a changed program":         {"x", git.ModeProgram, git.ModeProgram, "executable_file"},
+		"a file of a program":       {"x", git.ModeProgram, git.ModeFile, "executable_file"},
+		"a program of a file":       {"x", git.ModeFile, git.ModeProgram, "executable_file"},
+		"a new link":                {"x", git.ModeNone, git.ModeLink, "symlink"},
+		"a file of a link":          {"x", git.ModeLink, git.ModeFile, "symlink"},
+		"a new submodule":           {"x", git.ModeNone, git.ModeSubmodule, "submodule"},
+		"no submodule any more":     {"x", git.ModeSubmodule, git.ModeNone, "submodule"},
+		"a name that is no UTF-8":   {"\xff", git.ModeNone, git.ModeFile, "path_not_utf8"},
+		"none with such a name":     {"\xff", git.ModeFile, git.ModeNone, "path_not_utf8"},
+		"a name with lines, UTF-8":  {"a\nö", git.ModeNone, git.ModeFile, ""},
+		"a submodule made of files": {"x", git.ModeFile, git.ModeSubmodule, "submodule"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := checkChange(git.Commit{OID: strings.Repeat("1", 40)}, git.Change{Path: test.path, Before: test.before, After: test.after})
+			if test.code == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, test.code, asCommandError(err).code)
+		})
+	}
+}
+
+func TestCheckSize(t *testing.T) {
+	t.Parallel()
+	c := localCommit{changes: []git.Change{{Path: "a", After: git.ModeFile, Blob: "1"}, {Path: "b", After: git.ModeFile, Blob: "2"}, {Path: "c", After: git.ModeNone, Blob: "3"}}}
+	require.NoError(t, checkSize(c, map[string]int64{"1": 37_000_000, "2": 400_000, "3": 1 << 40}))
+	require.Equal(t, "too_large", asCommandError(checkSize(c, map[string]int64{"1": 37_000_000, "2": 600_000})).code)
+}
+
 func TestRepositoryAt(t *testing.T) {
 	t.Parallel()
 	host := &url.URL{Scheme: "https", Host: "github.com"}
