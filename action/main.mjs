@@ -12,6 +12,7 @@ async function main() {
   runner.mask(answer.token); // before anything else is done with it
   runner.saveState("token", answer.token);
   runner.saveState("issued", String(Date.now()));
+  runner.saveState("service", inputs.service);
 
   const { name = "", email = "" } = answer.git ?? {};
   runner.setOutput("token", answer.token);

@@ -1,10 +1,11 @@
-// The end of the job, also of one that failed: revokes the token at GitHub itself,
-// which works while the service is away, too.
+// The end of the job, also of one that failed: revokes the token through the service or,
+// while that is away, at GitHub itself.
 
 import * as git from "./lib/git.mjs";
 import { withProxy } from "./lib/proxy.mjs";
 import { revoke } from "./lib/revoke.mjs";
 import * as runner from "./lib/runner.mjs";
+import { revokeToken } from "./lib/service.mjs";
 
 async function post() {
   git.restore();
@@ -13,7 +14,11 @@ async function post() {
     return; // there was none
   }
   runner.mask(token);
-  await revoke(token, Number(runner.getState("issued")));
+  try {
+    await revokeToken(runner.getState("service"), token);
+  } catch {
+    await revoke(token, Number(runner.getState("issued")));
+  }
   runner.info("The token is revoked.");
 }
 

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { ActionError, mask } from "./runner.mjs";
 import { mayPass, request, Retryable, untilItWorks } from "./http.mjs";
 
@@ -18,6 +20,18 @@ export function requestToken({ service, repositories, permissions }) {
     }
     throw refusal(answer);
   });
+}
+
+/**
+ * revokeToken has the service end a token, so that it lists it no longer and its audit
+ * has the end. Whatever fails, the token can be ended at GitHub.
+ */
+export async function revokeToken(service, token) {
+  const id = createHash("sha256").update(token).digest("hex");
+  const answer = await request(`${service}/api/bot-tokens/${id}`, { method: "DELETE", bearer: await identityToken(service) });
+  if (answer.status !== 204) {
+    throw refusal(answer);
+  }
 }
 
 /** identityToken asks GitHub who this job is, for the service to read. */

@@ -23,9 +23,21 @@ test("main: exchanges the job's identity, masks the token first, and post revoke
 
   const end = await world.post();
   assert.equal(end.code, 0, end.log);
-  assert.deepEqual(world.requests.slice(2), [revocation]);
-  assert.equal(world.bearers[2], `Bearer ${token}`);
-  assert.deepEqual(end.log.match(/^::.*$/gm), [`::add-mask::${token}`]);
+  assert.match(world.requests.slice(2).join(), /^GET \/identity,DELETE \/services\/connect-github\/api\/bot-tokens\/[0-9a-f]{64}$/);
+  assert.equal(world.bearers[3], "Bearer identity.2");
+  assert.deepEqual(end.log.match(/^::.*$/gm), [`::add-mask::${token}`, "::add-mask::identity.2"]);
+});
+
+test("post: revokes at GitHub where the service is away, or the job has no identity any more", async (t) => {
+  for (const [away, env] of [[true, {}], [false, { ACTIONS_ID_TOKEN_REQUEST_URL: "" }]]) {
+    const world = await start(t);
+    await world.main();
+    world.away = away;
+    const end = await world.post(env);
+    assert.equal(world.requests.at(-1), revocation);
+    assert.equal(world.bearers.at(-1), `Bearer ${token}`);
+    assert.match(end.log, /The token is revoked/);
+  }
 });
 
 test("main: what the service says is no command to the runner", async (t) => {
@@ -157,7 +169,7 @@ test("configure-git: a git that is missing or too old is said, and the token is 
     assert.equal(step.code, 1);
     assert.match(step.log, new RegExp(`^::error::.*${says}`, "m"));
     await world.post();
-    assert.equal(world.requests.at(-1), revocation);
+    assert.match(world.requests.at(-1), /^DELETE .*bot-tokens/);
     assert.deepEqual(readdirSync(join(world.folder, "temp")), []);
   }
 });
@@ -165,6 +177,7 @@ test("configure-git: a git that is missing or too old is said, and the token is 
 test("post: tries again what may pass, and a token that GitHub does not know yet", async (t) => {
   const world = await start(t);
   await world.main();
+  world.away = true;
   world.next = { [revocation]: [answer(401, {}), answer(403, {}, { "Retry-After": "1" }), answer(500, {})] };
   const end = await world.post();
   assert.equal(end.code, 0);
@@ -175,6 +188,7 @@ test("post: tries again what may pass, and a token that GitHub does not know yet
 test("post: an older token that GitHub does not know has ended", async (t) => {
   const world = await start(t);
   await world.main();
+  world.away = true;
   world.state.issued = String(Date.now() - 60_000);
   world.next = { [revocation]: [answer(401, {})] };
   const end = await world.post();
@@ -185,6 +199,7 @@ test("post: an older token that GitHub does not know has ended", async (t) => {
 test("post: a token that cannot be revoked is a warning, and no failure of the job", async (t) => {
   const world = await start(t);
   await world.main();
+  world.away = true;
   world.next = { [revocation]: [answer(404, {})] };
   const end = await world.post();
   assert.equal(end.code, 0);

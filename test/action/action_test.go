@@ -42,6 +42,7 @@ func TestActionOpensAPullRequestThatStartsItsChecks(t *testing.T) {
 	require.Equal(t, "revoked", rig.TokenState(w.GitHub, push.TokenSHA256), "the job is over")
 	issued := w.audit(t, func(e event) bool { return e.TokenHash == push.TokenSHA256 })
 	require.Equal(t, "actions:octo/deploy#1001", issued.Caller)
+	w.audit(t, func(e event) bool { return e.TokenHash == push.TokenSHA256 && e.Action == "bot_token_revoke" })
 }
 
 func TestActionRevokesItsTokenWhenTheJobFails(t *testing.T) {

@@ -2,6 +2,7 @@
 // steps of the action see them.
 
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -24,6 +25,7 @@ class World {
   bodies = [];
   bearers = [];
   identities = 0;
+  away = false; // the service, at the end of the job
   // What the next requests are answered with, in place of what is usual: by "METHOD PATH".
   next = {};
 
@@ -68,6 +70,8 @@ class World {
           token, expires_at: "2026-11-28T13:00:00Z", repositories: ["octo/deploy"], permissions: { contents: "write" },
           git: { name: "app[bot]", email: "7+app[bot]@users.noreply.github.com" },
         });
+      case `DELETE /services/connect-github/api/bot-tokens/${createHash("sha256").update(token).digest("hex")}`:
+        return { status: this.away ? 503 : 204 };
       case "DELETE /api/installation/token":
         return { status: 204 };
     }
@@ -87,7 +91,9 @@ class World {
   }
 
   post(env = {}) {
-    return this.run("post.mjs", env);
+    return this.run("post.mjs", {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${this.url}/identity?api-version=2.0`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "of-the-runner", ...env,
+    });
   }
 
   async run(program, env) {
