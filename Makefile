@@ -23,8 +23,8 @@ DEPLOY := ./test/action ./test/helm ./test/image ./test/images
 LONG   := /test/(action|attack|crash|replicas|helm|image|images|bench)$$
 # Tests of which -short tries a part of the cases, and where they are, besides those
 # of internal/deliver.
-SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub
-SWEPT  := ./internal/flow ./internal/hubtest ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
+SWEEPS := TestClaimEndsWithItsStep|TestClaimsOfAThousandOpenFlowsAreHandedOver|TestStartEachLineOfJupyterHub|TestJupyterServerRunsInTheHomeItIsGiven|TestDeliveryAndRemovalOnEveryServer|TestDeliveryNamesAnErrorAndLeavesNothingBehind|TestDeliverySucceedsAfterAKillAtEachStep|TestDoctorWhereAllIsWell|TestJourneyOnOlderLinesOfJupyterHub|TestDeliveryToNamesOfEveryKind|TestInterruptAtEachPoint|TestScripts|TestDoctorOnEachLineOfJupyterHub|TestBotCommit
+SWEPT  := ./internal/flow ./internal/hubtest ./test/bots ./test/deliver ./test/doctor ./test/e2e ./test/ghscoped
 
 .PHONY: help build demo demo-check test lint vuln test-unit test-action test-race test-slow test-long test-sweeps test-attack test-chaos test-deploy fuzz bench mutate man python labextension test-python pages lab-pictures rig clean
 
