@@ -1,5 +1,5 @@
 // Package web is what a person sees: the page that connects a Hub user to
-// GitHub, its admin's page, its errors. It embeds the templates, the one style
+// GitHub, its admin's page, the one about bots, its errors. It embeds the templates, the one style
 // sheet, the one script and the texts of every language, checks all of them
 // when it is made ([New]), and renders a view model ([View], [AdminView],
 // [ErrorView]) that the caller fills.

@@ -51,9 +51,34 @@ func (t *translation) funcs() template.FuncMap {
 		"soonAt":    soonAt,
 		"told":      t.told,
 		"news":      t.news,
+		"message":   message,
+		"allOf":     allOf,
+		"number":    newNumber,
 		"initial":   initial,
 	}
 }
+
+// message is a sentence that somebody else wrote.
+func message(text string) template.HTML {
+	return template.HTML("<bdi>" + template.HTMLEscapeString(clip(text, longestMessage)) + "</bdi>")
+}
+
+// allOf is the owner of all repositories that a pattern means; "": it is one.
+func allOf(pattern string) string {
+	owner, all := strings.CutSuffix(pattern, "/*")
+	if !all {
+		return ""
+	}
+	return owner
+}
+
+// number is how many there were, or at least were.
+type number struct {
+	N       int
+	AtLeast bool
+}
+
+func newNumber(n int, atLeast bool) number { return number{n, atLeast} }
 
 // server names a server within a text; the default one has no name.
 func (t *translation) server(name string) (template.HTML, error) {

@@ -291,6 +291,86 @@ type AdminEvent struct {
 	By          string
 }
 
+// PolicyState is how it stands with the bots' policy.
+type PolicyState string
+
+// The states of a policy.
+const (
+	PolicyOff     PolicyState = "off"      // there are no bots
+	PolicyInForce PolicyState = "in_force" // as its file says
+	PolicyStale   PolicyState = "stale"    // its file has mistakes: the one before is in force
+	PolicyEmpty   PolicyState = "empty"    // nothing is allowed
+)
+
+// BotsView is the page that says what bots may do, what they asked for, and how much
+// people connect. It is read only.
+type BotsView struct {
+	User string
+	Now  time.Time
+	// Owner is whose repositories it is about; empty: all. Owners are those whom the
+	// policy names.
+	Owner  string
+	Owners []string
+
+	Policy PolicyState
+	// Problem is what is wrong with the policy's file.
+	Problem string
+	// RepositoryFile says that each repository has the last word.
+	RepositoryFile bool
+	Rules          []BotRule
+
+	// Since is how far back the history reaches; zero: there is none.
+	Since time.Time
+	Uses  []BotUse
+	// MoreUses counts rows that were too many, LeftOut repositories that were too many
+	// for their events.
+	MoreUses, LeftOut int
+	People            People
+}
+
+// BotRule is a rule of the policy.
+type BotRule struct {
+	Name, Reason         string
+	Callers              []string
+	Where                []BotCondition
+	Repositories, Except []string
+	// Permissions are as in contents:write.
+	Permissions []string
+	// Reuse is how many minutes old a token may be to be given again; 0: none is.
+	Reuse int
+}
+
+// BotCondition is a claim, and the texts of which it has to be one.
+type BotCondition struct {
+	Claim string
+	Texts []string
+}
+
+// BotUse is how often a caller asked for a repository and permissions, with what
+// outcome.
+type BotUse struct {
+	// Caller is empty for all users of the Hub.
+	Caller, Rule, Repository string
+	Permissions              []string
+
+	Given, Refused, Failed, Revoked int
+	Last                            time.Time
+	// AtLeast: there were more than the history remembers.
+	AtLeast bool
+}
+
+// People is what users did, in numbers.
+type People struct {
+	// Connected is how many are, and Reaching how many of these reach the owner's
+	// repositories.
+	Connected, Reaching int
+	// The others are of the history: connections begun, made and ended, tokens revoked,
+	// and approvals by another account than the identity policy wants.
+	Begun, Made, Ended, Revoked, Mismatches int
+	// AtLeast: there were more than the history remembers.
+	AtLeast bool
+}
+
 // ConfirmView is the page that asks a person whether they are who GitHub and the
 // Hub say they are. It is the answer to one request, and has a token of its own.
 type ConfirmView struct {

@@ -26,7 +26,7 @@ var files embed.FS
 var pages = []string{
 	string(None), string(Pending), string(Approved), string(Delivering), string(Connected),
 	string(Expired), string(Denied), string(Cancelled), string(Failed), string(Unavailable),
-	"error", "admin", "redirect", "confirm",
+	"error", "admin", "bots", "redirect", "confirm",
 }
 
 // Options are what a deployer sets.
@@ -197,6 +197,13 @@ func (p *Pages) Error(w io.Writer, lang string, view ErrorView) error {
 func (p *Pages) Admin(w io.Writer, lang string, view AdminView) error {
 	doc := p.document(lang, "admin", "admin.title", view)
 	doc.User, doc.Admin, doc.CSRF, doc.Now = view.User, true, view.CSRF, view.Now
+	return p.render(w, "layout.html", doc)
+}
+
+// Bots writes the page that says what bots may do, and did.
+func (p *Pages) Bots(w io.Writer, lang string, view BotsView) error {
+	doc := p.document(lang, "bots", "bots.title", view)
+	doc.User, doc.Admin, doc.Now = view.User, true, view.Now
 	return p.render(w, "layout.html", doc)
 }
 

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// MostOfOne is how many events of one user or bot a [History] remembers: who makes
+// events without end pushes nobody else's out.
+const MostOfOne = 200
+
 // History remembers events for administrators.
 type History interface {
 	Add(ctx context.Context, event Event) error

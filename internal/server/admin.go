@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/audit"
@@ -30,6 +30,8 @@ const (
 type History interface {
 	// Recent returns up to limit events, the newest first.
 	Recent(ctx context.Context, limit int) ([]audit.Event, error)
+	// Each calls do for every event that is remembered, the newest first.
+	Each(ctx context.Context, do func(audit.Event)) error
 }
 
 // isAdmin reports whether a user sees the admin's page.
@@ -43,7 +45,7 @@ func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session
 	return func(w http.ResponseWriter, r *http.Request) error {
 		session, err := s.auth.Session(r, true)
 		if errors.Is(err, hubauth.ErrSignedOut) && reads(r.Method) {
-			return s.auth.Login(w, r, "admin")
+			return s.auth.Login(w, r, s.pathAndQuery(r))
 		}
 		if err != nil {
 			return err
@@ -53,6 +55,18 @@ func (s *Server) admin(next func(w http.ResponseWriter, r *http.Request, session
 		}
 		return next(w, r, session)
 	}
+}
+
+// longestQuery bounds what of a query survives a login, in a cookie.
+const longestQuery = 100
+
+// pathAndQuery is what was asked for, below the prefix.
+func (s *Server) pathAndQuery(r *http.Request) string {
+	path := strings.TrimPrefix(r.URL.Path, s.prefix)
+	if r.URL.RawQuery == "" || len(r.URL.RawQuery) > longestQuery {
+		return path
+	}
+	return path + "?" + r.URL.RawQuery
 }
 
 // adminPage shows who is connected and what happened last, without any token.
@@ -91,14 +105,11 @@ func adminEvent(event audit.Event) web.AdminEvent {
 	view := web.AdminEvent{
 		Time: event.Time, Action: event.Action, User: cmp.Or(event.User, event.Caller), Account: event.Account,
 		Server: event.Server, Outcome: event.Outcome, Code: event.Code, Reason: event.Reason, Why: event.Why,
-		Rule: event.Rule, Repositories: event.Repositories, By: event.By,
+		Rule: event.Rule, Repositories: event.Repositories, Permissions: permissionsOf(event), By: event.By,
 	}
 	shown := min(len(view.Repositories), adminRepositories)
 	if more := len(view.Repositories) - shown + event.RepositoriesLeftOut; more > 0 {
 		view.Repositories = append(slices.Clone(view.Repositories[:shown]), fmt.Sprintf("+ %d", more))
-	}
-	for _, name := range slices.Sorted(maps.Keys(event.Permissions)) {
-		view.Permissions = append(view.Permissions, name+":"+event.Permissions[name])
 	}
 	return view
 }

@@ -50,6 +50,7 @@ func (awayBots) List(context.Context, string) ([]bot.Live, error) { return nil, 
 type awayHistory struct{}
 
 func (awayHistory) Recent(context.Context, int) ([]audit.Event, error) { return nil, errAway }
+func (awayHistory) Each(context.Context, func(audit.Event)) error      { return errAway }
 
 // logged is what was written into a log, a line each.
 type logged struct {
@@ -143,8 +144,11 @@ func TestServerSaysThatTheStoreOfBotsIsAway(t *testing.T) {
 func TestAdminPageWithoutItsHistory(t *testing.T) {
 	t.Parallel()
 	f := withBots(t, func(_ *fixture, options *server.Options) { options.History = awayHistory{} })
-	response := f.signIn("grace").do(http.MethodGet, "admin", nil, nil)
-	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	grace := f.signIn("grace")
+	for _, path := range []string{"admin", "bots"} {
+		response := grace.do(http.MethodGet, path, nil, nil)
+		require.Equal(t, http.StatusServiceUnavailable, response.StatusCode, path)
+	}
 }
 
 // Where there are no bots, nothing of theirs is looked for.

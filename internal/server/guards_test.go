@@ -41,6 +41,7 @@ var guarded = []guardedRoute{
 	{route: "POST /start", guard: ofPage, own: "303", foreign: "303"},
 
 	{route: "GET /admin", guard: ofPage, admin: true, own: "200", foreign: "404 not_found"},
+	{route: "GET /bots", guard: ofPage, admin: true, own: "200", foreign: "404 not_found"},
 	{route: "POST /admin/disconnect", guard: ofFragment, admin: true, body: "user=ada", own: "303", foreign: "404 not_found"},
 	{route: "POST /admin/disconnect-all", guard: ofFragment, admin: true, own: "303", foreign: "404 not_found"},
 	{route: "POST /admin/forget-account", guard: ofFragment, admin: true, body: "user=ada", own: "303", foreign: "404 not_found"},

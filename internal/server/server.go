@@ -36,6 +36,9 @@ type Options struct {
 	Hub       Hub
 	// Bots gives installation tokens; nil: there are none.
 	Bots *bot.Issuer
+	// PolicyErr says why the file of the bots' policy cannot be used as it is now; nil:
+	// it always can.
+	PolicyErr func() error
 	// Workloads says whose identity token it is; nil: none are taken.
 	Workloads *workload.Verifier
 
@@ -82,6 +85,8 @@ type Server struct {
 	auth   *hubauth.Auth
 	flows  *flow.Engine
 	issuer *bot.Issuer // nil: there are no bots
+	// policyErr may be nil.
+	policyErr func() error
 	// workloads is nil where no identity tokens are taken.
 	workloads *workload.Verifier
 	hub       Hub
@@ -109,7 +114,7 @@ type Server struct {
 // New returns a Server.
 func New(o Options) *Server {
 	s := &Server{
-		auth: o.Auth, flows: o.Flows, issuer: o.Bots, workloads: o.Workloads, hub: o.Hub, history: o.History, pages: o.Pages,
+		auth: o.Auth, flows: o.Flows, issuer: o.Bots, policyErr: o.PolicyErr, workloads: o.Workloads, hub: o.Hub, history: o.History, pages: o.Pages,
 		prefix: o.Prefix, publicURL: o.PublicURL, hubOrigin: o.HubOrigin, gitHubURL: o.GitHubURL, appURL: o.AppURL,
 		adminScope: o.AdminScope, webFlow: o.WebFlow, pull: o.Pull, refresh: o.Refresh, canStart: o.CanStart,
 		gitIdentity: o.GitIdentity, hideOps: o.HideOps, checkReady: o.Ready,
@@ -167,6 +172,7 @@ func (s *Server) mountPage(r chi.Router, at string) {
 	r.Post(at+"deliver", s.form(s.formDeliver))
 	r.Post(at+"start", s.form(s.formStart))
 	r.Get(at+"admin", s.handle(s.admin(s.adminPage)))
+	r.Get(at+"bots", s.handle(s.admin(s.botsPage)))
 	r.Post(at+"admin/disconnect", s.handle(s.admin(s.adminDisconnect)))
 	r.Post(at+"admin/disconnect-all", s.handle(s.admin(s.adminDisconnectAll)))
 	r.Post(at+"admin/forget-account", s.handle(s.admin(s.adminForget)))

@@ -27,10 +27,9 @@ const (
 	keepEvents = 30 * 24 * time.Hour
 	// eventPage is how many events are looked through in one go.
 	eventPage = 500
-	// mostOfOne is how many events of one user or bot are remembered, and how many
-	// of them may come between two calls of [Events.Trim]: who makes events without
-	// end pushes nobody else's out.
-	mostOfOne = 200
+	// mostOfOne is also how many events of one user or bot may come between two calls
+	// of [Events.Trim].
+	mostOfOne = audit.MostOfOne
 )
 
 // Events remembers audit events for administrators, of all replicas. It is an
@@ -84,15 +83,43 @@ func (e *Events) Recent(ctx context.Context, limit int) ([]audit.Event, error) {
 	records = fairly(records, limit)
 	events := make([]audit.Event, len(records))
 	for i, record := range records {
-		clear, err := e.keys.Open(record.Kind, record.Key, record.Value)
-		if err != nil {
+		if events[i], err = e.open(record); err != nil {
 			return nil, err
-		}
-		if err := json.Unmarshal(clear, &events[i]); err != nil {
-			return nil, fmt.Errorf("decoding an event: %w", err)
 		}
 	}
 	return events, nil
+}
+
+// Each calls do for every event that is remembered, the newest first.
+func (e *Events) Each(ctx context.Context, do func(audit.Event)) error {
+	for after := ""; ; {
+		records, err := e.backend.List(ctx, KindEvent, after, eventPage)
+		if err != nil {
+			return fmt.Errorf("reading the history: %w", err)
+		}
+		for _, record := range records {
+			after = record.Key
+			event, err := e.open(record)
+			if err != nil {
+				return err
+			}
+			do(event)
+		}
+		if len(records) < eventPage {
+			return nil
+		}
+	}
+}
+
+func (e *Events) open(record Record) (event audit.Event, err error) {
+	clear, err := e.keys.Open(record.Kind, record.Key, record.Value)
+	if err != nil {
+		return event, err
+	}
+	if err := json.Unmarshal(clear, &event); err != nil {
+		return event, fmt.Errorf("decoding an event: %w", err)
+	}
+	return event, nil
 }
 
 // fairly chooses records of events, and keeps their order.

@@ -112,3 +112,29 @@ func TestEventsOfOneUserPushNobodyElsesOut(t *testing.T) {
 	require.LessOrEqual(t, bytes, 10_000)
 	require.Greater(t, bytes, 9_000)
 }
+
+func TestEventsEachIsAllOfThemNewestFirst(t *testing.T) {
+	t.Parallel()
+	backend, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), time.Now)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, backend.Close()) })
+	keys, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	events := store.NewEvents(backend, keys)
+	require.NoError(t, events.Each(t.Context(), func(audit.Event) { require.Fail(t, "there is none") }))
+	const all = 1203 // more than two pages
+	at := time.Now()
+	for i := range all {
+		require.NoError(t, events.Add(t.Context(), audit.Event{Time: at.Add(time.Duration(i)), Action: strconv.Itoa(i), OfUser: audit.OfUser{User: strconv.Itoa(i % 20)}}))
+	}
+	next := all
+	require.NoError(t, events.Each(t.Context(), func(event audit.Event) {
+		next--
+		require.Equal(t, strconv.Itoa(next), event.Action)
+	}))
+	require.Zero(t, next)
+
+	others, err := store.NewKeyring(store.NewKey())
+	require.NoError(t, err)
+	require.Error(t, store.NewEvents(backend, others).Each(t.Context(), func(audit.Event) { require.Fail(t, "with another key") }))
+}

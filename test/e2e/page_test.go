@@ -186,7 +186,7 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 	for _, user := range []string{"ada", "eve"} {
 		who := w.Visit(t, user)
 		for _, route := range []struct{ method, path string }{
-			{http.MethodGet, "admin"}, {http.MethodPost, "admin/disconnect"}, {http.MethodPost, "admin/disconnect-all"},
+			{http.MethodGet, "admin"}, {http.MethodGet, "bots"}, {http.MethodPost, "admin/disconnect"}, {http.MethodPost, "admin/disconnect-all"},
 			{http.MethodPost, "admin/forget-account"},
 		} {
 			require.Equal(t, http.StatusNotFound, rig.Call(t, who, route.method, route.path, nil, nil), "%s: %s %s", user, route.method, route.path)

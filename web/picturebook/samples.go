@@ -232,6 +232,16 @@ func (b builder) others() []Sample {
 		{Name: "admin-empty", Says: "the admin's page, nobody connected", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Admin(w, lang, web.AdminView{CSRF: CSRF, User: "grace", Now: b.now})
 		}},
+		{Name: "bots", Says: "what bots may do, and did", Write: b.bots},
+		{Name: "bots-stale", Says: "the same for one owner; the policy's file has a mistake", Write: b.botsStale},
+		{Name: "bots-empty", Says: "bots get nothing, and nothing has happened", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Bots(w, lang, web.BotsView{User: "grace", Now: b.now, Policy: web.PolicyEmpty,
+				Problem: "the bot policy /etc/ghscoped/policy.yaml: the policy is empty"})
+		}},
+		{Name: "bots-off", Says: "there are no bots", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Bots(w, lang, web.BotsView{User: "grace", Now: b.now, Policy: web.PolicyOff, Since: b.now.Add(-9 * 24 * time.Hour),
+				People: web.People{Connected: 12, Begun: 211, Made: 190, Ended: 178, Revoked: 180}})
+		}},
 		{Name: "hostile", Says: "names that try to be markup, to turn the text around and to break the layout", View: b.hostile()},
 		{Name: "hostile-failed", Says: "an error text of that kind", View: b.with(web.Failed, func(v *web.View) {
 			v.User = Hostile
@@ -239,6 +249,14 @@ func (b builder) others() []Sample {
 		})},
 		{Name: "hostile-confirm", Says: "the page that asks for a click, with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Confirm(w, lang, web.ConfirmView{CSRF: CSRF, User: Hostile, Login: Hostile + Long, Confirmation: Hostile, Now: b.now, ExpiresAt: b.now.Add(10 * time.Minute)})
+		}},
+		{Name: "hostile-bots", Says: "the page about bots with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
+			return p.Bots(w, lang, web.BotsView{
+				User: Hostile, Now: b.now, Owner: Hostile, Owners: []string{Hostile, Long}, Policy: web.PolicyStale, Problem: Hostile + Long,
+				Rules: []web.BotRule{{Name: Hostile, Reason: Hostile + Long, Callers: []string{Hostile, Long}, Where: []web.BotCondition{{Claim: Hostile, Texts: []string{Hostile, Long}}},
+					Repositories: []string{Hostile + "/*", Long + "/" + Long}, Except: []string{Hostile + "/" + Long}, Permissions: []string{Hostile}}},
+				Since: b.now, Uses: []web.BotUse{{Caller: Hostile, Rule: Hostile, Repository: Long, Permissions: []string{Hostile}, Last: b.now}},
+			})
 		}},
 		{Name: "hostile-admin", Says: "the admin's page with such names", Write: func(p *web.Pages, w io.Writer, lang string) error {
 			return p.Admin(w, lang, web.AdminView{
@@ -280,6 +298,47 @@ func (b builder) admin(p *web.Pages, w io.Writer, lang string) error {
 		web.AdminEvent{Time: b.now.Add(-4 * time.Minute), Action: "bot_token_issue", User: "service:nbbot", Outcome: "refused", Code: apierror.CodeBotRefused,
 			Repositories: []string{"octo-org/exams"}, Permissions: []string{"contents:write"}, Why: "No rule lets service:nbbot reach octo-org/exams."})
 	return p.Admin(w, lang, v)
+}
+
+func (b builder) botsView() web.BotsView {
+	at := func(hours int) time.Time { return b.now.Add(-time.Duration(hours) * time.Hour) }
+	return web.BotsView{
+		User: "grace", Now: b.now, Owners: []string{"octo-org", "university-library"}, Policy: web.PolicyInForce, RepositoryFile: true,
+		Rules: []web.BotRule{
+			{Name: "nightly", Reason: "The nightly job refreshes the course material.", Callers: []string{"service:nbbot"},
+				Repositories: []string{"octo-org/course", "octo-org/handbook"}, Permissions: []string{"contents:write", "pull_requests:write"}},
+			{Name: "bump-images", Reason: "A scheduled workflow opens pull requests with new images.", Callers: []string{"actions:octo-org/deploy"},
+				Where: []web.BotCondition{{Claim: "event_name", Texts: []string{"schedule", "workflow_dispatch"}}, {Claim: "ref", Texts: []string{"refs/heads/main"}},
+					{Claim: "repository_id", Texts: []string{"1296269"}}, {Claim: "repository_owner_id", Texts: []string{"583231"}}},
+				Repositories: []string{"octo-org/deploy"}, Permissions: []string{"contents:write", "pull_requests:write"}},
+			{Name: "mirrors", Reason: "Each mirror reads the organisation, but for what is secret.", Callers: []string{"service:mirror-*", "kubernetes:mirror/fetch"},
+				Repositories: []string{"octo-org/*"}, Except: []string{"octo-org/exams", "octo-org/grades"}, Permissions: []string{"contents:read"}, Reuse: 30},
+			{Name: "teachers", Reason: "People who teach label and close issues from a notebook.", Callers: []string{"group:teachers"},
+				Repositories: []string{"university-library/course"}, Permissions: []string{"issues:write"}},
+		},
+		Since: at(30*24 - 5),
+		Uses: []web.BotUse{
+			{Rule: "teachers", Repository: "university-library/course", Permissions: []string{"issues:write"}, Given: 14, Last: at(7)},
+			{Caller: "actions:octo-org/deploy", Rule: "bump-images", Repository: "octo-org/deploy", Permissions: []string{"contents:write", "pull_requests:write"}, Given: 29, Failed: 1, Revoked: 2, Last: at(5)},
+			{Caller: "service:mirror-eu", Rule: "mirrors", Repository: "octo-org/handbook", Permissions: []string{"contents:read"}, Given: 188, Last: at(1), AtLeast: true},
+			{Caller: "service:nbbot", Rule: "nightly", Repository: "octo-org/course", Permissions: []string{"contents:write"}, Given: 30, Revoked: 30, Last: at(6)},
+			{Caller: "service:mirror-eu", Repository: "octo-org/exams", Permissions: []string{"contents:read"}, Refused: 12, Last: at(40), AtLeast: true},
+			{Caller: "unidentified", Refused: 3, Last: at(300)},
+		},
+		People: web.People{Connected: 41, Begun: 620, Made: 587, Ended: 546, Revoked: 549, Mismatches: 1},
+	}
+}
+
+func (b builder) bots(p *web.Pages, w io.Writer, lang string) error {
+	return p.Bots(w, lang, b.botsView())
+}
+
+func (b builder) botsStale(p *web.Pages, w io.Writer, lang string) error {
+	v := b.botsView()
+	v.Owner, v.Policy, v.People.Reaching = "university-library", web.PolicyStale, 7
+	v.Problem = "the bot policy /etc/ghscoped/policy.yaml: line 9: the key \"reason\" stands twice, first in line 8"
+	v.Rules, v.Uses = v.Rules[3:], v.Uses[:1]
+	return p.Bots(w, lang, v)
 }
 
 // Hostile is a name that is markup, an attribute's end, a template, and turns
