@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 )
@@ -98,4 +99,107 @@ func TestPermissionsThatTheDocumentNamesExist(t *testing.T) {
 		_, err := bot.ParsePolicy([]byte(text))
 		require.NoError(t, err, n[0])
 	}
+}
+
+// A workflow's own permissions have other names (pull-requests) than an App's.
+func TestActionIsAskedForPermissionsThatThereAre(t *testing.T) {
+	t.Parallel()
+	for _, text := range botExamples(t, "jobs") {
+		var workflow struct {
+			Jobs map[string]struct {
+				Steps []struct{ With map[string]string }
+			}
+		}
+		require.NoError(t, yaml.Unmarshal([]byte(text), &workflow))
+		var asked []string
+		for _, job := range workflow.Jobs {
+			for _, step := range job.Steps {
+				asked = append(asked, strings.Fields(strings.ReplaceAll(step.With["permissions"], ": ", ":"))...)
+			}
+		}
+		require.Equal(t, []string{"contents:write", "pull_requests:write"}, asked)
+		for _, one := range asked {
+			_, err := bot.ParsePolicy([]byte("version: 1\nrules:\n  - {name: a, reason: b, callers: ['service:c'], repositories: [o/r], permissions: {" + strings.Replace(one, ":", ": ", 1) + "}}\n"))
+			require.NoError(t, err, one)
+		}
+	}
+}
+
+// The guide promises five lines; they have to be ones that the action takes.
+func TestGuideChangesFiveLinesOfAWorkflow(t *testing.T) {
+	t.Parallel()
+	text := botExamples(t, "jobs")[1]
+	marks := regexp.MustCompile(`(?m) # ([0-9])$`).FindAllStringSubmatch(text, -1)
+	var numbers []string
+	for _, mark := range marks {
+		numbers = append(numbers, mark[1])
+	}
+	require.Equal(t, []string{"1", "2", "3", "4", "5"}, numbers)
+
+	var workflow struct {
+		Permissions map[string]string
+		Jobs        map[string]struct {
+			Steps []struct {
+				Uses string
+				ID   string
+				With map[string]string
+				Env  map[string]string
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &workflow))
+	require.Equal(t, "write", workflow.Permissions["id-token"])
+	require.Equal(t, "read", workflow.Permissions["contents"])
+	var action struct {
+		Inputs  map[string]struct{ Required bool }
+		Outputs map[string]any
+	}
+	content, err := os.ReadFile("../action/action.yml")
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(content, &action))
+	steps := workflow.Jobs["bump"].Steps
+	ours := steps[1]
+	require.Equal(t, "ghscoped/ghscoped-service/action@v1", ours.Uses)
+	for name := range ours.With {
+		require.Contains(t, action.Inputs, name)
+	}
+	for name, input := range action.Inputs {
+		require.True(t, !input.Required || ours.With[name] != "", name)
+	}
+	require.Contains(t, action.Outputs, "token")
+	require.Equal(t, "${{ steps."+ours.ID+".outputs.token }}", steps[len(steps)-1].Env["GH_TOKEN"])
+	require.NotContains(t, text, "secrets.")
+}
+
+func TestGuideRulesAllowWhatTheyAreForAndNothingElse(t *testing.T) {
+	t.Parallel()
+	examples := botExamples(t, "rules")
+	policy, err := bot.ParsePolicy([]byte(examples[len(examples)-1]))
+	require.NoError(t, err)
+	require.Empty(t, policy.Doubts)
+	allows := func(repository string, claims map[string]string, target, permission string) string {
+		claims["repository_owner_id"] = "583231"
+		return policy.Explain(bot.Caller{Kind: bot.Actions, Name: repository, Claims: claims},
+			bot.Request{Repositories: []string{target}, Permissions: map[string]string{permission: "write"}}).Rule
+	}
+	bump := func(file, ref, event string) map[string]string {
+		return map[string]string{"repository_id": "1296269", "event_name": event, "ref": ref,
+			"workflow_ref": "octo-org/deploy/.github/workflows/" + file + "@" + ref}
+	}
+	require.Equal(t, "bump-images", allows("octo-org/deploy", bump("bump.yaml", "refs/heads/main", "schedule"), "octo-org/deploy", "pull_requests"))
+	require.Empty(t, allows("octo-org/deploy", bump("other.yaml", "refs/heads/main", "schedule"), "octo-org/deploy", "contents"))
+	require.Empty(t, allows("octo-org/deploy", bump("bump.yaml", "refs/heads/x", "schedule"), "octo-org/deploy", "contents"))
+	require.Empty(t, allows("octo-org/deploy", bump("bump.yaml", "refs/heads/main", "pull_request_target"), "octo-org/deploy", "contents"))
+
+	comment := func(event string) map[string]string {
+		return map[string]string{"repository_id": "1296270", "event_name": event, "ref": "refs/heads/main"}
+	}
+	require.Equal(t, "test-this-pr", allows("octo-org/chart", comment("issue_comment"), "octo-org/integration", "actions"))
+	require.Empty(t, allows("octo-org/chart", comment("push"), "octo-org/integration", "actions"))
+	require.Empty(t, allows("octo-org/chart", comment("issue_comment"), "octo-org/chart", "actions"))
+
+	publish := map[string]string{"repository_id": "1296271", "event_name": "push", "ref": "refs/heads/x"}
+	require.Empty(t, allows("octo-org/handbook", publish, "octo-org/site", "contents"), "no environment")
+	publish["environment"] = "production"
+	require.Equal(t, "publish", allows("octo-org/handbook", publish, "octo-org/site", "contents"))
 }

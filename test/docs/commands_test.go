@@ -16,8 +16,8 @@ import (
 
 // tools are other people's programs that the documents call; a new one is to be
 // looked at before it is added.
-var tools = []string{"cd", "chmod", "cosign", "cp", "curl", "demo/install.sh", "docker", "echo", "export", "gh", "git", "go", "gofmt", "helm", "install",
-	"journalctl", "jq", "kubectl", "openssl", "pip", "printf", "release/notes.sh", "sha256sum", "ssh", "systemctl", "tee", "tljh-config", "useradd"}
+var tools = []string{"base64", "cd", "chmod", "cosign", "cp", "curl", "demo/install.sh", "docker", "echo", "export", "gh", "git", "go", "gofmt", "helm", "install",
+	"journalctl", "jq", "kubectl", "openssl", "pip", "printf", "release/notes.sh", "sha256sum", "ssh", "systemctl", "tee", "tljh-config", "useradd", "xxd"}
 
 // calls are the simple commands of a block, as words.
 func calls(text string) [][]string {
