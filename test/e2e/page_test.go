@@ -202,6 +202,15 @@ connect_github["oauth_client_allowed_scopes"].append("custom:connect-github:admi
 	require.NoError(t, err)
 	require.Contains(t, page, "flow_finished")
 	require.NotContains(t, page, w.onlyToken(t).Token)
+
+	require.NoError(t, browser.Run(ctx, chromedp.Click(chromedp.CSS("main a[href$='/bots']"), chromedp.NodeVisible),
+		chromedp.WaitVisible(chromedp.CSS("tr[data-people=connected]"))))
+	page, err = hubtest.Read(ctx, browser.Tab(), chromedp.OuterHTML(chromedp.CSS("main")))
+	require.NoError(t, err)
+	require.Contains(t, page, `<td class="count">1`)
+	require.NotRegexp(t, `\b(ada|octocat)\b`, page, "numbers, without names")
+	require.NoError(t, browser.Run(ctx, chromedp.Navigate(w.Hub.ServiceURL+"admin"), chromedp.WaitVisible(chromedp.CSS("tr[data-user=ada]"))))
+
 	require.NoError(t, browser.Run(ctx,
 		chromedp.Click(chromedp.CSS("tr[data-user=ada] button"), chromedp.NodeVisible),
 		chromedp.WaitNotPresent(chromedp.CSS("tr[data-user=ada]")),
