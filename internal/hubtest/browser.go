@@ -179,5 +179,27 @@ func Click(selector chromedp.CSS) chromedp.Action[chromedp.Void] {
 	}
 }
 
+// retryClick is after how long a click that has shown nothing is made again.
+const retryClick = 20 * time.Second
+
+// ClickUntil clicks on what is visible until that shows a sign. JupyterLab draws parts
+// of itself again after they can be seen, and a click in between is lost.
+func ClickUntil(selector, sign chromedp.CSS) chromedp.Action[chromedp.Void] {
+	click, shown := Click(selector), chromedp.WaitVisible(sign)
+	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		for {
+			if _, err := click(ctx, t); err != nil {
+				return chromedp.Void{}, err
+			}
+			waiting, cancel := context.WithTimeout(ctx, retryClick)
+			_, err := shown(waiting, t)
+			cancel()
+			if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+				return chromedp.Void{}, err
+			}
+		}
+	}
+}
+
 // noSuchNode is how Chromium refuses to act on a node that is no longer in the page.
 const noSuchNode = -32000

@@ -76,7 +76,7 @@ func filmed(t *testing.T) []picture.Frame {
 	browser := hubtest.NewBrowser(t)
 	require.NoError(t, browser.SignIn(ctx, p.Hub, p.name))
 	require.NoError(t, browser.Run(ctx, chromedp.EmulateViewport(filmWidth, filmHeight), chromedp.Navigate(p.server+"lab/tree/papers"),
-		chromedp.Click(gitTab, chromedp.NodeVisible), chromedp.WaitVisible(pushAhead)))
+		hubtest.ClickUntil(gitTab, gitPanel), chromedp.WaitVisible(pushAhead)))
 	until(ctx, t, browser.Tab(), statusItem, notConnected)
 	noNews(ctx, t, browser.Tab())
 	c := &camera{t: t, ctx: ctx}

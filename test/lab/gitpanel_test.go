@@ -17,6 +17,7 @@ import (
 // Selectors of jupyterlab-git 0.55, and of JupyterLab 4.
 const (
 	gitTab      = chromedp.CSS(`li[data-id="jp-git-sessions"]`)
+	gitPanel    = chromedp.CSS(`#jp-git-sessions`)
 	pushAhead   = chromedp.CSS(`#jp-git-sessions button[title^="Push committed changes (ahead by 1 "]`)
 	nothingMore = chromedp.CSS(`#jp-git-sessions button[title="Push committed changes"]`)
 	gitClone    = chromedp.CSS(`#filebrowser [data-jp-item-name="gitClone"] [title="Git Clone"]`)
@@ -38,7 +39,7 @@ func TestGitPanelPushes(t *testing.T) {
 	p := newPerson(t)
 	p.connect(t)
 	browser := p.openLab(ctx, t, "lab/tree/hello")
-	require.NoError(t, browser.Run(ctx, chromedp.Click(gitTab, chromedp.NodeVisible), hubtest.Click(pushAhead)))
+	require.NoError(t, browser.Run(ctx, hubtest.ClickUntil(gitTab, gitPanel), hubtest.Click(pushAhead)))
 	require.Eventually(t, p.hasPushed, hubtest.Patience, 100*time.Millisecond, "%s", shows{ctx, browser})
 	require.NoError(t, browser.Run(ctx, chromedp.WaitVisible(nothingMore)))
 	asking, err := hubtest.Read(ctx, browser.Tab(), chromedp.Evaluate[int](dialogs))
@@ -61,7 +62,7 @@ func TestGitPanelWaitsForTheCode(t *testing.T) {
 	until(ctx, t, browser.Tab(), statusItem, notConnected)
 
 	// Given up: the push ends, and says where to connect.
-	require.NoError(t, browser.Run(ctx, chromedp.Click(gitTab, chromedp.NodeVisible), hubtest.Click(pushAhead)))
+	require.NoError(t, browser.Run(ctx, hubtest.ClickUntil(gitTab, gitPanel), hubtest.Click(pushAhead)))
 	until(ctx, t, browser.Tab(), codeText, aCode)
 	require.Less(t, p.cancelUntil(ctx, t, browser, "Failed to push"), time.Second)
 	require.NoError(t, browser.Run(ctx, chromedp.Evaluate[chromedp.Void](showMore)))
@@ -91,7 +92,7 @@ func TestGitPanelClonesOnceTheCodeIsApproved(t *testing.T) {
 	until(ctx, t, browser.Tab(), statusItem, notConnected)
 	clone := func() {
 		t.Helper()
-		require.NoError(t, browser.Run(ctx, hubtest.Click(gitClone), chromedp.WaitVisible(cloneFrom),
+		require.NoError(t, browser.Run(ctx, hubtest.ClickUntil(gitClone, cloneFrom),
 			chromedp.SendKeys(cloneFrom, p.GitHub.URL()+"/"+p.name+"/private"), hubtest.Click(goToGitHub)))
 	}
 	clone()
