@@ -2,7 +2,7 @@
 // platform gave it (OpenID Connect Core 1.0, 2), such as GitHub Actions to a job or
 // a Kubernetes cluster to a pod.
 //
-// A [Verifier] takes tokens of the issuers it is told of, for one audience, within
+// A [Verifier] accepts tokens of the configured issuers, for one audience, within
 // their times, signed with keys that it reads from the issuer's discovery document
 // and follows when they change, and most of them once only. What a workload may do
 // is for others to decide.

@@ -184,7 +184,7 @@ func TestPodIsConfined(t *testing.T) {
 	}
 }
 
-// Only a pod with a token of its own is told the keys of service accounts' tokens.
+// A cluster shows the keys of service accounts' tokens only to pods with a token of their own.
 func TestPodHasATokenOfItsOwnWhereItAsksTheCluster(t *testing.T) {
 	t.Parallel()
 	for values, has := range map[string]bool{forWorkloads: true, enough: false,
