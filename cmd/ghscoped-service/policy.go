@@ -157,9 +157,9 @@ func (in invocation) explain(path string, decision bot.Decision) error {
 func parseCaller(asked question) (bot.Caller, error) {
 	kind, name, _ := strings.Cut(asked.as, ":")
 	caller := bot.Caller{Kind: kind, Name: name, Groups: asked.groups}
-	hub, workload := kind == bot.Service || kind == bot.User, kind == bot.Actions || kind == bot.Kubernetes || kind == bot.OIDC
+	hub := kind == bot.Service || kind == bot.User
 	switch {
-	case name == "" || (!hub && !workload):
+	case name == "" || (!hub && !bot.IsWorkload(kind)):
 		return caller, errors.New("--as must be service:NAME, user:NAME, actions:OWNER/NAME, kubernetes:NAMESPACE/NAME or oidc:ISSUER")
 	case kind != bot.User && len(asked.groups) > 0:
 		return caller, errors.New("--group is for users: nobody else is in a group")

@@ -53,14 +53,6 @@ func (p *parts) botsReady() error {
 	if err := p.appKey.Check(); err != nil {
 		return err
 	}
-	return p.policyErr()
-}
-
-// policyErr reports a policy that cannot be used as it is now.
-func (p *parts) policyErr() error {
-	if p.policy == nil {
-		return nil
-	}
 	return p.policy.Err()
 }
 

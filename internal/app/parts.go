@@ -228,7 +228,7 @@ func (p *parts) joinServer() error {
 		hubOrigin = cfg.Hub.Origin
 	}
 	p.server = server.New(server.Options{
-		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots, PolicyErr: p.policyErr, Workloads: p.workloads,
+		Auth: p.auth, Flows: p.engine, GitHubURL: cfg.GitHub.URL, Pages: pages, Hub: p.hub, Bots: p.bots, PolicyErr: p.policy.Err, Workloads: p.workloads,
 		Prefix: cfg.Service.Prefix, PublicURL: cfg.Service.PublicURL, HubOrigin: hubOrigin, AppURL: cfg.GitHub.AppURL,
 		WebFlow: !cfg.GitHub.ClientSecret.Value.Empty(), Pull: cfg.Delivery.Mode == config.Pull, Refresh: cfg.Delivery.Refresh, CanStart: cfg.Hub.CanStart,
 		GitIdentity: cfg.Delivery.GitIdentity,

@@ -43,7 +43,7 @@ func (p *parts) joinWorkloads() error {
 		issuers = append(issuers, workload.Issuer{Kind: issuer.Kind, Address: issuer.URL, HTTP: client})
 	}
 	p.workloads = workload.New(workload.Options{
-		Issuers: issuers, Audience: p.cfg.Service.PublicURL, Once: store.NewOnce(p.backend, p.keys),
+		Issuers: issuers, Audience: p.cfg.Service.PublicURL, Once: store.NewOnce(p.backend),
 		Clock: p.deps.Clock, Logger: p.deps.Logger,
 	})
 	return nil
@@ -71,7 +71,10 @@ func withRoots(file string) (*x509.CertPool, error) {
 type asPod struct{ next http.RoundTripper }
 
 func (a asPod) RoundTrip(r *http.Request) (*http.Response, error) {
-	if token, err := os.ReadFile(clusterToken); err == nil && r.URL.Hostname() == config.ClusterAPI {
+	if r.URL.Hostname() != config.ClusterAPI {
+		return a.next.RoundTrip(r)
+	}
+	if token, err := os.ReadFile(clusterToken); err == nil {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // RuleDescription is a rule of a policy for people to read. Names of repositories, and
@@ -40,7 +42,7 @@ func (p *Policy) Rules() []RuleDescription {
 
 func (r *rule) describe() RuleDescription {
 	d := RuleDescription{Name: r.name, Reason: r.reason, Line: r.line, Reuse: r.reuse,
-		Repositories: sortedKeys(r.repositories), Except: sortedKeys(r.except)}
+		Repositories: sortedKeys(r.repositories), Except: sortedKeys(r.except), Permissions: github.ListPermissions(r.permissions)}
 	for _, p := range r.callers {
 		d.Callers = append(d.Callers, p.String())
 	}
@@ -51,9 +53,6 @@ func (r *rule) describe() RuleDescription {
 		d.Repositories = append(d.Repositories, owner+"/*")
 	}
 	slices.Sort(d.Repositories)
-	for _, name := range sortedKeys(r.permissions) {
-		d.Permissions = append(d.Permissions, name+":"+r.permissions[name])
-	}
 	return d
 }
 
@@ -62,8 +61,7 @@ func (r *rule) describe() RuleDescription {
 // user of the Hub.
 func NameOf(caller string) (name string, person bool) {
 	kind, _, _ := strings.Cut(caller, ":")
-	switch kind {
-	case Actions, Kubernetes, OIDC:
+	if IsWorkload(kind) {
 		caller, _, _ = strings.Cut(caller, "#")
 	}
 	return caller, kind == User

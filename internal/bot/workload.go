@@ -20,6 +20,9 @@ const (
 	OIDC       = "oidc"       // whoever another issuer speaks for, by its address
 )
 
+// IsWorkload reports whether callers of a kind show an identity token.
+func IsWorkload(kind string) bool { return kind == Actions || kind == Kubernetes || kind == OIDC }
+
 // conditions are what the claims of a workload's token have to be: each claim one of
 // the texts, where * stands for any run of characters.
 type conditions map[string]texts
@@ -128,11 +131,10 @@ func (r *reader) checkConditions(n *yaml.Node, what string) bool {
 // workloads checks callers against the conditions that they have to meet: a name
 // without a number is a promise to whoever takes it over.
 func (r *reader) workloads(line int, callers []pattern, where conditions) {
-	kinds := map[string]bool{}
+	kinds, hub := map[string]bool{}, false
 	for _, p := range callers {
-		kinds[p.kind] = true
+		kinds[p.kind], hub = true, hub || !IsWorkload(p.kind)
 	}
-	hub := kinds[Service] || kinds[User] || kinds[group]
 	switch {
 	case len(where) > 0 && hub:
 		r.problem(line, "where is about the tokens of workloads; the Hub's services, users and groups have none")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/check"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
 // maxSkew is how far apart clocks may be.
@@ -167,20 +168,11 @@ func (d *Doctor) permissions(context.Context) check.Result {
 		return check.Failed(fmt.Sprintf("The App may not push: its permission for Contents is %q.", level),
 			`On the App's settings page, "Permissions & events": Repository permissions, Contents, "Read and write". Whoever has installed it must then agree.`)
 	}
-	listed := describe(d.app.Permissions)
 	more := slices.DeleteFunc(slices.Sorted(maps.Keys(d.app.Permissions)), func(name string) bool { return slices.Contains(pushing, name) })
 	if len(more) > 0 && d.Config.Bot.Policy == "" {
 		return check.Warned("The App may do more than pushing needs: "+strings.Join(more, ", ")+".", "Take them away on the App's settings page, unless you know what for.")
 	}
-	return check.Passed("The App may do what pushing needs: " + listed + ".")
-}
-
-func describe(permissions map[string]string) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(permissions)) {
-		parts = append(parts, name+":"+permissions[name])
-	}
-	return strings.Join(parts, ", ")
+	return check.Passed("The App may do what pushing needs: " + strings.Join(github.ListPermissions(d.app.Permissions), ", ") + ".")
 }
 
 // tokenExpiry: GitHub shows the switch to nobody but the App's owner. What can

@@ -8,6 +8,12 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/github"
 )
 
+func TestListPermissions(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"contents:write", "issues:read"}, github.ListPermissions(map[string]string{"issues": "read", "contents": "write"}))
+	require.Empty(t, github.ListPermissions(nil))
+}
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

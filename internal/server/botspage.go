@@ -13,6 +13,7 @@ import (
 	"github.com/ghscoped/ghscoped-service/internal/audit"
 	"github.com/ghscoped/ghscoped-service/internal/bot"
 	"github.com/ghscoped/ghscoped-service/internal/flow"
+	"github.com/ghscoped/ghscoped-service/internal/github"
 	"github.com/ghscoped/ghscoped-service/internal/hubauth"
 	"github.com/ghscoped/ghscoped-service/web"
 )
@@ -208,10 +209,7 @@ func (u *uses) addBot(event audit.Event, caller string) {
 
 // permissionsOf are those of an event, as in contents:write.
 func permissionsOf(event audit.Event) []string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(event.Permissions)) {
-		all = append(all, name+":"+event.Permissions[name])
-	}
+	all := github.ListPermissions(event.Permissions)
 	if event.PermissionsLeftOut > 0 {
 		all = append(all, fmt.Sprintf("+ %d", event.PermissionsLeftOut))
 	}

@@ -30,15 +30,13 @@ func withWorkloads(t *testing.T) (*fixture, func(job oidcsim.Job) string) {
 	require.NoError(t, err)
 	audience, err := url.Parse(workloadService)
 	require.NoError(t, err)
-	keys, err := store.NewKeyring(store.NewKey())
-	require.NoError(t, err)
 	seen, err := bolt.Open(filepath.Join(t.TempDir(), "seen.db"), time.Now)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, seen.Close()) })
 	f := withBots(t, func(_ *fixture, o *server.Options) {
 		o.Workloads = workload.New(workload.Options{
 			Issuers:  []workload.Issuer{{Kind: workload.Actions, Address: address, HTTP: http.DefaultClient}},
-			Audience: audience, Once: store.NewOnce(seen, keys), Clock: time.Now, Logger: slog.New(slog.DiscardHandler),
+			Audience: audience, Once: store.NewOnce(seen), Clock: time.Now, Logger: slog.New(slog.DiscardHandler),
 		})
 	})
 	return f, func(job oidcsim.Job) string { return issuer.Sign(issuer.JobClaims(job, workloadService)) }

@@ -92,18 +92,27 @@ func (e *Events) Recent(ctx context.Context, limit int) ([]audit.Event, error) {
 
 // Each calls do for every event that is remembered, the newest first.
 func (e *Events) Each(ctx context.Context, do func(audit.Event)) error {
+	return e.walk(ctx, "reading", func(record Record) error {
+		event, err := e.open(record)
+		if err == nil {
+			do(event)
+		}
+		return err
+	})
+}
+
+// walk calls do for every record, the newest first, until it fails. doing is what for.
+func (e *Events) walk(ctx context.Context, doing string, do func(Record) error) error {
 	for after := ""; ; {
 		records, err := e.backend.List(ctx, KindEvent, after, eventPage)
 		if err != nil {
-			return fmt.Errorf("reading the history: %w", err)
+			return fmt.Errorf("%s the history: %w", doing, err)
 		}
 		for _, record := range records {
 			after = record.Key
-			event, err := e.open(record)
-			if err != nil {
+			if err := do(record); err != nil {
 				return err
 			}
-			do(event)
 		}
 		if len(records) < eventPage {
 			return nil
@@ -148,29 +157,20 @@ func (e *Events) Trim(ctx context.Context, keep, bytes int) error {
 	clear(e.added)
 	e.mu.Unlock()
 	seen, of := 0, map[string]int{}
-	for after := ""; ; {
-		records, err := e.backend.List(ctx, KindEvent, after, eventPage)
-		if err != nil {
-			return fmt.Errorf("trimming the history: %w", err)
-		}
-		for _, record := range records {
-			after = record.Key
-			whose, size := ofEventKey(record.Key), len(record.Key)+len(record.Value)
-			if seen < keep && size <= bytes && (whose == "" || of[whose] < mostOfOne) {
-				of[whose]++
-				seen++
-				bytes -= size
-				continue
-			}
-			err := e.backend.Delete(ctx, KindEvent, record.Key, record.Version)
-			if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict) {
-				return fmt.Errorf("trimming the history: %w", err)
-			}
-		}
-		if len(records) < eventPage {
+	return e.walk(ctx, "trimming", func(record Record) error {
+		whose, size := ofEventKey(record.Key), len(record.Key)+len(record.Value)
+		if seen < keep && size <= bytes && (whose == "" || of[whose] < mostOfOne) {
+			of[whose]++
+			seen++
+			bytes -= size
 			return nil
 		}
-	}
+		err := e.backend.Delete(ctx, KindEvent, record.Key, record.Version)
+		if err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrConflict) {
+			return fmt.Errorf("trimming the history: %w", err)
+		}
+		return nil
+	})
 }
 
 // whoseEvent tells the events of one user or bot from those of others, without a

@@ -7,22 +7,19 @@ import (
 	"time"
 )
 
-// KindOnce is the kind of the records of [Once]: there is nothing in them, and the key
-// is what was seen.
+// KindOnce is the kind of the records of [Once]. The key is what was seen; the record
+// has no value, so nothing is sealed.
 const KindOnce Kind = "once"
 
 // Once remembers for a time what has been seen, for all that share the store.
-type Once struct {
-	backend Backend
-	keys    *Keyring
-}
+type Once struct{ backend Backend }
 
 // NewOnce makes a memory on a backend.
-func NewOnce(backend Backend, keys *Keyring) *Once { return &Once{backend: backend, keys: keys} }
+func NewOnce(backend Backend) *Once { return &Once{backend: backend} }
 
 // First reports whether an id is new, and remembers it until then.
 func (o *Once) First(ctx context.Context, id string, until time.Time) (bool, error) {
-	_, err := o.backend.Put(ctx, Record{Kind: KindOnce, Key: id, Expires: until, Value: o.keys.Seal(KindOnce, id, nil)})
+	_, err := o.backend.Put(ctx, Record{Kind: KindOnce, Key: id, Expires: until})
 	if errors.Is(err, ErrConflict) {
 		return false, nil
 	}

@@ -21,10 +21,8 @@ func TestOnceFirst(t *testing.T) {
 		return backend
 	}
 	backend := open()
-	keys, err := store.NewKeyring(store.NewKey())
-	require.NoError(t, err)
 	first := func(id string) bool {
-		is, err := store.NewOnce(backend, keys).First(t.Context(), id, now.Add(time.Minute))
+		is, err := store.NewOnce(backend).First(t.Context(), id, now.Add(time.Minute))
 		require.NoError(t, err)
 		return is
 	}
@@ -37,6 +35,6 @@ func TestOnceFirst(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	require.True(t, first("a"), "what has expired is forgotten")
 	require.NoError(t, backend.Close())
-	_, err = store.NewOnce(backend, keys).First(t.Context(), "c", now.Add(time.Minute))
+	_, err := store.NewOnce(backend).First(t.Context(), "c", now.Add(time.Minute))
 	require.Error(t, err)
 }

@@ -60,7 +60,7 @@ func opens(keys *Keyring, record Record, err error) error {
 // Records that do not open are left as they are, and are an error at the end.
 func Reseal(ctx context.Context, backend Backend, keys *Keyring) (resealed int, err error) {
 	var faults error
-	for _, kind := range []Kind{KindUser, KindSession, KindBot, KindEvent, KindOnce, KindCheck} {
+	for _, kind := range []Kind{KindUser, KindSession, KindBot, KindEvent, KindCheck} {
 		for after := ""; ; {
 			records, err := backend.List(ctx, kind, after, resealPage)
 			if err != nil {

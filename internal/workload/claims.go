@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -107,7 +108,7 @@ func flatten(into map[string]string, prefix string, from map[string]any) {
 		case json.Number:
 			into[prefix+name] = value.String()
 		case bool:
-			into[prefix+name] = map[bool]string{true: "true", false: "false"}[value]
+			into[prefix+name] = strconv.FormatBool(value)
 		case map[string]any:
 			flatten(into, prefix+name+".", value)
 		}

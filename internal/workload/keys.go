@@ -14,7 +14,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/ghscoped/ghscoped-service/internal/apierror"
 	"github.com/ghscoped/ghscoped-service/internal/webaddr"
 )
 
@@ -230,19 +229,18 @@ var joseAlgorithms = func() (all []jose.SignatureAlgorithm) {
 
 // keySet checks the signature of one token with the keys of its issuer.
 type keySet struct {
-	ctx    context.Context
 	source *source
 	err    error // why there was no key, since the library keeps only its text
 }
 
 // VerifySignature implements [oidc.KeySet].
-func (k *keySet) VerifySignature(_ context.Context, raw string) ([]byte, error) {
+func (k *keySet) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
 	signed, err := jose.ParseSignedCompact(raw, joseAlgorithms)
 	if err != nil {
 		return nil, err
 	}
 	header := signed.Signatures[0].Header
-	all, err := k.source.keys(k.ctx, header.KeyID)
+	all, err := k.source.keys(ctx, header.KeyID)
 	if err != nil {
 		k.err = err
 		return nil, err
@@ -255,5 +253,5 @@ func (k *keySet) VerifySignature(_ context.Context, raw string) ([]byte, error) 
 			return payload, nil
 		}
 	}
-	return nil, &apierror.Error{Code: apierror.CodeIdentityInvalid, Message: "none of the issuer's keys made the signature"}
+	return nil, errors.New("none of the issuer's keys made the signature")
 }

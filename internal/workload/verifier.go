@@ -119,7 +119,7 @@ func (v *Verifier) Verify(ctx context.Context, token secret.String) (Identity, e
 	if err := v.check(c); err != nil { // which costs less than a signature
 		return Identity{}, err
 	}
-	keys := &keySet{ctx: ctx, source: from}
+	keys := &keySet{source: from}
 	config := &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: algorithms, Now: v.Clock}
 	if _, err := oidc.NewVerifier(c.Issuer, keys, config).Verify(ctx, raw); err != nil {
 		return Identity{}, refusal(err, keys.err)
